@@ -1,0 +1,84 @@
+"""Fields that take one of several values by name, and fields of more than one form, with one clear message each."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError, ValidationInfo, WrapValidator
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from ftdd.values import Value
+
+Options = Mapping[str, type[Value]]
+Find = Callable[[str, Any], type[Value]]
+
+
+class Choice:
+    """Marks a field whose value is a class found by its name: `adam`, or `{name: adam, lr: 0.001}`.
+
+    kind: the word for messages and for the JSON schema.   tag: the field that holds the name.
+    find: gives the class for (name, validation context); raises LookupError with a sentence.
+    options: the classes by name where they are known beforehand.
+    """
+
+    def __init__(self, kind: str, find: Find, tag: str = "name", options: Options | None = None) -> None:
+        self.kind = kind
+        self.tag = tag
+        self.find = find
+        self.options = options
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_info_wrap_validator_function(
+            self._validate, handler(source), serialization=core_schema.plain_serializer_function_ser_schema(_dump)
+        )
+
+    def __get_pydantic_json_schema__(self, _: CoreSchema, __: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"$ref": f"#/$defs/{self.kind}"}
+
+    def _validate(self, given: Any, _: Any, info: ValidationInfo) -> Value:
+        if isinstance(given, Value):
+            return given
+        if isinstance(given, str):
+            given = {self.tag: given}
+        if not isinstance(given, dict):
+            raise PydanticCustomError(
+                "choice", "must be the name of a {kind}, or a mapping with '{tag}'", {"kind": self.kind, "tag": self.tag}
+            )
+        name = given.get(self.tag)
+        if not isinstance(name, str):
+            raise PydanticCustomError(
+                "choice", "needs '{tag}': which {kind} it is", {"kind": self.kind, "tag": self.tag}
+            )
+        try:
+            cls = self.find(name, info.context)
+        except LookupError as error:
+            raise PydanticCustomError("choice", "{reason}", {"reason": str(error.args[0])}) from None
+        return cls.model_validate_json(json.dumps(given), strict=True, context=info.context)
+
+
+def among(kind: str, *options: type[Value]) -> Choice:
+    """A choice among classes that ship with ftdd itself."""
+    known = {str(option.model_fields["name"].default): option for option in options}
+
+    def find(name: str, _: Any) -> type[Value]:
+        if name not in known:
+            raise LookupError(f"no {kind} '{name}'; there are: {', '.join(sorted(known))}")
+        return known[name]
+
+    return Choice(kind, find, options=known)
+
+
+def or_else(message: str) -> WrapValidator:
+    """Say this one message where a value fits none of a field's forms."""
+
+    def validate(given: Any, handler: Callable[[Any], Any]) -> Any:
+        try:
+            return handler(given)
+        except ValidationError as error:
+            raise PydanticCustomError("form", "{message}", {"message": message}) from error
+
+    return WrapValidator(validate)
+
+
+def _dump(value: Value) -> dict[str, Any]:
+    return value.model_dump(mode="json")

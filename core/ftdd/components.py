@@ -1,0 +1,238 @@
+"""The bases of the six kinds of component that plugins bring.
+
+A component is a frozen value: its fields are what a recipe may say, its docstring is its page in `ftdd show`,
+its methods are its work. A component's module loads without torch; its methods import what they need.
+"""
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
+
+from ftdd.image_shape import ImageShape, Normalization
+from ftdd.values import Json, Value
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ftdd.chain import Chain
+    from ftdd.images import Task
+
+Side = Literal["source", "target"]
+
+
+class Unfit(ValueError):
+    """A component's setting does not fit what it is used with; `field` names the setting, "" the whole."""
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class DataUnavailable(Exception):
+    """The files of a pair are not to be had: a sentence that says which, where, and what to do."""
+
+
+@dataclass(frozen=True)
+class Every:
+    """Marks a field for which a sweep may say `all`: the values that stand for all of them.
+
+    count: Annotated[int, Every(lambda layers: range(len(layers)))]
+    """
+
+    values: Callable[[tuple[str, ...]], Sequence[Json]]
+    """From the names of the network's layers, input first."""
+
+
+class Component(Value):
+    """What all kinds of component share."""
+
+    tag: ClassVar[str] = "name"
+    """The field that says which component it is."""
+
+
+class Architecture(Component):
+    """Builds a network as a chain of named layers for an image shape and a number of classes."""
+
+    memory_format: ClassVar[Literal["contiguous", "channels_last"]] = "contiguous"
+    """How weights and batches lie in memory: `channels_last` suits convolutions. It changes speed, and last bits."""
+
+    @abstractmethod
+    def build(self, image: ImageShape, classes: int) -> "Chain":
+        """The network with new weights, drawn from torch's generator, which the caller has seeded.
+
+        Raises Unfit where no such network exists for these images or classes.
+        """
+
+    def layers(self, image: ImageShape, classes: int) -> tuple[str, ...]:
+        """The names of the layers that `build` gives, input first; the last is the head's.
+
+        Recipes are checked with it. This one builds the network; say the names without torch where you can.
+        """
+        import torch
+
+        with torch.random.fork_rng(devices=[]):
+            return self.build(image, classes).names
+
+
+class Pair(Component):
+    """A source task and a target task."""
+
+    @abstractmethod
+    def image_shape(self) -> ImageShape:
+        """The shape of every image, of both sides."""
+
+    @abstractmethod
+    def classes(self, side: Side) -> tuple[str, ...]:
+        """The names of a side's classes, in the order of their labels."""
+
+    @abstractmethod
+    def normalization(self) -> Normalization:
+        """Fixed for both sides, so that a frozen layer is one and the same function of an image."""
+
+    @abstractmethod
+    def load(self, side: Side, data: Path) -> "Task":
+        """A side's images, all of them, clean labels. `data` is the folder where data sets lie.
+
+        Raises DataUnavailable where files are missing or not what they should be.
+        """
+
+    @abstractmethod
+    def class_counts(self, side: Side, data: Path) -> tuple[int, ...]:
+        """How many training images each class has, without loading them where that can be known.
+
+        Raises DataUnavailable like `load`.
+        """
+
+    def prepare(self, data: Path, say: Callable[[str], None]) -> None:
+        """See that the files are there: check or fetch them. Called once, before anything is trained.
+
+        say: takes a line on what is being done. Raises DataUnavailable.
+        """
+
+
+class Scheme(Component):
+    """A score of how alike source and target of a pair are; larger = more alike."""
+
+    @abstractmethod
+    def score(self, source: "Task", target: "Task") -> float:
+        """The score of these two tasks."""
+
+
+class Policy(Component):
+    """Says which layers are frozen at which epoch."""
+
+    tag: ClassVar[str] = "policy"
+
+    @abstractmethod
+    def frozen(self, layers: tuple[str, ...], epoch: int) -> frozenset[int]:
+        """Indices of the layers frozen in the training epoch that starts after `epoch` epochs.
+
+        layers: names, input first; the last is the head, which must not be among the frozen. A function of its
+        arguments alone, never of history: resuming cannot change it. Raises Unfit where the settings
+        do not fit the network.
+        """
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A statement computed from curves: what, how much, interval, n, and the runs behind it."""
+
+    statement: str
+    answer: Literal["seen", "not seen", "cannot tell"]
+    effect: float
+    interval: tuple[float, float]
+    n: int
+    runs: tuple[str, ...]
+
+
+class Analysis(Component):
+    """Computes findings from a study's curves."""
+
+    @abstractmethod
+    def findings(self, runs: "pd.DataFrame", curves: "pd.DataFrame") -> Sequence[Finding]:
+        """From the tables of `ftdd.results`: a row per run, and a row per evaluation."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run to carry out: all that a worker is told. What it has to say it writes into the run's folder."""
+
+    run_id: str
+    store: Path
+    data: Path
+    device: str
+    threads: int
+    cache_memory: int
+    """Bytes that a frozen prefix's outputs may take in memory; 0 for none."""
+    cache_disk: int
+    """Bytes that they may take in a file beside the run where memory is not enough; 0 for none."""
+
+
+class Crew(Protocol):
+    """Workers that stand ready."""
+
+    slots: int
+    """How many jobs are carried out at once."""
+
+    def submit(self, job: Job) -> "Future[None]":
+        """Have the job carried out by `ftdd.study.runs.carry_out`; the future ends when it has ended.
+
+        The future's exception says that the *worker* died; what goes wrong in a run stands in its folder.
+        A job may be started twice: the second start finds it locked, done, or goes on from its checkpoint.
+        """
+        ...
+
+
+class Executor(Component):
+    """Carries runs out."""
+
+    default: ClassVar[bool] = False
+    """Whether it is taken where a recipe names none."""
+
+    @abstractmethod
+    def open(self, workers: int | None, device: str) -> AbstractContextManager[Crew]:
+        """Workers for a study; leaving the context ends them at once, also in the middle of a run.
+
+        workers: how many, None for as many as suit the machine.   device: as torch names it.
+        """
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One of the six kinds: its word, its base, and the hook that brings components of it."""
+
+    word: str
+    plural: str
+    base: type[Component]
+
+    @property
+    def hook(self) -> str:
+        """The name of the hook that returns the classes."""
+        return f"ftdd_{self.plural}"
+
+    def name_of(self, component: type[Component] | Component) -> str:
+        """The name by which recipes call a component."""
+        cls = component if isinstance(component, type) else type(component)
+        return str(cls.model_fields[self.base.tag].default)
+
+
+KINDS: Mapping[str, Kind] = {
+    word: Kind(word, plural, base)
+    for word, plural, base in (
+        ("architecture", "architectures", Architecture),
+        ("pair", "pairs", Pair),
+        ("scheme", "schemes", Scheme),
+        ("policy", "policies", Policy),
+        ("analysis", "analyses", Analysis),
+        ("executor", "executors", Executor),
+    )
+}
+
+
+def own_fields(component: type[Component]) -> Iterator[str]:
+    """The fields a recipe may set: all but the one that says which component it is."""
+    return (name for name in component.model_fields if name != component.tag)

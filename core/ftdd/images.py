@@ -1,0 +1,94 @@
+"""LabelledImages: a set of images with their labels as tensors, and a task made of two of them."""
+
+import hashlib
+from dataclasses import dataclass, field, replace
+
+import torch
+
+from ftdd.image_shape import ImageShape
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """Images and the labels to learn or to be tested on.
+
+    Raises ValueError where shapes, types or labels do not fit together.
+    """
+
+    images: torch.Tensor
+    """uint8, shape (N, C, H, W), contiguous."""
+    labels: torch.Tensor
+    """int64, shape (N,): for each image the index of its class, as it is trained on."""
+    classes: tuple[str, ...]
+    """The classes' names; label i means classes[i]."""
+    clean_labels: torch.Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))
+    """int64, shape (N,): the right labels; the same as `labels` where no label noise was added."""
+
+    def __post_init__(self) -> None:
+        if self.clean_labels.numel() == 0 and self.labels.numel() > 0:
+            object.__setattr__(self, "clean_labels", self.labels)
+        if self.images.dtype != torch.uint8 or self.images.ndim != 4 or not self.images.is_contiguous():
+            raise ValueError(
+                "images must be a contiguous uint8 tensor of shape (N, C, H, W), "
+                f"got {self.images.dtype} of shape {tuple(self.images.shape)}"
+            )
+        for labels in (self.labels, self.clean_labels):
+            if labels.dtype != torch.int64 or labels.shape != self.images.shape[:1]:
+                raise ValueError(
+                    f"labels must be int64 of shape ({len(self.images)},), one for each image, "
+                    f"got {labels.dtype} of shape {tuple(labels.shape)}"
+                )
+        if len(self) and not (0 <= int(self.labels.min()) and int(self.labels.max()) < len(self.classes)):
+            raise ValueError(f"labels must be from 0 to {len(self.classes) - 1}")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def shape(self) -> ImageShape:
+        """The shape of one image."""
+        return ImageShape(*self.images.shape[1:])
+
+    @property
+    def mislabelled(self) -> torch.Tensor:
+        """Which labels are wrong; bool, shape (N,)."""
+        return self.labels != self.clean_labels
+
+    def at(self, indices: torch.Tensor) -> "LabelledImages":
+        """The images at these indices, in their order."""
+        return replace(
+            self,
+            images=self.images[indices],
+            labels=self.labels[indices],
+            clean_labels=self.clean_labels[indices],
+        )
+
+    def to(self, device: torch.device | str) -> "LabelledImages":
+        """The same on another device."""
+        return replace(
+            self,
+            images=self.images.to(device),
+            labels=self.labels.to(device),
+            clean_labels=self.clean_labels.to(device),
+        )
+
+    def digest(self) -> str:
+        """SHA-256 of pixels and labels: two sets with the same digest are the same set in the same order."""
+        sha = hashlib.sha256(repr((tuple(self.images.shape), self.classes)).encode())
+        for tensor in (self.images, self.labels):
+            sha.update(tensor.cpu().numpy().tobytes())
+        return sha.hexdigest()
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be learned: images to train on, and images to test on."""
+
+    train: LabelledImages
+    test: LabelledImages
+
+    def __post_init__(self) -> None:
+        if self.train.classes != self.test.classes:
+            raise ValueError("the training and the test half of a task must have the same classes")
+        if self.train.shape != self.test.shape:
+            raise ValueError("the training and the test half of a task must have images of one shape")

@@ -1,0 +1,77 @@
+"""What can be wrong with a spec whose fields are all right: parts that do not fit each other."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from ftdd.components import Architecture, DataUnavailable, Pair, Side, Unfit
+from ftdd.image_shape import ImageShape
+from ftdd.recipe.specs import TargetSpec, TaskSettings
+from ftdd.subsets import largest_even_subset
+
+Fault = tuple[str, str]
+"""Dotted path, message."""
+
+
+def faults(spec: TargetSpec, data: Path) -> Iterator[Fault]:
+    """Everything that would stop this run later, without torch and without loading an image.
+
+    data: the folder where data sets lie; what is missing there is not this check's business.
+    """
+    yield from _task_faults(spec.pair, "target", spec.target, data)
+    if spec.source is not None:
+        yield from _task_faults(spec.pair, "source", spec.source, data)
+    try:
+        layers = layer_names(spec.architecture, spec.pair.image_shape(), len(spec.pair.classes("target")))
+    except Unfit as unfit:
+        yield _at("architecture", unfit)
+        return
+    last = spec.target.training.epochs - 1
+    try:
+        frozen = {layer for epoch in sorted({0, last // 2, last}) for layer in spec.freezing.frozen(layers, epoch)}
+    except Unfit as unfit:
+        yield _at("freezing", unfit)
+        return
+    if len(layers) - 1 in frozen:
+        yield "freezing", f"freezes the head '{layers[-1]}', which is new for the target and must be trained"
+    elif not frozen <= set(range(len(layers))):
+        yield "freezing", f"freezes layers that are not there; the network has 0 to {len(layers) - 1}"
+
+
+@lru_cache(maxsize=4096)
+def layer_names(architecture: Architecture, image: ImageShape, classes: int) -> tuple[str, ...]:
+    """The names of a network's layers, remembered: a sweep asks for the same ones again and again."""
+    return architecture.layers(image, classes)
+
+
+@lru_cache(maxsize=4096)
+def _class_counts(pair: Pair, side: Side, data: Path) -> tuple[int, ...] | None:
+    try:
+        return pair.class_counts(side, data)
+    except DataUnavailable:
+        return None
+
+
+def _task_faults(pair: Pair, side: Side, settings: TaskSettings, data: Path) -> Iterator[Fault]:
+    try:
+        classes = len(pair.classes(side))
+    except Unfit as unfit:
+        yield _at("pair", unfit)
+        return
+    if classes < 2:
+        yield "pair", f"the {side} has {classes} class; a task needs two or more"
+        return
+    counts = _class_counts(pair, side, data)
+    if settings.images != "all":
+        if settings.images < classes:
+            yield f"{side}.images", f"must be {classes} or more, one for each class; got {settings.images}"
+        elif counts is not None and settings.images > largest_even_subset(counts):
+            yield (
+                f"{side}.images",
+                f"must be at most {largest_even_subset(counts):,}, as many as can be taken evenly from "
+                f"{classes} classes; got {settings.images:,} (or say all)",
+            )
+
+
+def _at(part: str, unfit: Unfit) -> Fault:
+    return f"{part}.{unfit.field}" if unfit.field else part, str(unfit)

@@ -1,0 +1,132 @@
+"""YAML with positions: a recipe's text as plain values, and for every path the line where it stands."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import yaml
+
+from ftdd.values import Json
+
+Path = tuple["str | int", ...]
+
+LARGEST_BYTES = 1_000_000
+DEEPEST = 50
+
+
+@dataclass(frozen=True)
+class Document:
+    """A parsed text. `lines` has the line (from 1) of every path in `tree`."""
+
+    tree: Json
+    lines: Mapping[Path, int] = field(default_factory=dict)
+
+    def line(self, path: Path) -> int:
+        """The line of a path, or of the nearest thing around it."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path, 1)
+
+
+class NotYaml(Exception):
+    """The text cannot be read; says what, and `line` says where."""
+
+    def __init__(self, message: str, line: int) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2's core schema: `1e-4` is a number, `no` and `2001-01-01` are strings."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 (PyYAML's own form)
+
+
+for _tag, _pattern, _first in (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
+    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", "-+.0123456789"),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_first))
+
+
+def parse(text: str) -> Document:
+    """Read a text. Raises NotYaml for what is not YAML, and for YAML that a recipe has no use for."""
+    if len(text.encode()) > LARGEST_BYTES:
+        raise NotYaml(f"a recipe has at most {LARGEST_BYTES:,} bytes", 1)
+    try:
+        root = yaml.compose(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise NotYaml(f"not YAML: {error.problem}", mark.line + 1 if mark else 1) from error
+    except yaml.reader.ReaderError as error:
+        line = text[: error.position].count("\n") + 1
+        raise NotYaml(f"not YAML: the character {error.character!r} is not allowed", line) from error
+    except RecursionError:
+        raise NotYaml("nested too deeply", 1) from None
+    if root is None:
+        return Document({}, {(): 1})
+    lines: dict[Path, int] = {}
+    return Document(_value(root, (), lines, set()), lines)
+
+
+def parse_value(text: str) -> Json:
+    """One value as it would be read in a recipe: `1e-4`, `[1, 2]`, `{name: resnet}`. Raises NotYaml."""
+    return parse(text).tree if text.strip() else None
+
+
+def _value(node: yaml.Node, path: Path, lines: dict[Path, int], seen: set[int]) -> Json:
+    line = node.start_mark.line + 1
+    lines.setdefault(path, line)
+    if id(node) in seen:
+        raise NotYaml("anchors and aliases (&, *) are not used in recipes: write the value out", line)
+    seen.add(id(node))
+    if len(path) > DEEPEST:
+        raise NotYaml("nested too deeply", line)
+    if isinstance(node, yaml.MappingNode):
+        return _mapping(node, path, lines, seen)
+    if isinstance(node, yaml.SequenceNode):
+        _refuse_tag(node, "tag:yaml.org,2002:seq", line)
+        return [_value(item, (*path, i), lines, seen) for i, item in enumerate(node.value)]
+    return _scalar(node, line)
+
+
+def _mapping(node: yaml.MappingNode, path: Path, lines: dict[Path, int], seen: set[int]) -> Json:
+    _refuse_tag(node, "tag:yaml.org,2002:map", node.start_mark.line + 1)
+    tree: dict[str, Json] = {}
+    for key_node, value_node in node.value:
+        line = key_node.start_mark.line + 1
+        if not isinstance(key_node, yaml.ScalarNode) or key_node.value == "<<":
+            raise NotYaml("a key must be a plain word", line)
+        key = key_node.value
+        here = (*path, key)
+        if key in tree:
+            raise NotYaml(f"'{key}' stands here again; it stands in line {lines[here]} already", line)
+        lines[here] = line
+        tree[key] = _value(value_node, here, lines, seen)
+    return tree
+
+
+def _scalar(node: yaml.Node, line: int) -> Json:
+    kind = node.tag.removeprefix("tag:yaml.org,2002:")
+    text = str(node.value)
+    if kind == "str":
+        return text
+    if kind == "null":
+        return None
+    if kind == "bool":
+        return text.lower() == "true"
+    if kind == "int":
+        if len(text) > 40:
+            raise NotYaml("a whole number of more than 40 digits", line)
+        base = {"0o": 8, "0x": 16}.get(text[:2], 10)
+        return int(text[2:] if base != 10 else text, base)
+    if kind == "float":
+        return float(text.replace(".inf", "inf").replace(".Inf", "inf").replace(".INF", "inf").replace(".nan", "nan").replace(".NaN", "nan").replace(".NAN", "nan"))
+    raise NotYaml(f"the tag {node.tag} is not used in recipes", line)
+
+
+def _refuse_tag(node: yaml.Node, plain: str, line: int) -> None:
+    if node.tag != plain:
+        raise NotYaml(f"the tag {node.tag} is not used in recipes", line)

@@ -1,0 +1,64 @@
+"""Walk from a spec's class down a dotted path, choosing classes by the names that a recipe gives."""
+
+import types
+from collections.abc import Iterable
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from ftdd.choice import Choice
+from ftdd.recipe.document import Path
+from ftdd.values import Json, Value
+
+
+def field_at(root: type[Value], tree: Json, path: Path, context: Any) -> FieldInfo | None:
+    """The field that a path leads to; None where it leads nowhere."""
+    if not path:
+        return None
+    cls = class_at(root, tree, path[:-1], context)
+    return cls.model_fields.get(str(path[-1])) if cls else None
+
+
+def fields_at(root: type[Value], tree: Json, path: Path, context: Any) -> Iterable[str]:
+    """The names of the fields that the class at a path has."""
+    cls = class_at(root, tree, path, context)
+    return cls.model_fields if cls else ()
+
+
+def class_at(root: type[Value], tree: Json, path: Path, context: Any) -> type[Value] | None:
+    """The class of the value at a path; None where it is no such value, or its name is wrong."""
+    cls: type[Value] | None = root
+    for part in path:
+        field = cls.model_fields.get(str(part)) if cls else None
+        if field is None:
+            return None
+        tree = tree.get(str(part)) if isinstance(tree, dict) else None
+        cls = _class_of(field, tree, context)
+    return cls
+
+
+def choice_of(field: FieldInfo) -> Choice | None:
+    """The mark of a field that takes one of several classes by name."""
+    return next((mark for mark in field.metadata if isinstance(mark, Choice)), None)
+
+
+def _class_of(field: FieldInfo, tree: Json, context: Any) -> type[Value] | None:
+    choice = choice_of(field)
+    if choice is None:
+        return _model_in(field.annotation)
+    name = tree.get(choice.tag) if isinstance(tree, dict) else tree
+    if not isinstance(name, str):
+        return None
+    try:
+        return choice.find(name, context)
+    except LookupError:
+        return None
+
+
+def _model_in(annotation: Any) -> type[Value] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation if issubclass(annotation, Value) else None
+    if get_origin(annotation) in (Union, types.UnionType):
+        return next((cls for option in get_args(annotation) if (cls := _model_in(option))), None)
+    return None

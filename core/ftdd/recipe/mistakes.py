@@ -1,0 +1,121 @@
+"""Mistakes as data: where, what, and what to do; and pydantic's errors as such sentences."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic.fields import FieldInfo
+
+from ftdd.plugins import nearest
+from ftdd.recipe.document import Path
+from ftdd.recipe.fields import field_at, fields_at
+from ftdd.values import Json, Value
+
+
+@dataclass(frozen=True, order=True)
+class Mistake:
+    """One thing wrong with a recipe."""
+
+    line: int
+    """0 for what a command's option says."""
+    where: str
+    """File and line, or the option."""
+    path: str
+    """Dotted path of the field; "" for the whole."""
+    message: str
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.where, self.path, self.message) if part)
+
+
+class RecipeError(Exception):
+    """A recipe with mistakes, all of them, in the order of their lines."""
+
+    def __init__(self, mistakes: Iterable[Mistake]) -> None:
+        self.mistakes = tuple(sorted(set(mistakes)))
+        super().__init__("\n".join(map(str, self.mistakes)))
+
+
+def dotted(path: Path) -> str:
+    """A path as it is written in messages: `sweep.freezing.count[2]`."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+def sentence(error: Mapping[str, Any], root: type[Value], tree: Json, context: Any) -> str:
+    """What a pydantic error means to the author of a recipe.
+
+    root: the class that was validated.   tree: what was given.   context: the plugins.
+    """
+    kind, path, given = error["type"], tuple(error["loc"]), error.get("input")
+    field = field_at(root, tree, path, context)
+    if kind == "missing":
+        return f"is missing{_purpose(field)}"
+    if kind == "extra_forbidden":
+        known = fields_at(root, tree, path[:-1], context)
+        return f"no such field; {nearest(str(path[-1]), known)}"
+    if kind in ("greater_than", "greater_than_equal", "less_than", "less_than_equal"):
+        return f"must be {_range(field, error)}, got {_shown(given)}"
+    if kind in _MUST_BE:
+        return f"must be {_MUST_BE[kind]}, got {_shown(given)}"
+    if kind == "literal_error":
+        options = [str(option) for option in get_args(field.annotation)] if field else []
+        listed = ", ".join(options) if options else error["ctx"]["expected"]
+        return f"must be one of {listed}; got {_shown(given)}"
+    if kind in ("form", "choice"):
+        got = f", got {_shown(given)}" if kind == "form" else ""
+        return f"{error['msg']}{got}"
+    if kind == "value_error":
+        return str(error["msg"]).removeprefix("Value error, ")
+    return f"{str(error['msg']).lower()}, got {_shown(given)}"
+
+
+_MUST_BE = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "string_type": "text",
+    "bool_type": "true or false",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+}
+
+
+def _purpose(field: FieldInfo | None) -> str:
+    description = (field.description or "").split("\n")[0] if field else ""
+    return f": {description[0].lower()}{description[1:].rstrip('.')}" if description else ""
+
+
+def _range(field: FieldInfo | None, error: Mapping[str, Any]) -> str:
+    """A field's bounds in words; pydantic's message has one of them only."""
+    bounds = field.metadata if field else []
+    low = next((f"from {_bound(b.ge)}" for b in bounds if isinstance(b, Ge)), None) or next(
+        (f"above {_bound(b.gt)}" for b in bounds if isinstance(b, Gt)), None
+    )
+    high = next((f"to {_bound(b.le)}" for b in bounds if isinstance(b, Le)), None) or next(
+        (f"below {_bound(b.lt)}" for b in bounds if isinstance(b, Lt)), None
+    )
+    if low and high:
+        return f"{low} {high}" if high.startswith("to") else f"{low}, {high}"
+    if low:
+        return low.replace("from ", "") + " or more" if low.startswith("from") else low
+    return high.replace("to ", "at most ") if high else str(error["msg"]).removeprefix("Input should be ")
+
+
+def _bound(number: Any) -> str:
+    return f"{number:g}" if isinstance(number, float) else str(number)
+
+
+def _shown(given: Any) -> str:
+    try:
+        text = json.dumps(given, ensure_ascii=False)
+    except TypeError:
+        text = str(given)
+    return text if len(text) <= 60 else f"{text[:57]}…"

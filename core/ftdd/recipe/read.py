@@ -1,0 +1,315 @@
+"""From a recipe's file to a Study, or to all of its mistakes at once."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+from typing import Any, get_args
+
+from pydantic import ValidationError
+
+from ftdd.components import Every, Unfit
+from ftdd.plugins import Plugins, nearest
+from ftdd.recipe.check import faults, layer_names
+from ftdd.recipe.document import Document, NotYaml, Path, parse, parse_value
+from ftdd.recipe.fields import field_at
+from ftdd.recipe.mistakes import Mistake, RecipeError, dotted, sentence
+from ftdd.recipe.specs import TargetSpec
+from ftdd.recipe.study import Header, Point, Study
+from ftdd.recipe.sweep import (
+    MOST_POINTS,
+    Axis,
+    SweepError,
+    Tree,
+    combinations,
+    read_axis,
+    with_values,
+)
+from ftdd.values import Json, Value
+
+SETTING = tuple(name for name in TargetSpec.model_fields if name not in ("version", "role"))
+"""The parts of a recipe that make a spec."""
+
+_TAGS = {"freezing": "policy"}
+
+
+def read_study(path: FilePath, plugins: Plugins, data: FilePath, overrides: Sequence[str] = ()) -> Study:
+    """The study that a recipe asks for.
+
+    data: the folder where data sets lie; set sizes are checked where they can be known.
+    overrides: `path=value` as given to `--set`. Raises RecipeError with every mistake of every point of the
+    sweep; OSError where the file cannot be read.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise RecipeError([Mistake(1, f"{path.name}:1", "", f"not UTF-8 text: {error.reason}")]) from error
+    try:
+        document = parse(text)
+    except NotYaml as error:
+        raise RecipeError([Mistake(error.line, f"{path.name}:{error.line}", "", str(error))]) from error
+    return _Reader(path.name, document, plugins, data).study(path.stem, text, overrides)
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """A point before it is validated."""
+
+    tree: Tree
+    values: Mapping[str, Json]
+    places: Mapping[str, Path]
+    """Where each swept value stands in the recipe."""
+
+
+class _Reader:
+    """One reading of one recipe: collects mistakes with their places."""
+
+    def __init__(self, file: str, document: Document, plugins: Plugins, data: FilePath) -> None:
+        self._file = file
+        self._document = document
+        self._plugins = plugins
+        self._data = data
+        self._mistakes: list[Mistake] = []
+        self._set: dict[str, str] = {}
+
+    def study(self, stem: str, text: str, overrides: Sequence[str]) -> Study:
+        if not isinstance(self._document.tree, dict):
+            self._say((), "a recipe is a mapping: pair, architecture, source, target, freezing, …")
+            raise RecipeError(self._mistakes)
+        tree = self._overridden(self._document.tree, overrides)
+        self._check_keys(tree)
+        header = self._header({key: tree[key] for key in Header.model_fields if key in tree})
+        base = {key: value for key, value in tree.items() if key in SETTING}
+        points = [
+            point
+            for axes in self._sweeps(tree.get("sweep"))
+            for draft in self._drafts(base, axes)
+            if (point := self._point(draft)) is not None
+        ]
+        if self._mistakes or header is None:
+            raise RecipeError(self._mistakes)
+        unique = {point.spec.id: point for point in reversed(points)}
+        ordered = tuple(point for point in points if unique[point.spec.id] is point)
+        note = "".join(f"# --set {override}\n" for override in overrides)
+        written = f"{text.rstrip()}\n{note}" if note else text
+        return Study(header.name or stem, written, header, ordered)
+
+    # ---- the document
+
+    def _overridden(self, tree: Tree, overrides: Sequence[str]) -> Tree:
+        for override in overrides:
+            path, equals, text = override.partition("=")
+            path = path.strip()
+            if not equals or not path or any(not part for part in path.split(".")):
+                self._say_of_option(override, path, "must be path=value, such as target.images=500")
+                continue
+            try:
+                value = parse_value(text)
+                tree = self._set_value(tree, path, value)
+            except (NotYaml, SweepError) as error:
+                self._say_of_option(override, path, str(error))
+                continue
+            self._set[path.removeprefix("sweep.")] = f"--set {override}"
+        return tree
+
+    def _set_value(self, tree: Tree, path: str, value: Json) -> Tree:
+        """A value given by `--set` takes the place of the base setting's, and of an axis of the sweep."""
+        if path.startswith("sweep."):
+            sweep = tree.get("sweep") or {}
+            axis = path.removeprefix("sweep.")
+            swept = [part | {axis: value} for part in (sweep if isinstance(sweep, list) else [sweep])]  # type: ignore[operator]
+            return tree | {"sweep": swept[0] if isinstance(sweep, dict) else swept}  # type: ignore[dict-item]
+        without = _without_axis(tree, path)
+        return with_values(without, {path: _none(value) if path == "source" else value}, _TAGS)
+
+    def _check_keys(self, tree: Tree) -> None:
+        known = (*SETTING, *Header.model_fields, "sweep")
+        for key in tree:
+            if key not in known:
+                self._say((key,), f"no such field; {nearest(key, known)}")
+
+    def _header(self, tree: Tree) -> Header | None:
+        try:
+            return Header.model_validate_json(json.dumps(tree), strict=True)
+        except ValidationError as error:
+            self._say_all(error, Header, tree, {})
+            return None
+
+    # ---- the sweep
+
+    def _sweeps(self, given: Json) -> list[list[Axis]]:
+        """Each mapping of the sweep as its axes; one without axes where nothing is swept."""
+        if given is None or given == {}:
+            return [[]]
+        parts = given if isinstance(given, list) else [given]
+        sweeps: list[list[Axis]] = []
+        for number, part in enumerate(parts):
+            place: Path = ("sweep", number) if isinstance(given, list) else ("sweep",)
+            if not isinstance(part, dict):
+                self._say(place, "must be a mapping of dotted paths, or a list of such mappings")
+                continue
+            axes = []
+            for path, values in part.items():
+                try:
+                    axes.append(read_axis(path, values, (*place, path)))
+                except SweepError as error:
+                    self._say((*place, path), str(error), path if path in self._set else "")
+            sweeps.append(axes)
+        return sweeps
+
+    def _drafts(self, base: Tree, axes: Sequence[Axis]) -> list[_Draft]:
+        """The points of one sweep. Values of `all` are found after the others of the point are known."""
+        fixed = [axis for axis in axes if axis.values is not None]
+        open_axes = [axis for axis in axes if axis.values is None]
+        size = 1
+        for axis in fixed:
+            size *= len(axis.values or ())
+        if size > MOST_POINTS:
+            self._say(axes[0].place[:1], f"the sweep has {size:,} points; at most {MOST_POINTS:,}")
+            return []
+        drafts: list[tuple[tuple[int, ...], _Draft]] = []
+        for positions in combinations(fixed, {axis.path: len(axis.values or ()) for axis in fixed}):
+            chosen = {axis.path: (axis.values or ())[i] for axis, i in zip(fixed, positions, strict=True)}
+            places = {axis.path: axis.place_of(i) for axis, i in zip(fixed, positions, strict=True)}
+            partial = self._placed(base, chosen, places)
+            if partial is None:
+                continue
+            every = {axis.path: self._all(axis, partial) for axis in open_axes}
+            if any(values is None for values in every.values()):
+                self._point(partial, unsaid=tuple(every))
+                continue
+            lengths = {path: len(values or ()) for path, values in every.items()}
+            for more in combinations(open_axes, lengths):
+                added = {axis.path: (every[axis.path] or ())[i] for axis, i in zip(open_axes, more, strict=True)}
+                where = dict(zip((axis.path for axis in fixed), positions, strict=True)) | dict(
+                    zip((axis.path for axis in open_axes), more, strict=True)
+                )
+                values = {axis.path: (chosen | added)[axis.path] for axis in axes}
+                draft = self._placed(base, values, places | {axis.path: axis.place for axis in open_axes})
+                if draft is not None:
+                    drafts.append((tuple(where[axis.path] for axis in axes), draft))
+        return [draft for _, draft in sorted(drafts, key=lambda item: item[0])]
+
+    def _placed(self, base: Tree, values: Mapping[str, Json], places: Mapping[str, Path]) -> _Draft | None:
+        try:
+            ready = {path: _none(value) if path == "source" else value for path, value in values.items()}
+            return _Draft(with_values(base, ready, _TAGS), values, places)
+        except SweepError as error:
+            first = next(iter(places.values()), ("sweep",))
+            self._say(first[:-1] if isinstance(first[-1], int) else first, str(error))
+            return None
+
+    def _all(self, axis: Axis, draft: _Draft) -> Sequence[Json] | None:
+        """The values that `all` stands for at a point; None where a mistake keeps it from being known."""
+        path: Path = tuple(axis.path.split("."))
+        field = field_at(TargetSpec, draft.tree, path, self._plugins)
+        if field is None:
+            self._say(axis.place, "leads to no field, so there is nothing that all could stand for")
+            return None
+        if field.annotation is bool:
+            return [False, True]
+        options = get_args(field.annotation)
+        if options and all(isinstance(option, str) for option in options):
+            return list(options)
+        every = next((mark for mark in field.metadata if isinstance(mark, Every)), None)
+        if every is None:
+            self._say(axis.place, "this field does not say what all of its values are: list them, or give a range")
+            return None
+        layers = self._layers(draft.tree)
+        return None if layers is None else every.values(layers)
+
+    def _layers(self, tree: Tree) -> tuple[str, ...] | None:
+        """The layers of the network at a point; None where pair or architecture have mistakes of their own."""
+        parts: dict[str, Any] = {}
+        for kind in ("pair", "architecture"):
+            given = tree.get(kind)
+            mapping = {"name": given} if isinstance(given, str) else given
+            if not isinstance(mapping, dict) or not isinstance(mapping.get("name"), str):
+                return None
+            try:
+                cls = self._plugins.named(kind, str(mapping["name"]))
+                parts[kind] = cls.model_validate_json(json.dumps(mapping), strict=True)
+            except (LookupError, ValidationError):
+                return None
+        pair = parts["pair"]
+        try:
+            return layer_names(parts["architecture"], pair.image_shape(), len(pair.classes("target")))
+        except Unfit:
+            return None
+
+    # ---- one point
+
+    def _point(self, draft: _Draft, unsaid: tuple[str, ...] = ()) -> Point | None:
+        """The validated point. `unsaid`: paths whose value is not known yet; nothing is said of them."""
+        tree = draft.tree
+        if "source" in tree:
+            tree = tree | {"source": _none(tree["source"])}
+        try:
+            spec = TargetSpec.model_validate_json(json.dumps(tree), strict=True, context=self._plugins)
+        except ValidationError as error:
+            self._say_all(error, TargetSpec, tree, draft.places, unsaid)
+            return None
+        found = list(faults(spec, self._data))
+        for path, message in found:
+            if path not in unsaid:
+                self._say(tuple(path.split(".")), message, path, draft.places)
+        return None if found else Point(draft.values, spec)
+
+    # ---- mistakes
+
+    def _say_all(
+        self,
+        error: ValidationError,
+        root: type[Value],
+        tree: Tree,
+        places: Mapping[str, Path],
+        unsaid: tuple[str, ...] = (),
+    ) -> None:
+        for one in error.errors():
+            path: Path = tuple(one["loc"])
+            if dotted(path) not in unsaid:
+                message = sentence(one, root, tree, self._plugins)  # type: ignore[arg-type]
+                self._say(path, message, dotted(path), places)
+
+    def _say(
+        self, path: Path, message: str, name: str = "", places: Mapping[str, Path] | None = None
+    ) -> None:
+        """Note a mistake at a path, in the file or in the option that set it."""
+        name = name or dotted(path)
+        option = self._nearest_option(name)
+        if option is not None:
+            self._say_of_option(option.removeprefix("--set "), name, message)
+            return
+        swept = next(
+            (place for axis, place in (places or {}).items() if _within(name, axis) or _within(axis, name)), None
+        )
+        line = self._document.line(swept or path)
+        self._mistakes.append(Mistake(line, f"{self._file}:{line}", name, message))
+
+    def _say_of_option(self, override: str, path: str, message: str) -> None:
+        self._mistakes.append(Mistake(0, f"--set {override}", path, message))
+
+    def _nearest_option(self, name: str) -> str | None:
+        return next((option for path, option in self._set.items() if _within(name, path)), None)
+
+
+def _within(path: str, ancestor: str) -> bool:
+    return path == ancestor or path.startswith((f"{ancestor}.", f"{ancestor}["))
+
+
+def _none(value: Json) -> Json:
+    """`source: none` is a word in YAML; in a spec it is nothing."""
+    return None if value == "none" else value
+
+
+def _without_axis(tree: Tree, path: str) -> Tree:
+    sweep = tree.get("sweep")
+    if isinstance(sweep, dict):
+        return tree | {"sweep": {axis: values for axis, values in sweep.items() if axis != path}}
+    if isinstance(sweep, list):
+        parts: list[Json] = [
+            {axis: values for axis, values in part.items() if axis != path} if isinstance(part, dict) else part
+            for part in sweep
+        ]
+        return tree | {"sweep": parts}
+    return tree

@@ -1,0 +1,68 @@
+"""Study: a validated recipe, an ordered list of fully specified runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field, PositiveInt
+
+from ftdd.recipe.specs import SourceSpec, TargetSpec
+from ftdd.values import Json, Value
+
+
+class Header(Value):
+    """What a recipe says beside its settings: nothing here changes a run's numbers or its id."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")] | None = None
+    """The study's name; the file's name where it is left out."""
+    title: str = ""
+    """Stands over figures and reports."""
+    question: str = ""
+    """What the study is to answer."""
+    notes: str = ""
+    eps: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """A run interpolates when its train error is at or below this."""
+    executor: str | None = None
+    """Who carries runs out; `local`, processes on this machine, where it is left out."""
+    device: str | None = None
+    """`cpu`, `cuda`, `mps`; the fastest there is where it is left out."""
+    workers: PositiveInt | None = None
+    """Runs carried out at once; one for each physical core or GPU where it is left out."""
+    store: str | None = None
+    """The folder of the runs."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of the sweep."""
+
+    settings: Mapping[str, Json]
+    """Its value on each swept path."""
+    spec: TargetSpec
+
+
+@dataclass(frozen=True)
+class Study:
+    """What a recipe asks for."""
+
+    name: str
+    text: str
+    """The recipe, with what `--set` changed written under it."""
+    header: Header
+    points: tuple[Point, ...]
+
+    @property
+    def swept(self) -> tuple[str, ...]:
+        """The swept paths, in the recipe's order."""
+        return tuple(dict.fromkeys(path for point in self.points for path in point.settings))
+
+    @property
+    def sources(self) -> dict[str, SourceSpec]:
+        """The source runs by their ids: each once, however many targets start from it."""
+        specs = (point.spec.source_spec for point in self.points)
+        return {spec.id: spec for spec in specs if spec is not None}
+
+    @property
+    def targets(self) -> dict[str, TargetSpec]:
+        """The target runs by their ids, in the order of the sweep."""
+        return {point.spec.id: point.spec for point in self.points}

@@ -1,0 +1,1 @@
+"""Studies carried out: run folders, the plan, one run, all runs."""

@@ -1,0 +1,231 @@
+"""Carry out one run: from its spec to its folder."""
+
+import platform
+import socket
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy
+import torch
+from safetensors.torch import load_file, save_file
+
+import ftdd
+from ftdd.chain import Chain
+from ftdd.components import Job
+from ftdd.curve import Curve, to_csv
+from ftdd.image_shape import ImageShape
+from ftdd.images import Task
+from ftdd.plugins import installed_plugins
+from ftdd.recipe.specs import SourceSpec, Spec, TargetSpec, TaskSettings, read_spec
+from ftdd.seeds import stream_seed
+from ftdd.study import checkpoint
+from ftdd.study.drawing import draw
+from ftdd.study.files import write_json, write_text, write_with
+from ftdd.study.store import RunFolder, State, Status, Store
+from ftdd.training.features import CacheBudget
+from ftdd.training.freezing import FrozenLayerChanged, hashes, layer_facts, ledger
+from ftdd.training.loop import Assignment, Moment, train
+from ftdd.training.settings import evaluation_epochs
+from ftdd.training.transfer import transfer
+
+SHOW_SECONDS = 0.5
+"""Curve and status are written at most this often, for whoever looks on."""
+CHECKPOINT_SECONDS = 5.0
+CHECKPOINT_SHARE = 50
+"""Between two checkpoints lies at least this many times what the last one took: 2% of the time."""
+
+
+def carry_out(job: Job) -> None:
+    """Carry the job's run out, or go on with it; find it done where it is done.
+
+    What goes wrong is written into the run's folder, as state `failed` with a traceback; nothing is raised for it.
+    """
+    store = Store(job.store)
+    folder = store.run(job.run_id)
+    with folder.lock():
+        before = folder.status()
+        if before.state.final:
+            return
+        try:
+            spec = read_spec(folder.spec.read_text(), installed_plugins())
+            _prepare_torch(job)
+            _carry_out(spec, folder, store, job, before)
+        except Exception as error:  # whatever it is, it is this run's failure and nobody else's
+            write_text(folder.log, traceback.format_exc())
+            now = folder.status()
+            reason = str(error) or type(error).__name__
+            known = isinstance(error, (FrozenLayerChanged, RunRefused))
+            message = reason if known else f"{type(error).__name__}: {reason}"
+            folder.write_status(replace(now, state=State.FAILED, error=message, updated=time.time()))
+        finally:
+            for file in folder.path.glob("features-*.npy"):
+                file.unlink(missing_ok=True)
+
+
+class RunRefused(RuntimeError):
+    """A run cannot begin: a sentence that says why."""
+
+
+def _prepare_torch(job: Job) -> None:
+    """The same bits for the same seed, machine and number of threads."""
+    torch.set_num_threads(job.threads)
+    if job.device.startswith("cuda"):
+        torch.backends.cudnn.benchmark = False
+        torch.backends.cudnn.deterministic = True
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = False
+
+
+def _carry_out(spec: Spec, folder: RunFolder, store: Store, job: Job, before: Status) -> None:
+    settings, seed = _side_of(spec)
+    drawn = draw(spec.pair.load(spec.role, job.data), settings, seed, spec.role)
+    write_text(folder.path / "train_images.csv", drawn.table())
+    chain = starting_chain(spec, drawn.task.train.shape, store).to(job.device)
+    if spec.architecture.memory_format == "channels_last":
+        chain = chain.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    sizes = layer_facts(chain, drawn.task.train.shape)
+    found = checkpoint.load(folder.checkpoint, chain)
+    resumed_at = [*before.facts.get("resumed_at", ()), *([found.moment.epoch] if found else [])]
+    facts = {
+        "role": spec.role,
+        "source_id": source_id_of(spec),
+        "data": drawn.facts(settings.label_noise),
+        **machine_facts(job),
+        "memory_format": spec.architecture.memory_format,
+        "resumed_at": resumed_at,
+    }
+    assignment = Assignment(
+        task=Task(drawn.task.train.to(job.device), drawn.task.test.to(job.device)),
+        training=settings.training,
+        evaluate_at=evaluation_epochs(settings.evaluate, settings.training.epochs),
+        frozen_at=_frozen_at(spec, chain.names),
+        side=spec.role,
+        seed=seed,
+        label_noise=settings.label_noise,
+        normalization=spec.pair.normalization(),
+        memory_format=spec.architecture.memory_format,
+        cache=CacheBudget(job.cache_memory, job.cache_disk, folder.path),
+    )
+    journal = _Journal(folder, before.started or time.time(), settings.training.epochs, facts)
+    curve = found.curve if found else Curve()
+    journal.show(curve, found.moment if found else None)
+    state = State.DONE
+    for moment in train(chain, assignment, found.moment if found else None):
+        if moment.record is not None:
+            curve = Curve((*curve.records, moment.record))
+        if moment.diverged or moment.epoch == settings.training.epochs:
+            write_json(folder.ledger, ledger(sizes, moment.phases))
+            journal.show(curve, moment)
+            state = State.DIVERGED if moment.diverged else State.DONE
+        else:
+            journal.keep_up(chain, curve, moment)
+    if isinstance(spec, SourceSpec) and state is State.DONE:
+        weights = {name: tensor.cpu().contiguous() for name, tensor in chain.state_dict().items()}
+        write_with(folder.weights, lambda path: save_file(weights, path))
+    journal.end(state)
+
+
+def _side_of(spec: Spec) -> tuple[TaskSettings, int]:
+    """The settings and the seed of the side that a run trains on."""
+    if isinstance(spec, SourceSpec):
+        return spec.source, spec.source.seed
+    return spec.target, spec.seed
+
+
+def source_id_of(spec: Spec) -> str | None:
+    """The run that a run starts from; None for a source, and for a target trained from scratch."""
+    source = spec.source_spec if isinstance(spec, TargetSpec) else None
+    return source.id if source else None
+
+
+def _frozen_at(spec: Spec, names: tuple[str, ...]) -> Callable[[int], frozenset[int]]:
+    if isinstance(spec, SourceSpec):
+        return lambda epoch: frozenset()
+    policy = spec.freezing
+    return lambda epoch: policy.frozen(names, epoch)
+
+
+def starting_chain(spec: Spec, image: ImageShape, store: Store) -> Chain:
+    """The network as its training begins: new weights, and the source's in every layer but the head.
+
+    Raises RunRefused where the source has no weights to give, or others than its ledger says.
+    """
+    _, seed = _side_of(spec)
+    torch.manual_seed(stream_seed(seed, spec.role, "initialization"))
+    chain = spec.architecture.build(image, len(spec.pair.classes(spec.role)))
+    source_id = source_id_of(spec)
+    if source_id is not None:
+        source = store.run(source_id)
+        state = source.status().state
+        if state is not State.DONE or not source.weights.exists():
+            raise RunRefused(f"its source {source_id} is {state}, so there is nothing to transfer")
+        transfer(chain, load_file(source.weights))
+        learned = [layer["hash_after"] for layer in source.read_ledger()["phases"][-1]["layers"]]
+        if list(hashes(chain))[:-1] != learned[:-1]:
+            raise RunRefused(
+                f"the weights of its source {source_id} are not those that its ledger proves; "
+                f"delete the folder {source.path} and run again"
+            )
+    return chain
+
+
+def machine_facts(job: Job) -> dict[str, object]:
+    """What else the last bits of a curve depend on."""
+    device = torch.cuda.get_device_name(job.device) if job.device.startswith("cuda") else platform.processor()
+    return {
+        "host": socket.gethostname(),
+        "device": job.device,
+        "device_name": device or platform.machine(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "threads": job.threads,
+        "versions": {
+            "ftdd": ftdd.__version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": numpy.__version__,
+        },
+    }
+
+
+class _Journal:
+    """Writes what a run has to say into its folder, no more often than is worth it."""
+
+    def __init__(self, folder: RunFolder, started: float, epochs: int, facts: Mapping[str, object]) -> None:
+        self._folder = folder
+        self._status = Status(State.RUNNING, epochs=epochs, started=started, facts=facts)
+        self._shown = self._saved = time.monotonic()
+        self._saving = 0.0
+        self._rows = -1
+
+    def show(self, curve: Curve, moment: Moment | None) -> None:
+        """Write curve and status."""
+        if moment is not None:
+            facts = {**self._status.facts, "cache": moment.cache}
+            self._status = replace(self._status, epoch=moment.epoch, seconds=moment.seconds, facts=facts)
+        if len(curve) != self._rows:
+            write_text(self._folder.path / "curve.csv", to_csv(curve))
+            self._rows = len(curve)
+        self._write(State.RUNNING)
+        self._shown = time.monotonic()
+
+    def keep_up(self, chain: Chain, curve: Curve, moment: Moment) -> None:
+        """Write what it is time for."""
+        now = time.monotonic()
+        if now - self._saved >= max(CHECKPOINT_SECONDS, CHECKPOINT_SHARE * self._saving):
+            checkpoint.save(self._folder.checkpoint, chain, moment, curve)
+            self._saved = time.monotonic()
+            self._saving = self._saved - now
+        if now - self._shown >= SHOW_SECONDS:
+            self.show(curve, moment)
+
+    def end(self, state: State) -> None:
+        """The run has ended and all else is written: say so, and tidy up."""
+        self._folder.log.unlink(missing_ok=True)
+        self._write(state)
+        self._folder.checkpoint.unlink(missing_ok=True)
+
+    def _write(self, state: State) -> None:
+        self._status = replace(self._status, state=state, updated=time.time())
+        self._folder.write_status(self._status)

@@ -1,0 +1,254 @@
+"""The store: a folder with one folder a run, and one a study. It is the truth; all else is made from it.
+
+    runs/<id>/        spec.json        what determines the run's numbers
+                      status.json      its state, times, machine; replaced while it runs
+                      curve.csv        a row per evaluation; replaced as it grows
+                      ledger.json      proof of what was frozen
+                      train_images.csv which images were trained on, with which labels
+                      weights.safetensors   of sources
+                      checkpoint.pt    while it runs: where to go on
+                      log.txt          the traceback of a run that failed
+                      lock             held by the process that carries it out; freed by the kernel with its holder
+    studies/<name>/   recipe.yaml  runs.json  figures/  report.html
+
+Every file is replaced whole, so a reader never sees half of one. Only the holder of a run's lock writes into
+its folder. A run has ended when status.json says so; it is written last.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from ftdd.curve import Curve, from_csv
+from ftdd.plugins import nearest
+from ftdd.study.files import write_json, write_text
+from ftdd.values import Json
+
+
+class State(str, Enum):
+    """How far a run has come."""
+
+    WAITING = "waiting"
+    """Nothing was done yet."""
+    RUNNING = "running"
+    """A process is at work on it."""
+    INTERRUPTED = "interrupted"
+    """It was begun, and nobody is at work on it: the next `ftdd run` goes on from its checkpoint."""
+    DONE = "done"
+    DIVERGED = "diverged"
+    """A loss was not finite; the curve up to there is kept. It would come out the same again."""
+    FAILED = "failed"
+    """Something went wrong that another try may mend; log.txt has the traceback."""
+
+    @property
+    def final(self) -> bool:
+        """Whether the run need not be carried out again."""
+        return self in (State.DONE, State.DIVERGED)
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True)
+class Status:
+    """What a run says of itself."""
+
+    state: State
+    epoch: int = 0
+    """Epochs done."""
+    epochs: int = 0
+    error: str = ""
+    """Why it failed: the traceback's last line, or a sentence."""
+    started: float = 0.0
+    """Seconds since 1970, of the first start."""
+    updated: float = 0.0
+    seconds: float = 0.0
+    """Spent on training and evaluation, pauses left out."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """Host, versions, device, threads, data, cache: what else the numbers were made with."""
+
+    def to_json(self) -> dict[str, object]:
+        """As it stands in status.json."""
+        plain = {name: value for name, value in vars(self).items() if name != "facts"}
+        return plain | {"state": str(self.state), **self.facts}
+
+    @staticmethod
+    def from_json(tree: Mapping[str, Any]) -> "Status":
+        """From what stands in status.json. Raises KeyError or ValueError for anything else."""
+        own = {name: tree[name] for name in ("epoch", "epochs", "error", "started", "updated", "seconds")}
+        facts = {name: value for name, value in tree.items() if name not in own and name != "state"}
+        return Status(State(tree["state"]), **own, facts=facts)
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """One run's folder."""
+
+    path: Path
+
+    @property
+    def spec(self) -> Path:
+        """spec.json."""
+        return self.path / "spec.json"
+
+    @property
+    def weights(self) -> Path:
+        """weights.safetensors."""
+        return self.path / "weights.safetensors"
+
+    @property
+    def checkpoint(self) -> Path:
+        """checkpoint.pt."""
+        return self.path / "checkpoint.pt"
+
+    @property
+    def ledger(self) -> Path:
+        """ledger.json."""
+        return self.path / "ledger.json"
+
+    @property
+    def log(self) -> Path:
+        """log.txt."""
+        return self.path / "log.txt"
+
+    def lock(self) -> FileLock:
+        """The lock of whoever carries the run out."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        return FileLock(self.path / "lock")
+
+    @property
+    def held(self) -> bool:
+        """Whether a living process is at work on the run."""
+        if not (self.path / "lock").exists():
+            return False
+        try:
+            with FileLock(self.path / "lock", timeout=0):
+                return False
+        except Timeout:
+            return True
+        except OSError:  # a store that is only read: nobody works in it
+            return False
+
+    def status(self) -> Status:
+        """What status.json says, and whether a run that says `running` still has its process."""
+        try:
+            status = Status.from_json(json.loads((self.path / "status.json").read_text()))
+        except FileNotFoundError:
+            return Status(State.WAITING)
+        except (ValueError, KeyError, TypeError) as error:
+            return Status(State.FAILED, error=f"{self.path / 'status.json'} cannot be read: {error}")
+        if status.state is State.RUNNING and not self.held:
+            return replace(status, state=State.INTERRUPTED)
+        return status
+
+    def write_status(self, status: Status) -> None:
+        """Replace status.json."""
+        write_json(self.path / "status.json", status.to_json())
+
+    def curve(self) -> Curve:
+        """What was measured so far; no rows before the first evaluation."""
+        try:
+            return from_csv((self.path / "curve.csv").read_text())
+        except FileNotFoundError:
+            return Curve()
+
+    def read_ledger(self) -> dict[str, Any]:
+        """The ledger; empty before the run has ended."""
+        try:
+            return dict(json.loads(self.ledger.read_text()))
+        except FileNotFoundError:
+            return {}
+
+    def read_spec(self) -> dict[str, Json]:
+        """The spec as plain values; empty where there is none yet."""
+        try:
+            return dict(json.loads(self.spec.read_text()))
+        except FileNotFoundError:
+            return {}
+
+
+@dataclass(frozen=True)
+class StudyEntry:
+    """One target run of a study as the study's folder lists it."""
+
+    id: str
+    source_id: str | None
+    settings: Mapping[str, Json]
+    """Its value on each swept path."""
+
+
+@dataclass(frozen=True)
+class StudyRecord:
+    """What a study's folder says: enough to draw and tell everything again from the run folders."""
+
+    name: str
+    title: str
+    question: str
+    eps: float
+    swept: tuple[str, ...]
+    entries: tuple[StudyEntry, ...]
+
+    @property
+    def source_ids(self) -> tuple[str, ...]:
+        """The source runs, each once, in the order in which targets name them."""
+        return tuple(dict.fromkeys(entry.source_id for entry in self.entries if entry.source_id))
+
+    @property
+    def run_ids(self) -> tuple[str, ...]:
+        """All runs: sources first, then targets."""
+        return (*self.source_ids, *(entry.id for entry in self.entries))
+
+
+@dataclass(frozen=True)
+class Store:
+    """A folder of runs and studies."""
+
+    path: Path
+
+    def run(self, run_id: str) -> RunFolder:
+        """The folder of a run, whether it is there or not."""
+        return RunFolder(self.path / "runs" / run_id)
+
+    def study_folder(self, name: str) -> Path:
+        """The folder of a study, whether it is there or not."""
+        return self.path / "studies" / name
+
+    def studies(self) -> tuple[str, ...]:
+        """The names of the studies, sorted."""
+        return tuple(sorted(path.parent.name for path in (self.path / "studies").glob("*/runs.json")))
+
+    def run_folders(self) -> Iterator[RunFolder]:
+        """All runs, of whatever study."""
+        return (RunFolder(path.parent) for path in sorted((self.path / "runs").glob("*/spec.json")))
+
+    def read_study(self, name: str) -> StudyRecord:
+        """What the study's folder says. Raises LookupError with a sentence where there is no such study."""
+        try:
+            tree = json.loads((self.study_folder(name) / "runs.json").read_text())
+        except FileNotFoundError:
+            raise LookupError(f"no study '{name}' in {self.path}; {nearest(name, self.studies())}") from None
+        entries = tuple(StudyEntry(one["id"], one["source_id"], one["settings"]) for one in tree["runs"])
+        return StudyRecord(
+            tree["name"], tree["title"], tree["question"], tree["eps"], tuple(tree["swept"]), entries
+        )
+
+    def write_study(self, record: StudyRecord, recipe: str) -> None:
+        """Write a study's recipe and its list of runs."""
+        folder = self.study_folder(record.name)
+        write_text(folder / "recipe.yaml", recipe)
+        write_json(
+            folder / "runs.json",
+            {
+                "name": record.name,
+                "title": record.title,
+                "question": record.question,
+                "eps": record.eps,
+                "swept": list(record.swept),
+                "runs": [vars(entry) for entry in record.entries],
+            },
+        )

@@ -1,0 +1,137 @@
+"""The frozen-prefix cache: what frozen layers make of an image is computed once.
+
+A frozen prefix is a fixed function of the image, so where no augmentation comes before it, its outputs are
+kept: in memory while they fit the budget, past that in a memory-mapped file, past that not at all.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast
+
+import numpy as np
+import torch
+
+from ftdd.chain import Chain
+from ftdd.image_shape import Normalization
+
+EVALUATION_BATCH = 500
+"""Images a step where nothing is trained."""
+
+Place = Literal["none", "memory", "file", "recomputed"]
+Batch = Callable[[torch.Tensor], torch.Tensor]
+MemoryFormat = Literal["contiguous", "channels_last"]
+
+
+@dataclass(frozen=True)
+class CacheBudget:
+    """How much a run may keep of its frozen layers' outputs, in bytes; `folder` holds the file."""
+
+    memory: int = 0
+    disk: int = 0
+    folder: Path | None = None
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the chain is given from layer `start` on."""
+
+    start: int
+    batch: Batch
+    """From indices, int64 of shape (n,), to the chain's input at `start`, float32 of shape (n, …)."""
+    place: Place
+    """Where they come from: `none` where no layer is frozen from the input on."""
+
+
+class Pixels:
+    """Images as a network takes them: normalized floats, made from bytes a batch at a time."""
+
+    def __init__(self, images: torch.Tensor, normalization: Normalization, memory_format: MemoryFormat) -> None:
+        shape = (1, images.shape[1], 1, 1)
+        mean = torch.tensor(normalization.mean, device=images.device).view(shape)
+        std = torch.tensor(normalization.std, device=images.device).view(shape)
+        self.images = images
+        self._scale = 1 / (255 * std)
+        self._shift = mean / std
+        self._format = torch.channels_last if memory_format == "channels_last" else torch.contiguous_format
+
+    def normalized(self, images: torch.Tensor) -> torch.Tensor:
+        """Bytes, shape (n, C, H, W), as floats of mean about 0 and deviation about 1."""
+        return (images.float() * self._scale - self._shift).contiguous(memory_format=self._format)
+
+    def batch(self, indices: torch.Tensor) -> torch.Tensor:
+        """The images at these indices, normalized."""
+        return self.normalized(self.images[indices])
+
+
+def prefix_inputs(chain: Chain, length: int, pixels: Pixels, budget: CacheBudget, name: str) -> Inputs:
+    """The outputs of the chain's first `length` layers, all frozen, for these images.
+
+    name: of the file, where one is needed. Features keep the memory format in which the layers leave them.
+    """
+    if length == 0:
+        return Inputs(0, pixels.batch, "none")
+    compute = _prefix(chain, length, pixels.batch)
+    count, device = len(pixels.images), pixels.images.device
+    first = compute(torch.arange(1, device=device))
+    channels_last = _is_channels_last(first)
+    shape = (count, *_stored(first, channels_last).shape[1:])
+    needed = count * first[0].numel() * first.element_size()
+    if needed <= budget.memory:
+        features, place = torch.empty(shape, dtype=first.dtype, device=device), "memory"
+    elif needed <= budget.disk and budget.folder is not None:
+        features, place = _mapped(budget.folder / name, shape), "file"
+    else:
+        return Inputs(length, compute, "recomputed")
+    for indices in slices(count, device):
+        features[indices.to(features.device)] = _stored(compute(indices), channels_last).to(features.device)
+
+    def gather(indices: torch.Tensor) -> torch.Tensor:
+        return _computed(features[indices.to(features.device)], channels_last).to(device)
+
+    return Inputs(length, gather, cast(Place, place))
+
+
+def augmented_inputs(
+    chain: Chain, length: int, pixels: Pixels, augmented: Callable[[torch.Tensor], torch.Tensor]
+) -> Inputs:
+    """The same for images that are augmented anew each time: nothing can be kept."""
+
+    def images(indices: torch.Tensor) -> torch.Tensor:
+        return pixels.normalized(augmented(indices))
+
+    if length == 0:
+        return Inputs(0, images, "none")
+    return Inputs(length, _prefix(chain, length, images), "recomputed")
+
+
+def slices(count: int, device: torch.device, size: int = EVALUATION_BATCH) -> Iterator[torch.Tensor]:
+    """0 … count − 1 in order, in pieces."""
+    return iter(torch.arange(count, device=device).split(size))
+
+
+def _prefix(chain: Chain, length: int, batch: Batch) -> Batch:
+    @torch.no_grad()
+    def compute(indices: torch.Tensor) -> torch.Tensor:
+        output: torch.Tensor = chain(batch(indices), stop=length)
+        return output
+
+    return compute
+
+
+def _is_channels_last(x: torch.Tensor) -> bool:
+    return x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
+
+
+def _stored(x: torch.Tensor, channels_last: bool) -> torch.Tensor:
+    """As it lies in memory, so that an image's features are one piece."""
+    return x.permute(0, 2, 3, 1) if channels_last else x
+
+
+def _computed(x: torch.Tensor, channels_last: bool) -> torch.Tensor:
+    return x.permute(0, 3, 1, 2) if channels_last else x
+
+
+def _mapped(path: Path, shape: tuple[int, ...]) -> torch.Tensor:
+    """A float32 tensor that lies in a file; the file goes when the run's folder is tidied."""
+    return torch.from_numpy(np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape))

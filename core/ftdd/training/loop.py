@@ -1,0 +1,223 @@
+"""train(): one function for source and target; values in, measurements out."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from ftdd.chain import Chain, prefix_length
+from ftdd.components import Side
+from ftdd.curve import Record
+from ftdd.image_shape import Normalization
+from ftdd.images import Task
+from ftdd.label_noise import error_on_noisy_labels
+from ftdd.seeds import permutation, stream_seed
+from ftdd.training.augment import Augmenter
+from ftdd.training.evaluation import measure
+from ftdd.training.features import (
+    CacheBudget,
+    Inputs,
+    MemoryFormat,
+    Pixels,
+    Place,
+    augmented_inputs,
+    prefix_inputs,
+)
+from ftdd.training.freezing import Phase, check_unchanged, hashes
+from ftdd.training.optimizers import build_optimizer, carry_over, set_learning_rate
+from ftdd.training.settings import CropAndFlip, Training
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """All that one training is determined by, besides the chain's weights."""
+
+    task: Task
+    """On the device already. `train.labels` are trained on; those of `test` are clean."""
+    training: Training
+    evaluate_at: tuple[int, ...]
+    """Epochs after which to measure."""
+    frozen_at: Callable[[int], frozenset[int]]
+    """Indices of the layers frozen in the epoch that starts after so many epochs."""
+    side: Side
+    seed: int
+    label_noise: float
+    """The fraction asked for: maps the test error to noisy labels."""
+    normalization: Normalization
+    memory_format: MemoryFormat = "contiguous"
+    cache: CacheBudget = CacheBudget()
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The state of a training after an epoch, from which it can go on as if it had never stopped.
+
+    Nothing of any random generator is kept: every draw is a function of (seed, purpose, epoch).
+    """
+
+    epoch: int
+    step: int
+    seconds: float
+    record: Record | None
+    """What was measured at this epoch; None where it was not its turn, or the training has diverged."""
+    diverged: bool
+    optimizer: dict[str, Any]
+    """The optimizer's state; its tensors are the living ones, so write them before going on."""
+    phases: tuple[Phase, ...]
+    """The last one is open until the training ends: its `after` is of then."""
+    cache: Place
+
+
+def train(chain: Chain, assignment: Assignment, resume: Moment | None = None) -> Iterator[Moment]:
+    """Train the chain in place, and give the moment after every epoch; the first is before any step.
+
+    resume: the moment to go on from, before the last epoch; the chain then has the weights of that moment, and the
+    next moment given is that of the following epoch. Ends early, with `diverged`, where a loss is not finite. Raises
+    FrozenLayerChanged, after the last moment, where a frozen layer moved.
+    """
+    task, settings = assignment.task, assignment.training
+    labels = task.train.labels
+    batches = batch_slices(len(task.train), settings.batch_size)
+    steps = len(batches) * settings.epochs
+    began = time.perf_counter() - (resume.seconds if resume else 0.0)
+    step = resume.step if resume else 0
+
+    def rate(at: int) -> float:
+        factor = settings.schedule.factor(min(at, steps - 1), len(batches), steps)
+        return settings.optimizer.lr * factor
+
+    chain.freeze(assignment.frozen_at(max(resume.epoch - 1, 0) if resume else 0))
+    optimizer = build_optimizer(settings.optimizer, _trainable(chain))
+    if resume:
+        optimizer.load_state_dict(resume.optimizer)
+    views = _Views(chain, assignment)
+    phases = resume.phases if resume else (_open_phase(chain, 0),)
+
+    def moment(epoch: int, finite: bool = True) -> Moment:
+        record = None
+        if finite and epoch in assignment.evaluate_at:
+            record = _evaluate(chain, views, assignment, epoch, step, rate(step), began)
+            finite = record.finite
+        ended = epoch == settings.epochs or not finite
+        return Moment(
+            epoch,
+            step,
+            time.perf_counter() - began,
+            record if finite else None,
+            not finite,
+            optimizer.state_dict(),
+            _closed(chain, phases, epoch) if ended else phases,
+            views.place,
+        )
+
+    if resume is None:
+        now = moment(0)
+        yield now
+        if now.diverged:
+            return
+    for epoch in range(resume.epoch if resume else 0, settings.epochs):
+        if assignment.frozen_at(epoch) != chain.frozen:
+            phases = _closed(chain, phases, epoch)
+            check_unchanged(chain, phases[-1])
+            chain.freeze(assignment.frozen_at(epoch))
+            phases = (*phases, _open_phase(chain, epoch))
+            carried, optimizer = optimizer, build_optimizer(settings.optimizer, _trainable(chain))
+            carry_over(carried, optimizer)
+            views = _Views(chain, assignment)
+        order = permutation(stream_seed(assignment.seed, assignment.side, "batch order", epoch), len(task.train))
+        shuffled = torch.from_numpy(order).to(labels.device)
+        torch.manual_seed(stream_seed(assignment.seed, assignment.side, "dropout", epoch))
+        views.draw(epoch)
+        chain.train()
+        finite = torch.ones((), dtype=torch.bool, device=labels.device)
+        for batch in batches:
+            indices = shuffled[batch]
+            set_learning_rate(optimizer, rate(step))
+            loss = cross_entropy(chain(views.train.batch(indices), start=views.train.start), labels[indices])
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            finite &= loss.detach().isfinite()
+            step += 1
+        now = moment(epoch + 1, finite=bool(finite))
+        yield now
+        if now.diverged:
+            break
+    check_unchanged(chain, now.phases[-1])
+
+
+def batch_slices(images: int, batch_size: int) -> list[slice]:
+    """An epoch's batches as slices of its order; a rest of one image joins the batch before it.
+
+    Batch normalization cannot train on one image whose maps have shrunk to a pixel.
+    """
+    starts = list(range(0, images, batch_size))
+    if len(starts) > 1 and images - starts[-1] == 1:
+        starts.pop()
+    return [slice(a, b) for a, b in zip(starts, [*starts[1:], images], strict=True)]
+
+
+class _Views:
+    """Training and test images as the trained part of the chain sees them, for one set of frozen layers."""
+
+    def __init__(self, chain: Chain, assignment: Assignment) -> None:
+        task, augmentation = assignment.task, assignment.training.augmentation
+        length = prefix_length(chain.frozen)
+        chain.eval()
+        pixels = Pixels(task.train.images, assignment.normalization, assignment.memory_format)
+        test_pixels = Pixels(task.test.images, assignment.normalization, assignment.memory_format)
+        self.train_plain = prefix_inputs(chain, length, pixels, assignment.cache, "features-train.npy")
+        self.test = prefix_inputs(chain, length, test_pixels, assignment.cache, "features-test.npy")
+        self.train: Inputs = self.train_plain
+        self._augmenter = None
+        if isinstance(augmentation, CropAndFlip):
+            augmenter = Augmenter(augmentation, task.train.images, assignment.seed, assignment.side)
+            self.train = augmented_inputs(chain, length, pixels, augmenter.batch)
+            self._augmenter = augmenter
+
+    @property
+    def place(self) -> Place:
+        """Where the frozen layers' outputs lie."""
+        return self.train_plain.place
+
+    def draw(self, epoch: int) -> None:
+        if self._augmenter is not None:
+            self._augmenter.draw(epoch)
+
+
+def _evaluate(
+    chain: Chain, views: _Views, assignment: Assignment, epoch: int, step: int, rate: float, began: float
+) -> Record:
+    task = assignment.task
+    train = measure(chain, views.train_plain, task.train)
+    test = measure(chain, views.test, task.test)
+    mislabelled = task.train.mislabelled
+    return Record(
+        epoch=epoch,
+        step=step,
+        learning_rate=rate,
+        train_error=train.error,
+        train_loss=train.loss,
+        train_error_clean=train.error_where(~mislabelled),
+        train_error_mislabelled=train.error_where(mislabelled),
+        test_error=test.error,
+        test_loss=test.loss,
+        test_error_noisy=error_on_noisy_labels(test.error, assignment.label_noise, len(task.test.classes)),
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _trainable(chain: Chain) -> list[torch.nn.Parameter]:
+    return [parameter for parameter in chain.parameters() if parameter.requires_grad]
+
+
+def _open_phase(chain: Chain, epoch: int) -> Phase:
+    before = hashes(chain)
+    return Phase(epoch, epoch, tuple(sorted(chain.frozen)), before, before)
+
+
+def _closed(chain: Chain, phases: tuple[Phase, ...], epoch: int) -> tuple[Phase, ...]:
+    return (*phases[:-1], replace(phases[-1], last_epoch=epoch, after=hashes(chain)))

@@ -1,0 +1,168 @@
+"""What a recipe may say about training: optimizers, learning-rate schedules, augmentation, evaluation."""
+
+import math
+from abc import abstractmethod
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+
+from ftdd.choice import among, or_else
+from ftdd.values import Value
+
+
+class Optimizer(Value):
+    """Which rule moves the weights, and how far."""
+
+    lr: PositiveFloat
+    """Learning rate of the first step; the schedule multiplies it."""
+    weight_decay: NonNegativeFloat = 0.0
+
+
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Adam(Optimizer):
+    """Adam (Kingma and Ba 2015); weight decay is added to the gradient."""
+
+    name: Literal["adam"] = "adam"
+    betas: tuple[Fraction, Fraction] = (0.9, 0.999)
+
+
+class AdamW(Optimizer):
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019)."""
+
+    name: Literal["adamw"] = "adamw"
+    betas: tuple[Fraction, Fraction] = (0.9, 0.999)
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent."""
+
+    name: Literal["sgd"] = "sgd"
+    momentum: Fraction = 0.0
+    nesterov: bool = False
+
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> "SGD":
+        if self.nesterov and self.momentum == 0:
+            raise ValueError("nesterov needs a momentum above 0")
+        return self
+
+
+class Schedule(Value):
+    """How the learning rate changes over the steps."""
+
+    @abstractmethod
+    def factor(self, step: int, steps_per_epoch: int, steps: int) -> float:
+        """What the learning rate is multiplied by at a step (the first is 0) of `steps` in all; in [0, 1]."""
+
+
+class Constant(Schedule):
+    """The same learning rate all along."""
+
+    name: Literal["constant"] = "constant"
+
+    def factor(self, step: int, steps_per_epoch: int, steps: int) -> float:
+        """Always 1."""
+        return 1.0
+
+
+class Cosine(Schedule):
+    """Half a cosine from 1 to `final` at the last step (Loshchilov and Hutter 2017, without restarts)."""
+
+    name: Literal["cosine"] = "cosine"
+    final: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+    def factor(self, step: int, steps_per_epoch: int, steps: int) -> float:
+        """The formula: final + (1 − final) · (1 + cos(π · step / (steps − 1))) / 2."""
+        done = min(step / max(steps - 1, 1), 1.0)
+        return self.final + (1 - self.final) * (1 + math.cos(math.pi * done)) / 2
+
+
+class InverseSquareRoot(Schedule):
+    """1 / √(1 + ⌊step / every⌋), as for the convolutional networks of Nakkiran et al. 2019."""
+
+    name: Literal["inverse_square_root"] = "inverse_square_root"
+    every: PositiveInt = 512
+    """Steps."""
+
+    def factor(self, step: int, steps_per_epoch: int, steps: int) -> float:
+        """The formula of the class's docstring."""
+        return 1 / math.sqrt(1 + step // self.every)
+
+
+class Step(Schedule):
+    """Multiplied by `factor` after every so many epochs."""
+
+    name: Literal["step"] = "step"
+    every: PositiveInt
+    """Epochs."""
+    by: Annotated[float, Field(gt=0, lt=1)] = 0.1
+
+    def factor(self, step: int, steps_per_epoch: int, steps: int) -> float:
+        """The formula: by ** ⌊epoch / every⌋."""
+        return float(self.by ** (step // steps_per_epoch // self.every))
+
+
+class CropAndFlip(Value):
+    """Random crops of the image padded with black, and a left-right flip of every second image.
+
+    Whole batches at once, on tensors. Drawn anew each epoch for each image.
+    """
+
+    name: Literal["crop_and_flip"] = "crop_and_flip"
+    padding: PositiveInt = 4
+    """Pixels on each side."""
+    flip: bool = True
+
+
+class NoAugmentation(Value):
+    """Images as they are: a frozen prefix is then computed once."""
+
+    name: Literal["none"] = "none"
+
+
+Augmentation = CropAndFlip | NoAugmentation
+
+
+class Training(Value):
+    """How a network is trained, the same words for source and target."""
+
+    epochs: PositiveInt
+    batch_size: PositiveInt
+    """Images a step; a rest of one image joins the batch before it."""
+    optimizer: Annotated[Optimizer, among("optimizer", Adam, AdamW, SGD)]
+    schedule: Annotated[
+        Schedule, among("schedule", Constant, Cosine, InverseSquareRoot, Step)
+    ] = Constant()
+    augmentation: Annotated[
+        Augmentation, among("augmentation", NoAugmentation, CropAndFlip)
+    ] = NoAugmentation()
+
+
+class EveryEpochs(Value):
+    """Evaluate after every so many epochs, and after the last."""
+
+    every: PositiveInt = 1
+
+
+def _long_form(given: Any) -> Any:
+    return {"every": 1} if given == "every" else given
+
+
+Evaluate = Annotated[
+    EveryEpochs | Literal["log"],
+    BeforeValidator(_long_form),
+    or_else("must be every, log, or {every: n} with a whole number of epochs"),
+]
+"""When to evaluate: `every` epoch, `{every: n}`, or `log`: 20 epochs a decade, evenly on a log axis."""
+
+
+def evaluation_epochs(evaluate: EveryEpochs | Literal["log"], epochs: int) -> tuple[int, ...]:
+    """The epochs after which to evaluate, rising: 0 and the last are always among them."""
+    if isinstance(evaluate, EveryEpochs):
+        chosen = set(range(0, epochs, evaluate.every))
+    else:
+        decades = math.log10(max(epochs, 1))
+        chosen = {round(10 ** (i / 20)) for i in range(math.ceil(decades * 20) + 1)}
+    return tuple(sorted({epoch for epoch in chosen if epoch < epochs} | {0, epochs}))

@@ -1,0 +1,35 @@
+"""Transfer: the source's weights become the beginning of the target's network; the head stays new."""
+
+from collections.abc import Mapping
+
+import torch
+
+from ftdd.chain import Chain
+
+
+class TransferRefused(ValueError):
+    """The source's weights do not fit the target's network."""
+
+
+def transfer(chain: Chain, weights: Mapping[str, torch.Tensor]) -> None:
+    """Copy parameters and buffers of every layer but the head, in place.
+
+    weights: the source's state dict, its own head included. Raises TransferRefused, and changes nothing, where a
+    tensor is missing, left over, or of another shape.
+    """
+    head = f"{chain.names[-1]}."
+    own = {name: tensor for name, tensor in chain.state_dict().items() if not name.startswith(head)}
+    given = {name: tensor for name, tensor in weights.items() if not name.startswith(head)}
+    faults = [f"{name} is missing" for name in own if name not in given]
+    faults += [f"{name} is not in the target's network" for name in given if name not in own]
+    faults += [
+        f"{name} has shape {tuple(given[name].shape)}, the target's network needs {tuple(tensor.shape)}"
+        for name, tensor in own.items()
+        if name in given and given[name].shape != tensor.shape
+    ]
+    if faults:
+        more = f" (and {len(faults) - 3} more)" if len(faults) > 3 else ""
+        raise TransferRefused(f"the source's weights do not fit: {'; '.join(faults[:3])}{more}")
+    with torch.no_grad():
+        for name, tensor in own.items():
+            tensor.copy_(given[name])

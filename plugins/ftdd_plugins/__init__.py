@@ -1,0 +1,1 @@
+"""What ships with ftdd: one file a thing, each found by its entry point like anybody else's."""

@@ -1,0 +1,1 @@
+"""The networks themselves: they import torch, so the components import them only to build."""

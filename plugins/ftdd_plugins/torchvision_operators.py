@@ -1,0 +1,27 @@
+"""Make torchvision importable beside a torch that it was not built for."""
+
+import importlib.util
+from pathlib import Path
+
+
+def declare_operators() -> None:
+    """Declare the operators without which `import torchvision` fails; call it before the first import.
+
+    PyPI's torchvision is built for CUDA. Beside a CPU build of torch its library does not load, is skipped without a
+    word, and then two operators are registered that nobody declared (pytorch/vision #9085).
+    """
+    import torch
+
+    spec = importlib.util.find_spec("torchvision")
+    if spec is None or spec.origin is None:
+        return
+    try:
+        torch.ops.load_library(str(Path(spec.origin).parent / "_C.so"))
+    except OSError:
+        for name in ("nms", "qnms"):
+            try:
+                torch.library.define(
+                    f"torchvision::{name}", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+                )
+            except RuntimeError:  # declared already
+                continue
