@@ -4,7 +4,13 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError, ValidationInfo, WrapValidator
+from pydantic import (
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationError,
+    ValidationInfo,
+    WrapValidator,
+)
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from ftdd.values import Value
@@ -29,7 +35,9 @@ class Choice:
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.with_info_wrap_validator_function(
-            self._validate, handler(source), serialization=core_schema.plain_serializer_function_ser_schema(_dump)
+            self._validate,
+            handler(source),
+            serialization=core_schema.plain_serializer_function_ser_schema(_dump),
         )
 
     def __get_pydantic_json_schema__(self, _: CoreSchema, __: GetJsonSchemaHandler) -> dict[str, Any]:
@@ -42,7 +50,9 @@ class Choice:
             given = {self.tag: given}
         if not isinstance(given, dict):
             raise PydanticCustomError(
-                "choice", "must be the name of a {kind}, or a mapping with '{tag}'", {"kind": self.kind, "tag": self.tag}
+                "choice",
+                "must be the name of a {kind}, or a mapping with '{tag}'",
+                {"kind": self.kind, "tag": self.tag},
             )
         name = given.get(self.tag)
         if not isinstance(name, str):

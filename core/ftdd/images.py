@@ -38,7 +38,7 @@ class LabelledImages:
                     f"labels must be int64 of shape ({len(self.images)},), one for each image, "
                     f"got {labels.dtype} of shape {tuple(labels.shape)}"
                 )
-        if len(self) and not (0 <= int(self.labels.min()) and int(self.labels.max()) < len(self.classes)):
+        if len(self) and not (int(self.labels.min()) >= 0 and int(self.labels.max()) < len(self.classes)):
             raise ValueError(f"labels must be from 0 to {len(self.classes) - 1}")
 
     def __len__(self) -> int:

@@ -51,9 +51,7 @@ def _implementation(module: object, hook: str) -> Callable[..., object] | None:
 class _Ear(threading.Thread):
     """One listener: its queue and its thread."""
 
-    def __init__(
-        self, name: str, hooks: Mapping[str, Callable[..., object]], say: Callable[[str], None]
-    ) -> None:
+    def __init__(self, name: str, hooks: Mapping[str, Callable[..., object]], say: Callable[[str], None]) -> None:
         super().__init__(name=f"listener {name}", daemon=True)
         self._plugin = name
         self._hooks = hooks
@@ -69,7 +67,7 @@ class _Ear(threading.Thread):
         while (event := self._events.get()) is not None:
             hook, arguments = event
             function = self._hooks[hook]
-            wanted = function.__code__.co_varnames[: function.__code__.co_argcount]  # type: ignore[attr-defined]
+            wanted = function.__code__.co_varnames[: function.__code__.co_argcount]
             try:
                 function(**{name: arguments[name] for name in wanted})
             except Exception as error:  # a stranger's code: shown once for each hook, never fatal

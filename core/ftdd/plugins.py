@@ -149,8 +149,7 @@ def _components(module: object, distribution: str) -> list[tuple[Kind, type[Comp
             classes = tuple(hook())
         except Exception as error:
             raise _Broken(
-                f"{kind.hook} of {distribution} failed: {type(error).__name__}: {error}; "
-                f"mend or uninstall the package"
+                f"{kind.hook} of {distribution} failed: {type(error).__name__}: {error}; mend or uninstall the package"
             ) from error
         for cls in classes:
             fault = component_fault(kind, cls)

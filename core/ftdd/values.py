@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 ID_LENGTH = 12
 """Hex digits of an id: 48 bits, one chance in a thousand of a clash at 750,000 runs in a store."""
@@ -17,9 +17,7 @@ ID_LENGTH = 12
 class Value(BaseModel):
     """A value that never changes after it was made; unknown fields, infinities and NaN are refused."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 def canonical_json(value: Value) -> str:
@@ -27,9 +25,7 @@ def canonical_json(value: Value) -> str:
 
     Taken after validation, so `1` and `1.0` in a float field are the same text.
     """
-    return json.dumps(
-        _canonical(value.model_dump(mode="json")), sort_keys=True, separators=(",", ":"), allow_nan=False
-    )
+    return json.dumps(_canonical(value.model_dump(mode="json")), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def identity(value: Value) -> str:

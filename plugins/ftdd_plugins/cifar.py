@@ -176,9 +176,17 @@ def _read(path: Path) -> "tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]":
         batch = _ArraysOnly(io.BytesIO(path.read_bytes()), encoding="bytes").load()
         pixels = np.asarray(batch[b"data"], dtype=np.uint8).reshape(-1, 3072)
         labels = np.asarray(batch[b"labels"], dtype=np.int64)
-    except (pickle.UnpicklingError, EOFError, KeyError, ValueError, TypeError, AttributeError, OSError) as error:
+    except (
+        pickle.UnpicklingError,
+        EOFError,
+        KeyError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        OSError,
+    ) as error:
         raise DataUnavailable(f"{path} is not a batch of CIFAR-10: {error}; replace it by the official file") from error
-    if len(pixels) != len(labels) or (len(labels) and not (0 <= labels.min() and labels.max() < len(CLASSES))):
+    if len(pixels) != len(labels) or (len(labels) and not (labels.min() >= 0 and labels.max() < len(CLASSES))):
         raise DataUnavailable(f"{path} has {len(pixels)} images and {len(labels)} labels, or wrong labels")
     return pixels, labels
 

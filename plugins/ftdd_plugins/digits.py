@@ -87,9 +87,7 @@ class Digits(Pair):
 
             label_of = {digit: label for label, digit in enumerate(self._digits(side))}
             labels = np.array([label_of[int(digit)] for digit in digits[chosen]], dtype=np.int64)
-            return LabelledImages(
-                torch.from_numpy(images[chosen]), torch.from_numpy(labels), self.classes(side)
-            )
+            return LabelledImages(torch.from_numpy(images[chosen]), torch.from_numpy(labels), self.classes(side))
 
         return Task(train=half(wanted & ~tested), test=half(wanted & tested))
 

@@ -53,6 +53,4 @@ class ResNet(Architecture):
         """The network with torch's default initialization."""
         from ftdd_plugins.networks.preactivation import residual_chain
 
-        return residual_chain(
-            self.layers(image, classes), image.channels, classes, self.width, BLOCKS_OF_STAGE
-        )
+        return residual_chain(self.layers(image, classes), image.channels, classes, self.width, BLOCKS_OF_STAGE)

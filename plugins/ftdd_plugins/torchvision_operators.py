@@ -16,7 +16,7 @@ def declare_operators() -> None:
     if spec is None or spec.origin is None:
         return
     try:
-        torch.ops.load_library(str(Path(spec.origin).parent / "_C.so"))
+        torch.ops.load_library(str(Path(spec.origin).parent / "_C.so"))  # type: ignore[no-untyped-call]
     except OSError:
         for name in ("nms", "qnms"):
             try:

@@ -118,7 +118,7 @@ class _Reader:
             sweep = tree.get("sweep") or {}
             axis = path.removeprefix("sweep.")
             swept = [part | {axis: value} for part in (sweep if isinstance(sweep, list) else [sweep])]  # type: ignore[operator]
-            return tree | {"sweep": swept[0] if isinstance(sweep, dict) else swept}  # type: ignore[dict-item]
+            return tree | {"sweep": swept[0] if isinstance(sweep, dict) else swept}
         without = _without_axis(tree, path)
         return with_values(without, {path: _none(value) if path == "source" else value}, _TAGS)
 
@@ -268,12 +268,10 @@ class _Reader:
         for one in error.errors():
             path: Path = tuple(one["loc"])
             if dotted(path) not in unsaid:
-                message = sentence(one, root, tree, self._plugins)  # type: ignore[arg-type]
+                message = sentence(one, root, tree, self._plugins)
                 self._say(path, message, dotted(path), places)
 
-    def _say(
-        self, path: Path, message: str, name: str = "", places: Mapping[str, Path] | None = None
-    ) -> None:
+    def _say(self, path: Path, message: str, name: str = "", places: Mapping[str, Path] | None = None) -> None:
         """Note a mistake at a path, in the file or in the option that set it."""
         name = name or dotted(path)
         option = self._nearest_option(name)
@@ -281,7 +279,8 @@ class _Reader:
             self._say_of_option(option.removeprefix("--set "), name, message)
             return
         swept = next(
-            (place for axis, place in (places or {}).items() if _within(name, axis) or _within(axis, name)), None
+            (place for axis, place in (places or {}).items() if _within(name, axis) or _within(axis, name)),
+            None,
         )
         line = self._document.line(swept or path)
         self._mistakes.append(Mistake(line, f"{self._file}:{line}", name, message))

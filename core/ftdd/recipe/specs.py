@@ -9,6 +9,7 @@ from ftdd.choice import Choice, or_else
 from ftdd.components import Architecture, Pair, Policy
 from ftdd.training.settings import Evaluate, Training
 from ftdd.values import Value, identity
+
 if TYPE_CHECKING:
     from ftdd.plugins import Plugins
 
@@ -25,9 +26,7 @@ PairField = Annotated[Pair, _component("pair")]
 ArchitectureField = Annotated[Architecture, _component("architecture")]
 PolicyField = Annotated[Policy, _component("policy", "policy")]
 
-ImageCount = Annotated[
-    PositiveInt | Literal["all"], or_else("must be a whole number of images, 1 or more, or all")
-]
+ImageCount = Annotated[PositiveInt | Literal["all"], or_else("must be a whole number of images, 1 or more, or all")]
 NoiseFraction = Annotated[float, Field(ge=0, le=1)]
 
 

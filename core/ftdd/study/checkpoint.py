@@ -58,4 +58,6 @@ def load(path: Path, chain: Chain) -> Checkpoint | None:
 
 
 def _phase(tree: dict[str, Any]) -> Phase:
-    return Phase(**{name: tuple(value) if isinstance(value, list) else value for name, value in tree.items()})
+    return Phase(
+        tree["first_epoch"], tree["last_epoch"], tuple(tree["frozen"]), tuple(tree["before"]), tuple(tree["after"])
+    )

@@ -76,9 +76,7 @@ def study_record(study: Study) -> StudyRecord:
         source = point.spec.source_spec
         entries.append(StudyEntry(point.spec.id, source.id if source else None, point.settings))
     header = study.header
-    return StudyRecord(
-        study.name, header.title or study.name, header.question, header.eps, study.swept, tuple(entries)
-    )
+    return StudyRecord(study.name, header.title or study.name, header.question, header.eps, study.swept, tuple(entries))
 
 
 def write_down(study: Study, plan: Plan, store: Store) -> StudyRef:
@@ -225,9 +223,7 @@ class _Shift:
                 f"{run.ref.role} run {run.ref.id} diverged after epoch {status.epoch}: its loss is not finite "
                 "(a smaller optimizer.lr may help); its curve is kept"
             )
-        self._listeners.tell(
-            "ftdd_run_finished", study=self._study, run=run.ref, state=str(status.state)
-        )
+        self._listeners.tell("ftdd_run_finished", study=self._study, run=run.ref, state=str(status.state))
 
     def _look(self) -> None:
         at_work = []
@@ -238,9 +234,7 @@ class _Shift:
         failed = sum(state is State.FAILED for state in self._states.values())
         # A run that failed before and is open again counts as failed only once it has failed anew.
         again = sum(self._states[run.ref.id] is State.FAILED for run in (*self._waiting, *self._at_work.values()))
-        self._show(
-            Snapshot(ended - again, self._total, failed - again, tuple(at_work), self._seconds_left(at_work))
-        )
+        self._show(Snapshot(ended - again, self._total, failed - again, tuple(at_work), self._seconds_left(at_work)))
 
     def _seconds_left(self, at_work: Sequence[AtWork]) -> float | None:
         under_way = sum(
@@ -257,9 +251,7 @@ class _Shift:
         records = self._store.run(run.ref.id).curve().records
         told = self._told.get(run.ref.id, 0)
         if len(records) > told:
-            self._listeners.tell(
-                "ftdd_run_evaluated", study=self._study, run=run.ref, records=records[told:]
-            )
+            self._listeners.tell("ftdd_run_evaluated", study=self._study, run=run.ref, records=records[told:])
             self._told[run.ref.id] = len(records)
         return records[-1].test_error if records else None
 

@@ -233,9 +233,7 @@ class Store:
         except FileNotFoundError:
             raise LookupError(f"no study '{name}' in {self.path}; {nearest(name, self.studies())}") from None
         entries = tuple(StudyEntry(one["id"], one["source_id"], one["settings"]) for one in tree["runs"])
-        return StudyRecord(
-            tree["name"], tree["title"], tree["question"], tree["eps"], tuple(tree["swept"]), entries
-        )
+        return StudyRecord(tree["name"], tree["title"], tree["question"], tree["eps"], tuple(tree["swept"]), entries)
 
     def write_study(self, record: StudyRecord, recipe: str) -> None:
         """Write a study's recipe and its list of runs."""

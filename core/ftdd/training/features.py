@@ -32,6 +32,9 @@ class CacheBudget:
     folder: Path | None = None
 
 
+NO_CACHE = CacheBudget()
+
+
 @dataclass(frozen=True)
 class Inputs:
     """What the chain is given from layer `start` on."""
@@ -107,7 +110,7 @@ def augmented_inputs(
 
 def slices(count: int, device: torch.device, size: int = EVALUATION_BATCH) -> Iterator[torch.Tensor]:
     """0 … count − 1 in order, in pieces."""
-    return iter(torch.arange(count, device=device).split(size))
+    return iter(torch.arange(count, device=device).split(size))  # type: ignore[no-untyped-call]
 
 
 def _prefix(chain: Chain, length: int, batch: Batch) -> Batch:

@@ -52,7 +52,7 @@ def layer_hash(layer: nn.Module) -> str:
     tensors = {**dict(layer.named_parameters()), **dict(layer.named_buffers())}
     for name, tensor in sorted(tensors.items()):
         sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        sha.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+        sha.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return sha.hexdigest()
 
 

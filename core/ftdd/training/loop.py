@@ -19,6 +19,7 @@ from ftdd.training.augment import Augmenter
 from ftdd.training.evaluation import measure
 from ftdd.training.features import (
     CacheBudget,
+    NO_CACHE,
     Inputs,
     MemoryFormat,
     Pixels,
@@ -48,7 +49,7 @@ class Assignment:
     """The fraction asked for: maps the test error to noisy labels."""
     normalization: Normalization
     memory_format: MemoryFormat = "contiguous"
-    cache: CacheBudget = CacheBudget()
+    cache: CacheBudget = NO_CACHE
 
 
 @dataclass(frozen=True)

@@ -132,12 +132,8 @@ class Training(Value):
     batch_size: PositiveInt
     """Images a step; a rest of one image joins the batch before it."""
     optimizer: Annotated[Optimizer, among("optimizer", Adam, AdamW, SGD)]
-    schedule: Annotated[
-        Schedule, among("schedule", Constant, Cosine, InverseSquareRoot, Step)
-    ] = Constant()
-    augmentation: Annotated[
-        Augmentation, among("augmentation", NoAugmentation, CropAndFlip)
-    ] = NoAugmentation()
+    schedule: Annotated[Schedule, among("schedule", Constant, Cosine, InverseSquareRoot, Step)] = Constant()
+    augmentation: Annotated[Augmentation, among("augmentation", NoAugmentation, CropAndFlip)] = NoAugmentation()
 
 
 class EveryEpochs(Value):

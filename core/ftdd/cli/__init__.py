@@ -1,0 +1,98 @@
+"""The command `ftdd`: one file a command, each imported only when it is called."""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+import ftdd
+from ftdd.recipe.mistakes import RecipeError
+
+COMMANDS = {
+    "run": "Carry out a study: train what is missing, draw its figures.",
+    "plan": "Show what a study would do, what is done, and what the rest will cost.",
+    "validate": "Check recipes; name every mistake with its line.",
+    "results": "Print or write the tables of a study.",
+    "report": "Draw a study's figures and its page again.",
+    "list": "List components, plugins, recipes and studies.",
+    "show": "Show a component, a recipe or a run.",
+    "schema": "Write the JSON schema of recipes, for editors.",
+}
+"""Name → help of the commands that ship with ftdd; each lives in the module of its name."""
+
+
+class Commands(click.Group):
+    """ftdd's own commands, imported lazily, and those that plugins bring."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Own commands in the order of their use, then the plugins'."""
+        return [*COMMANDS, *sorted(self._brought())]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name; None where there is none."""
+        if cmd_name in COMMANDS:
+            command: click.Command = import_module(f"ftdd.cli.{cmd_name}_command").command
+            return command
+        return self._brought().get(cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Their help, without importing them."""
+        brought = {name: command.get_short_help_str(90) for name, command in sorted(self._brought().items())}
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+        if brought:
+            with formatter.section("Commands from plugins"):
+                formatter.write_dl(list(brought.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Like click's, with the nearest right name in the message."""
+        name = args[0]
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            from ftdd.plugins import nearest
+
+            raise click.UsageError(f"no command '{name}'; {nearest(name, self.list_commands(ctx))}")
+        return super().resolve_command(ctx, args)
+
+    def _brought(self) -> dict[str, click.Command]:
+        from ftdd.cli.surroundings import plugin_commands
+
+        return {name: command for name, command in plugin_commands().items() if name not in COMMANDS}
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(ftdd.__version__, prog_name="ftdd")
+def ftdd_command() -> None:
+    """Run transfer-learning studies with frozen layers, and learn what they show.
+
+    A recipe says what to train, transfer, freeze and measure; `ftdd run RECIPE` carries it out and draws its
+    curves. Start with:
+
+    \b
+        ftdd run quickstart      a study on handwritten digits, a minute or two
+        ftdd show quickstart     its recipe, to copy and change
+        ftdd list                everything a recipe may name
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The console script. Exit codes: 0 done · 1 something failed · 2 the request is wrong · 130 interrupted."""
+    try:
+        code = ftdd_command.main(arguments, prog_name="ftdd", standalone_mode=False)
+    except RecipeError as error:
+        for mistake in error.mistakes:
+            click.echo(str(mistake), err=True)
+        count = len(error.mistakes)
+        click.echo(f"ftdd: {count} mistake{'s' if count > 1 else ''}; nothing was done", err=True)
+        code = 2
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        code = 130
+    except BrokenPipeError:  # the reader of a pipe has gone, as `| head` does
+        sys.stderr.close()
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)

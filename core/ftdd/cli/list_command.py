@@ -1,0 +1,95 @@
+"""`ftdd list`: what a recipe may name, and what there is."""
+
+from pathlib import Path
+
+import click
+from rich.table import Table
+
+from ftdd.cli.options import store_option
+from ftdd.cli.screen import output
+from ftdd.cli.surroundings import plugins, shipped_recipes, warn_of_plugins
+from ftdd.components import KINDS, Kind
+from ftdd.study.store import Store
+
+TOPICS = (*(kind.plural for kind in KINDS.values()), "plugins", "recipes", "studies")
+
+
+@click.command("list")
+@click.argument("topic", type=click.Choice(TOPICS), required=False)
+@store_option
+def command(topic: str | None, store: Path) -> int:
+    """List components of a kind, plugins, recipes that ship with ftdd, or studies; everything where no TOPIC is named.
+
+    `ftdd show NAME` tells more of each.
+    """
+    if topic not in (None, "plugins"):
+        warn_of_plugins()
+    for kind in KINDS.values():
+        if topic in (None, kind.plural) and (topic or plugins().components[kind.word]):
+            _components(kind)
+    if topic in (None, "recipes"):
+        _recipes()
+    if topic in (None, "studies"):
+        _studies(Store(store))
+    if topic in (None, "plugins"):
+        _plugins()
+    return 0
+
+
+def first_line(component: type) -> str:
+    """The first sentence of a component's docstring."""
+    return (component.__doc__ or "").strip().split("\n")[0]
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, title_style="bold", show_header=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _components(kind: Kind) -> None:
+    owners = {
+        brought: info.distribution for info in plugins().infos for brought in info.brings if info.state == "loaded"
+    }
+    table = _table(kind.plural, "name", "what", "from")
+    known = plugins().components[kind.word]
+    for name, cls in known.items():
+        table.add_row(f"  [cyan]{name}[/]", first_line(cls), f"[dim]{owners.get(f'{kind.word} {name}', '')}[/]")
+    if not known:
+        table.add_row("  [dim]none[/]", "", "")
+    output().print(table, "")
+
+
+def _recipes() -> None:
+    import yaml
+
+    table = _table("recipes", "name", "question")
+    for name, path in shipped_recipes().items():
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        table.add_row(f"  [cyan]{name}[/]", str(tree.get("question") or tree.get("title") or ""))
+    output().print(table, "")
+
+
+def _studies(store: Store) -> None:
+    output().print(f"[bold]studies in {store.path}[/]", soft_wrap=True)
+    table = _table("", "name", "question", "runs")
+    names = store.studies()
+    for name in names:
+        record = store.read_study(name)
+        table.add_row(f"  [cyan]{name}[/]", record.question or record.title, f"{len(record.run_ids)} runs")
+    if not names:
+        table.add_row("  [dim]none yet[/]", "", "")
+    output().print(table, "")
+
+
+def _plugins() -> None:
+    table = _table("plugins", "name", "state", "from", "brings")
+    styles = {"loaded": "green", "disabled": "yellow", "broken": "red"}
+    for info in plugins().infos:
+        state = f"[{styles[info.state]}]{info.state}[/]"
+        table.add_row(f"  [cyan]{info.name}[/]", state, info.distribution, ", ".join(info.brings))
+    screen = output()
+    screen.print(table)
+    for problem in plugins().problems:
+        screen.print(f"[yellow]problem:[/] {problem}", soft_wrap=True)

@@ -1,0 +1,55 @@
+"""Options that commands share."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from ftdd.cli.surroundings import shipped_recipes, store_path
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class RecipeName(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
+    """A recipe's file, or the name of one that ships with ftdd."""
+
+    name = "recipe"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Files, and the names of recipes that ship with ftdd."""
+        names = [CompletionItem(name) for name in shipped_recipes() if name.startswith(incomplete)]
+        return [*names, CompletionItem(incomplete, type="file")]
+
+
+recipe_argument = click.argument("recipe", type=RecipeName())
+
+set_option = click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="PATH=VALUE",
+    help="Change a setting of the recipe, such as target.images=500; `sweep.seed=0..4` changes its sweep. "
+    "A swept path that is set is no longer swept. May be given again and again.",
+)
+
+data_option = click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder where data sets lie.  [default: $FTDD_DATA, else ./ftdd-data]",
+)
+
+recipe_store_option = click.option(
+    "--store",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the runs.  [default: $FTDD_STORE, else the recipe's `store`, else ./ftdd-runs]",
+)
+
+store_option: Decorator = click.option(
+    "--store",
+    type=click.Path(file_okay=False, path_type=Path),
+    callback=lambda ctx, param, value: store_path(value),
+    help="Folder of the runs.  [default: $FTDD_STORE, else ./ftdd-runs]",
+)
+"""Gives the command an argument `store`, a Path that is ready for use."""

@@ -1,0 +1,31 @@
+"""`ftdd validate`: check recipes without doing anything."""
+
+from pathlib import Path
+
+import click
+
+from ftdd.cli.options import RecipeName, data_option, set_option
+from ftdd.cli.reading import read
+from ftdd.recipe.mistakes import RecipeError
+
+
+@click.command("validate")
+@click.argument("recipes", type=RecipeName(), nargs=-1, required=True)
+@set_option
+@data_option
+def command(recipes: tuple[str, ...], overrides: tuple[str, ...], data: Path | None) -> int:
+    """Check RECIPES: every field of every point of their sweeps, without training anything.
+
+    Each mistake is a line `file:line: path: what is wrong; what would be right`. Exit code 2 if there is one.
+    """
+    code = 0
+    for recipe in recipes:
+        try:
+            study = read(recipe, overrides, None, data).study
+        except RecipeError as error:
+            for mistake in error.mistakes:
+                click.echo(str(mistake), err=True)
+            code = 2
+        else:
+            click.echo(f"{recipe}: right; target runs: {len(study.targets)}, sources: {len(study.sources)}")
+    return code
