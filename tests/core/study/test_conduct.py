@@ -1,0 +1,174 @@
+"""A study carried out by real worker processes: sources first, failures apart, kills survived."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ftdd.components import Executor
+from ftdd.plugins import installed_plugins
+from ftdd.recipe.study import Study
+from ftdd.study.conduct import Machine, Outcome, Snapshot, conduct, write_down
+from ftdd.study.plan import Plan, make_plan
+from ftdd.study.store import State, Store
+from tests.core.study.small_study import read
+
+
+def local() -> Executor:
+    executor = installed_plugins().components["executor"]["local"]()
+    assert isinstance(executor, Executor)
+    return executor
+
+
+def carried_out(
+    study: Study, store: Store, data: Path, show: Callable[[Snapshot], None] = lambda snapshot: None, **machine: object
+) -> tuple[Outcome, Plan, list[str]]:
+    plan = make_plan(study, store, data)
+    ref = write_down(study, plan, store)
+    said: list[str] = []
+    where = Machine(data, "cpu", **machine)  # type: ignore[arg-type]
+    outcome = conduct(ref, plan, local(), where, {}, show, said.append, lambda: None)
+    return outcome, plan, said
+
+
+def test_a_study_is_carried_out_once_and_found_done_the_next_time(tmp_path: Path) -> None:
+    study, store = read(tmp_path), Store(tmp_path / "runs")
+    outcome, plan, said = carried_out(study, store, tmp_path, workers=2)
+    assert (outcome.carried_out, outcome.found_done, outcome.failed, said) == (4, 0, {}, [])
+    assert all(store.run(run.ref.id).status().state is State.DONE for run in plan.runs)
+    again, plan, _ = carried_out(study, store, tmp_path, workers=2)
+    assert (again.carried_out, again.found_done) == (0, 4)
+    assert plan.seconds_per_pass is not None
+
+
+def test_a_deleted_folder_is_carried_out_again(tmp_path: Path) -> None:
+    """The folder is the truth: delete it and it runs again, with the same numbers."""
+    study, store = read(tmp_path), Store(tmp_path / "runs")
+    carried_out(study, store, tmp_path)
+    run_id = next(iter(study.targets))
+    before = store.run(run_id).curve().measurements
+    for file in store.run(run_id).path.iterdir():
+        file.unlink()
+    outcome, _, _ = carried_out(study, store, tmp_path)
+    assert (outcome.carried_out, outcome.found_done) == (1, 3)
+    assert store.run(run_id).curve().measurements == before
+
+
+def test_a_source_is_trained_once_for_all_targets_and_studies(tmp_path: Path) -> None:
+    store = Store(tmp_path / "runs")
+    first, second = read(tmp_path), read(tmp_path, "sweep.freezing.count=[1, 2]", name="second")
+    carried_out(first, store, tmp_path)
+    outcome, _, _ = carried_out(second, store, tmp_path)
+    assert set(first.sources) == set(second.sources)
+    assert (outcome.carried_out, outcome.found_done) == (2, 1)
+    assert store.studies() == ("second", "small")
+
+
+def test_a_failed_source_fails_its_targets_and_no_others(tmp_path: Path) -> None:
+    """Two sources, one of which diverges: its targets say why, the others are done; the next try is theirs alone."""
+    study = read(
+        tmp_path,
+        "sweep.freezing.count=[0, 2]",
+        "sweep.source.training.optimizer=[{name: adam, lr: 0.01}, {name: sgd, lr: 1.0e30}]",
+    )
+    store = Store(tmp_path / "runs")
+    outcome, plan, said = carried_out(study, store, tmp_path, workers=2)
+    states = sorted(str(store.run(run.ref.id).status().state) for run in plan.runs)
+    assert states == ["diverged", "done", "done", "done", "failed", "failed"]
+    (bad,) = outcome.diverged
+    assert set(outcome.failed.values()) == {f"its source {bad} diverged, so there is nothing to transfer"}
+    assert any(line.startswith(f"source run {bad} diverged after epoch") for line in said)
+    again, _, _ = carried_out(study, store, tmp_path)
+    assert len(again.failed) == 2
+
+
+def test_a_killed_worker_is_one_failed_run_and_the_next_try_goes_on(tmp_path: Path) -> None:
+    """SIGKILL, as the kernel does when memory runs out: that run fails, the others are done."""
+    study = read(tmp_path, "target.training.epochs=300", "sweep.freezing.count=[0, 9]", "target.evaluate=log")
+    store = Store(tmp_path / "runs")
+    victim = next(run_id for run_id, spec in study.targets.items() if '"count":0' in spec.model_dump_json())
+    killed: list[int] = []
+
+    def kill(snapshot: Snapshot) -> None:
+        epoch = next((one.status.epoch for one in snapshot.at_work if one.run.ref.id == victim), 0)
+        if epoch >= 5 and not killed:
+            killed.extend(_workers_of(os.getpid(), store.run(victim).path / "lock"))
+            for pid in killed:
+                os.kill(pid, signal.SIGKILL)
+
+    outcome, _, said = carried_out(study, store, tmp_path, kill, workers=2)
+    assert killed
+    assert list(outcome.failed) == [victim]
+    assert "killed by SIGKILL" in outcome.failed[victim]
+    assert any(victim in line for line in said)
+    assert outcome.carried_out == 2
+    again, _, _ = carried_out(study, store, tmp_path)
+    assert (again.failed, again.carried_out) == ({}, 1)
+
+
+def _workers_of(parent: int, lock: Path) -> list[int]:
+    """Processes below the parent that have this lock open."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*/fd"):
+        try:
+            if int(folder.parent.name) != parent and any(
+                os.path.samefile(fd, lock) for fd in folder.iterdir() if fd.exists()
+            ):
+                found.append(int(folder.parent.name))
+        except OSError:
+            continue
+    return found
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from tests.core.study.small_study import read
+from tests.core.study.test_conduct import carried_out
+from ftdd.study.store import Store
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    study = read(folder, "target.training.epochs=5000", "sweep.freezing.count=[0, 1]", "target.evaluate=log")
+    carried_out(study, Store(folder / "runs"), folder, workers=2)
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])
+def test_workers_end_with_their_parent(tmp_path: Path, how: signal.Signals) -> None:
+    """Ctrl-C ends all within seconds; and a parent that is killed leaves no worker behind."""
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    study = read(tmp_path, "target.training.epochs=5000", "sweep.freezing.count=[0, 1]", "target.evaluate=log")
+    store = Store(tmp_path / "runs")
+    root = Path(__file__).parents[3]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    process = subprocess.Popen([sys.executable, str(script), str(tmp_path)], env=environment, start_new_session=True)
+    locks = [store.run(run_id).path / "lock" for run_id in study.targets]
+    for _ in range(600):
+        workers = [pid for lock in locks if lock.exists() for pid in _workers_of(process.pid, lock)]
+        if len(workers) == 2:
+            break
+        time.sleep(0.1)
+    assert len(workers) == 2, process.poll()
+    began = time.monotonic()
+    os.killpg(process.pid, how) if how is signal.SIGINT else process.send_signal(how)
+    process.wait(10)
+    while any(_alive(pid) for pid in workers) and time.monotonic() - began < 10:
+        time.sleep(0.05)
+    assert not any(_alive(pid) for pid in workers)
+    assert time.monotonic() - began < 8
+    states = {store.run(run_id).status().state for run_id in study.targets}
+    assert states == {State.INTERRUPTED}
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
