@@ -95,4 +95,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:  # the reader of a pipe has gone, as `| head` does
         sys.stderr.close()
         code = 0
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"ftdd: {where}{error.strerror or error}", err=True)
+        code = 1
     sys.exit(code if isinstance(code, int) else 0)

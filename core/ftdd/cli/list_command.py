@@ -42,7 +42,9 @@ def first_line(component: type) -> str:
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, title_style="bold", show_header=False)
+    table = Table(
+        title=title or None, title_justify="left", box=None, pad_edge=False, title_style="bold", show_header=False
+    )
     for column in columns:
         table.add_column(column, overflow="fold")
     return table

@@ -10,6 +10,7 @@ from rich.table import Table
 from ftdd.cli.options import data_option, recipe_argument, recipe_store_option, set_option
 from ftdd.cli.reading import read
 from ftdd.cli.screen import duration, output, shown, state_text
+from ftdd.cli.surroundings import warn_of_plugins
 from ftdd.study.plan import Plan, make_plan
 
 MOST_ROWS = 60
@@ -37,6 +38,7 @@ def command(
     Trains nothing and writes nothing. Cost is foreseen in image passes (training images times epochs), and in
     time once runs of the same network and pair have been measured in the store.
     """
+    warn_of_plugins()
     reading = read(recipe, overrides, store, data)
     plan = make_plan(reading.study, reading.store, reading.data)
     if as_json:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ftdd.cli.surroundings import data_path, plugins, recipe_path, store_path, warn_of_plugins
+from ftdd.cli.surroundings import data_path, plugins, recipe_path, store_path
 from ftdd.recipe.read import read_study
 from ftdd.recipe.study import Study
 from ftdd.study.store import Store
@@ -23,7 +23,6 @@ class Reading:
 
 def read(recipe: str, overrides: Sequence[str], store: Path | None, data: Path | None) -> Reading:
     """The study of a recipe. Raises RecipeError, or click.UsageError where there is no such file."""
-    warn_of_plugins()
     folder = data_path(data)
     path = recipe_path(recipe)
     try:

@@ -10,7 +10,7 @@ from ftdd.cli.progress import Progress
 from ftdd.cli.reading import Reading, read
 from ftdd.cli.screen import duration, messages, output
 from ftdd.cli.summary import print_summary
-from ftdd.cli.surroundings import plugin_commands, plugins
+from ftdd.cli.surroundings import plugin_commands, plugins, warn_of_plugins
 from ftdd.components import DataUnavailable, Executor
 from ftdd.plugins import nearest
 from ftdd.study.conduct import Machine, Outcome, conduct, write_down
@@ -64,6 +64,7 @@ def command(
         ftdd run quickstart
         ftdd run my_study.yaml --set target.images=500 --set sweep.seed=0..4
     """
+    warn_of_plugins()
     reading = read(recipe, overrides, store, data)
     header = reading.study.header
     try:

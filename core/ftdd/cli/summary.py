@@ -1,1 +1,2 @@
-def print_summary(a,b): pass
+def print_summary(a, b):
+    pass

@@ -6,6 +6,7 @@ import click
 
 from ftdd.cli.options import RecipeName, data_option, set_option
 from ftdd.cli.reading import read
+from ftdd.cli.surroundings import warn_of_plugins
 from ftdd.recipe.mistakes import RecipeError
 
 
@@ -18,6 +19,7 @@ def command(recipes: tuple[str, ...], overrides: tuple[str, ...], data: Path | N
 
     Each mistake is a line `file:line: path: what is wrong; what would be right`. Exit code 2 if there is one.
     """
+    warn_of_plugins()
     code = 0
     for recipe in recipes:
         try:

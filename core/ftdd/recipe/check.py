@@ -45,11 +45,8 @@ def layer_names(architecture: Architecture, image: ImageShape, classes: int) -> 
 
 
 @lru_cache(maxsize=4096)
-def _class_counts(pair: Pair, side: Side, data: Path) -> tuple[int, ...] | None:
-    try:
-        return pair.class_counts(side, data)
-    except DataUnavailable:
-        return None
+def _class_counts(pair: Pair, side: Side, data: Path) -> tuple[int, ...]:
+    return pair.class_counts(side, data)  # what it raises is not remembered: files may arrive
 
 
 def _task_faults(pair: Pair, side: Side, settings: TaskSettings, data: Path) -> Iterator[Fault]:
@@ -61,7 +58,10 @@ def _task_faults(pair: Pair, side: Side, settings: TaskSettings, data: Path) -> 
     if classes < 2:
         yield "pair", f"the {side} has {classes} class; a task needs two or more"
         return
-    counts = _class_counts(pair, side, data)
+    try:
+        counts = _class_counts(pair, side, data)
+    except DataUnavailable:
+        counts = None
     if settings.images != "all":
         if settings.images < classes:
             yield f"{side}.images", f"must be {classes} or more, one for each class; got {settings.images}"

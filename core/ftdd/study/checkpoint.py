@@ -1,5 +1,7 @@
 """A checkpoint: the moment from which an interrupted training goes on, bit for bit."""
 
+import pickle
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +17,16 @@ from ftdd.training.loop import Moment
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What was read from a checkpoint: the moment, and the curve up to it. The chain has its weights already."""
+    """What a checkpoint holds."""
 
+    weights: Mapping[str, torch.Tensor]
     moment: Moment
     curve: Curve
+    """Up to the moment."""
+
+
+class CheckpointUnusable(ValueError):
+    """The file is there and cannot be gone on from; the run has to begin again."""
 
 
 def save(path: Path, chain: Chain, moment: Moment, curve: Curve) -> None:
@@ -37,11 +45,11 @@ def save(path: Path, chain: Chain, moment: Moment, curve: Curve) -> None:
 
 
 def load(path: Path, chain: Chain) -> Checkpoint | None:
-    """Read the checkpoint into the chain; None where there is none."""
+    """The checkpoint for this chain; None where there is none. Raises CheckpointUnusable."""
+    if not path.exists():
+        return None
     try:
-        device = next(chain.parameters()).device
-        content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-        chain.load_state_dict(content["weights"])
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         moment = Moment(
             epoch=content["epoch"],
             step=content["step"],
@@ -52,9 +60,13 @@ def load(path: Path, chain: Chain) -> Checkpoint | None:
             phases=tuple(_phase(phase) for phase in content["phases"]),
             cache=content["cache"],
         )
-        return Checkpoint(moment, from_csv(content["curve"]))
-    except FileNotFoundError:
-        return None
+        found = Checkpoint(content["weights"], moment, from_csv(content["curve"]))
+    except (RuntimeError, EOFError, KeyError, TypeError, ValueError, AttributeError, pickle.UnpicklingError) as error:
+        raise CheckpointUnusable(f"the checkpoint cannot be read: {error}") from error
+    own = {name: tensor.shape for name, tensor in chain.state_dict().items()}
+    if {name: tensor.shape for name, tensor in found.weights.items()} != own:
+        raise CheckpointUnusable("the checkpoint is of another network")
+    return found
 
 
 def _phase(tree: dict[str, Any]) -> Phase:

@@ -86,7 +86,7 @@ def _carry_out(spec: Spec, folder: RunFolder, store: Store, job: Job, before: St
     if spec.architecture.memory_format == "channels_last":
         chain = chain.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     sizes = layer_facts(chain, drawn.task.train.shape)
-    found = checkpoint.load(folder.checkpoint, chain)
+    found, unusable = _found(folder, chain)
     resumed_at = [*before.facts.get("resumed_at", ()), *([found.moment.epoch] if found else [])]
     facts = {
         "role": spec.role,
@@ -95,6 +95,7 @@ def _carry_out(spec: Spec, folder: RunFolder, store: Store, job: Job, before: St
         **machine_facts(job),
         "memory_format": spec.architecture.memory_format,
         "resumed_at": resumed_at,
+        **({"checkpoint_unusable": unusable} if unusable else {}),
     }
     assignment = Assignment(
         task=Task(drawn.task.train.to(job.device), drawn.task.test.to(job.device)),
@@ -125,6 +126,17 @@ def _carry_out(spec: Spec, folder: RunFolder, store: Store, job: Job, before: St
         weights = {name: tensor.cpu().contiguous() for name, tensor in chain.state_dict().items()}
         write_with(folder.weights, lambda path: save_file(weights, path))
     journal.end(state)
+
+
+def _found(folder: RunFolder, chain: Chain) -> tuple[checkpoint.Checkpoint | None, str]:
+    """The checkpoint to go on from, its weights in the chain; or none, and why one that is there is of no use."""
+    try:
+        found = checkpoint.load(folder.checkpoint, chain)
+    except checkpoint.CheckpointUnusable as error:
+        return None, str(error)
+    if found is not None:
+        chain.load_state_dict(found.weights)
+    return found, ""
 
 
 def _side_of(spec: Spec) -> tuple[TaskSettings, int]:

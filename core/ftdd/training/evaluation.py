@@ -32,7 +32,7 @@ def measure(chain: Chain, inputs: Inputs, images: LabelledImages) -> Measure:
     """Error and loss on these images, which `inputs` turns into what the chain takes."""
     chain.eval()
     wrong, losses = [], []
-    for indices in slices(len(images), images.labels.device):
+    for indices in slices(images.images):
         logits = chain(inputs.batch(indices), start=inputs.start)
         labels = images.labels[indices]
         wrong.append(logits.argmax(dim=1) != labels)

@@ -18,8 +18,8 @@ from ftdd.seeds import permutation, stream_seed
 from ftdd.training.augment import Augmenter
 from ftdd.training.evaluation import measure
 from ftdd.training.features import (
-    CacheBudget,
     NO_CACHE,
+    CacheBudget,
     Inputs,
     MemoryFormat,
     Pixels,
@@ -171,7 +171,8 @@ class _Views:
         pixels = Pixels(task.train.images, assignment.normalization, assignment.memory_format)
         test_pixels = Pixels(task.test.images, assignment.normalization, assignment.memory_format)
         self.train_plain = prefix_inputs(chain, length, pixels, assignment.cache, "features-train.npy")
-        self.test = prefix_inputs(chain, length, test_pixels, assignment.cache, "features-test.npy")
+        left = assignment.cache.less(self.train_plain)
+        self.test = prefix_inputs(chain, length, test_pixels, left, "features-test.npy")
         self.train: Inputs = self.train_plain
         self._augmenter = None
         if isinstance(augmentation, CropAndFlip):

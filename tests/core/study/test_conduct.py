@@ -117,7 +117,7 @@ def _workers_of(parent: int, lock: Path) -> list[int]:
     for folder in Path("/proc").glob("[0-9]*/fd"):
         try:
             if int(folder.parent.name) != parent and any(
-                os.path.samefile(fd, lock) for fd in folder.iterdir() if fd.exists()
+                fd.samefile(lock) for fd in folder.iterdir() if fd.exists()
             ):
                 found.append(int(folder.parent.name))
         except OSError:
@@ -152,7 +152,7 @@ def test_workers_end_with_their_parent(tmp_path: Path, how: signal.Signals) -> N
     locks = [store.run(run_id).path / "lock" for run_id in study.targets]
     for _ in range(600):
         workers = [pid for lock in locks if lock.exists() for pid in _workers_of(process.pid, lock)]
-        if len(workers) == 2:
+        if len(workers) == 2 and all(store.run(run_id).status().epoch for run_id in study.targets):
             break
         time.sleep(0.1)
     assert len(workers) == 2, process.poll()

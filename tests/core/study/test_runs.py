@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from ftdd.study.runs import carry_out, starting_chain
 from ftdd.study.store import State, Store
-from tests.core.study.small_study import facts, job, read, written
+from tests.core.study.small_study import facts, job, written
 
 
 @pytest.fixture(scope="module")
@@ -121,9 +121,7 @@ def test_the_same_spec_gives_the_same_curve_in_another_store(
     carry_out(job(plain, source_id))
     carry_out(job(plain, ids[3], cache_memory=0))
     assert facts(plain, ids[3])["cache"] == "recomputed"
-    for one, two in zip(
-        plain.run(ids[3]).curve().measurements, store.run(ids[3]).curve().measurements, strict=True
-    ):
+    for one, two in zip(plain.run(ids[3]).curve().measurements, store.run(ids[3]).curve().measurements, strict=True):
         assert one == pytest.approx(two, abs=1e-4)
 
 
@@ -154,15 +152,11 @@ def test_the_head_is_drawn_by_the_targets_seed_and_the_rest_is_the_sources(tmp_p
     study, store = written(tmp_path, "sweep.freezing.count=[0]", "sweep.seed=[0, 1]")
     (source_id,) = study.sources
     carry_out(job(store, source_id))
-    one, other = (
-        starting_chain(point.spec, point.spec.pair.image_shape(), store) for point in study.points
-    )
+    one, other = (starting_chain(point.spec, point.spec.pair.image_shape(), store) for point in study.points)
     for name in one.names:
         same = all(
             torch.equal(a, b)
-            for a, b in zip(
-                getattr(one, name).parameters(), getattr(other, name).parameters(), strict=True
-            )
+            for a, b in zip(getattr(one, name).parameters(), getattr(other, name).parameters(), strict=True)
         )
         assert same == (name != "head")
 
@@ -203,6 +197,7 @@ CHILD = """
 import sys
 from pathlib import Path
 from ftdd.components import Job
+from ftdd.study import runs
 
 runs.CHECKPOINT_SECONDS = 0.0
 runs.CHECKPOINT_SHARE = 0
@@ -266,3 +261,18 @@ def test_a_run_is_carried_out_by_one_process_at_a_time(tmp_path: Path) -> None:
     assert store.run(source_id).status().state is State.DONE
     assert facts(store, source_id)["resumed_at"] == []
 
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", None], ids=["empty", "garbage", "of another network"])
+def test_a_checkpoint_that_cannot_be_used_means_to_begin_again(content: bytes | None, tmp_path: Path) -> None:
+    """A torn file costs the time it would have saved, and nothing else."""
+    study, store = written(tmp_path)
+    (source_id,) = study.sources
+    path = store.run(source_id).checkpoint
+    if content is None:
+        torch.save({"weights": {}, "optimizer": {}, "epoch": 1}, path)
+    else:
+        path.write_bytes(content)
+    carry_out(job(store, source_id))
+    assert store.run(source_id).status().state is State.DONE
+    assert "checkpoint" in str(facts(store, source_id)["checkpoint_unusable"])
+    assert facts(store, source_id)["resumed_at"] == []

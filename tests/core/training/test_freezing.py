@@ -1,5 +1,6 @@
 """Freezing, said aloud: a frozen layer does not change in any way, and every run can prove it."""
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -117,7 +118,7 @@ def test_frozen_parameters_take_no_gradient() -> None:
 def test_a_weight_shared_by_a_frozen_and_a_trained_layer_is_refused() -> None:
     shared = nn.Linear(4, 4)
     chain = Chain([("one", shared), ("two", nn.Sequential(nn.ReLU(), shared)), ("head", nn.Linear(4, 2))])
-    with pytest.raises(ValueError, match="'one' and 'two' share the weight '1.weight'"):
+    with pytest.raises(ValueError, match=r"'one' and 'two' share the weight '1\.weight'"):
         chain.freeze({0})
     chain.freeze({0, 1})
 
@@ -177,7 +178,7 @@ def test_what_is_frozen_may_change_over_the_epochs() -> None:
     for moment in train(chain, assignment(frozen_at=lambda epoch: frozen[min(epoch, 2)])):
         seen.append(hashes(chain))
         last = moment
-    moved = [[a != b for a, b in zip(one, two, strict=True)] for one, two in zip(seen, seen[1:], strict=False)]
+    moved = [[a != b for a, b in zip(one, two, strict=True)] for one, two in itertools.pairwise(seen)]
     assert moved == [[False, False, False, True], [False, False, True, True], [False, True, True, True]]
     assert [(p.first_epoch, p.last_epoch, p.frozen) for p in last.phases] == [
         (0, 1, (0, 1, 2)),
@@ -189,12 +190,8 @@ def test_what_is_frozen_may_change_over_the_epochs() -> None:
 @pytest.mark.parametrize("stop", [1, 2])
 def test_a_resumed_training_is_the_same_as_a_whole_one(stop: int) -> None:
     """Also where what is frozen changes, with dropout, momentum and augmentation: nothing hangs on history."""
-    settings = Training(
-        epochs=3, batch_size=7, optimizer=Adam(lr=1e-2), augmentation=CropAndFlip(padding=1)
-    )
-    given = assignment(
-        training=settings, frozen_at=lambda epoch: frozenset({0, 1}) if epoch == 0 else frozenset({0})
-    )
+    settings = Training(epochs=3, batch_size=7, optimizer=Adam(lr=1e-2), augmentation=CropAndFlip(padding=1))
+    given = assignment(training=settings, frozen_at=lambda epoch: frozenset({0, 1}) if epoch == 0 else frozenset({0}))
     whole = trained(small_chain(), given)
     chain = small_chain()
     moments = train(chain, given)

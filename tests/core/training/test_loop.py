@@ -1,6 +1,9 @@
 """train(): what an evaluation records, when, and that the same seed gives the same bits."""
 
+import functools
+import itertools
 import math
+import operator
 from dataclasses import replace
 
 import pytest
@@ -92,14 +95,14 @@ def test_a_loss_that_is_not_finite_ends_the_training_and_keeps_what_was_measured
     assert moments[-1].diverged
     assert moments[-1].record is None
     assert len(moments) < 7
-    assert [m.record.epoch for m in moments if m.record][0] == 0
+    assert next(m.record.epoch for m in moments if m.record) == 0
     assert all(m.record.finite for m in moments if m.record)
 
 
 @pytest.mark.parametrize(("images", "size"), [(24, 8), (25, 8), (26, 8), (7, 8), (8, 8), (9, 8), (2, 1), (1, 4)])
 def test_batches_take_every_image_once_and_a_rest_of_one_joins_the_batch_before(images: int, size: int) -> None:
     pieces = [list(range(images))[piece] for piece in batch_slices(images, size)]
-    assert sum(pieces, []) == list(range(images))
+    assert functools.reduce(operator.iadd, pieces, []) == list(range(images))
     assert all(len(piece) > 1 for piece in pieces) or size == 1 or images == 1
     assert len(pieces[0]) in (size, size + 1, images)
 
@@ -139,7 +142,7 @@ def test_log_evaluation_is_even_on_a_log_axis(epochs: int) -> None:
     assert chosen[-1] == epochs
     assert list(chosen) == sorted(set(chosen))
     assert len(chosen) <= 300
-    steps = [b / a for a, b in zip(chosen[1:], chosen[2:], strict=False) if a >= 10]
+    steps = [b / a for a, b in itertools.pairwise(chosen) if a >= 10]
     assert all(step < 1.2 for step in steps)
 
 
