@@ -15,6 +15,9 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from ftdd.values import Value
 
+PLACEHOLDER = "ftdd choice"
+"""Stands in a field's JSON schema, with the kind, for the options, which the whole schema lists once."""
+
 Options = Mapping[str, type[Value]]
 Find = Callable[[str, Any], type[Value]]
 
@@ -41,7 +44,7 @@ class Choice:
         )
 
     def __get_pydantic_json_schema__(self, _: CoreSchema, __: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"$ref": f"#/$defs/{self.kind}"}
+        return {PLACEHOLDER: self.kind}
 
     def _validate(self, given: Any, _: Any, info: ValidationInfo) -> Value:
         if isinstance(given, Value):

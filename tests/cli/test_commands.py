@@ -86,14 +86,14 @@ def test_validate_names_every_mistake_with_its_line_and_exits_with_2(folder: Pat
     said = ftdd("validate", "small.yaml", "wrong.yaml", cwd=folder)
     assert said.code == 2
     assert said.out == "small.yaml: right; target runs: 3, sources: 1\n"
-    assert said.err == "wrong.yaml:11: target.label_noise: must be from 0 to 1, got 1.2\n"
+    assert said.err == "wrong.yaml:12: target.label_noise: must be from 0 to 1, got 1.2\n"
 
 
 @pytest.mark.parametrize("command", ["run", "plan"])
 def test_a_wrong_recipe_is_refused_before_anything_is_done(command: str, folder: Path) -> None:
     said = ftdd(command, "wrong.yaml", "--store", "nowhere", cwd=folder)
     assert said.code == 2
-    assert "wrong.yaml:11: target.label_noise: must be from 0 to 1, got 1.2" in said.err
+    assert "wrong.yaml:12: target.label_noise: must be from 0 to 1, got 1.2" in said.err
     assert not (folder / "nowhere").exists()
 
 

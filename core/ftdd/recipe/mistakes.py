@@ -95,7 +95,7 @@ def _purpose(field: FieldInfo | None) -> str:
 
 def _range(field: FieldInfo | None, error: Mapping[str, Any]) -> str:
     """A field's bounds in words; pydantic's message has one of them only."""
-    bounds = field.metadata if field else []
+    bounds: list[Any] = [_whole(bound, field) for bound in field.metadata] if field else []
     low = next((f"from {_bound(b.ge)}" for b in bounds if isinstance(b, Ge)), None) or next(
         (f"above {_bound(b.gt)}" for b in bounds if isinstance(b, Gt)), None
     )
@@ -107,6 +107,11 @@ def _range(field: FieldInfo | None, error: Mapping[str, Any]) -> str:
     if low:
         return low.replace("from ", "") + " or more" if low.startswith("from") else low
     return high.replace("to ", "at most ") if high else str(error["msg"]).removeprefix("Input should be ")
+
+
+def _whole(bound: Any, field: FieldInfo) -> Any:
+    """Above 0 is 1 or more, where only whole numbers are meant."""
+    return Ge(bound.gt + 1) if isinstance(bound, Gt) and field.annotation is int else bound
 
 
 def _bound(number: Any) -> str:

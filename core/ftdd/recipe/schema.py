@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ftdd.choice import Choice
+from ftdd.choice import PLACEHOLDER, Choice
 from ftdd.components import KINDS
 from ftdd.plugins import Plugins
 from ftdd.recipe.specs import TargetSpec
@@ -39,7 +39,7 @@ def recipe_schema(plugins: Plugins) -> dict[str, Any]:
         "description": "Dotted paths and their values: every combination of them is a run. A list is the union.",
         "anyOf": [axes, {"type": "array", "items": axes}],
     }
-    return {
+    whole = {
         "$schema": DIALECT,
         "title": "ftdd recipe",
         "type": "object",
@@ -47,6 +47,17 @@ def recipe_schema(plugins: Plugins) -> dict[str, Any]:
         "properties": {**header["properties"], **properties, "sweep": sweep},
         "$defs": definitions,
     }
+    return _linked(whole)
+
+
+def _linked(tree: Any) -> Any:
+    """The schema with references to the options of every choice in the place of its placeholder."""
+    if isinstance(tree, list):
+        return [_linked(item) for item in tree]
+    if not isinstance(tree, dict):
+        return tree
+    linked = {key: _linked(value) for key, value in tree.items() if key != PLACEHOLDER}
+    return {"$ref": f"#/$defs/{tree[PLACEHOLDER]}", **linked} if PLACEHOLDER in tree else linked
 
 
 def _define(definitions: dict[str, Any], word: str, tag: str, options: Mapping[str, type[Value]]) -> None:
