@@ -111,7 +111,9 @@ def _range(field: FieldInfo | None, error: Mapping[str, Any]) -> str:
 
 def _whole(bound: Any, field: FieldInfo) -> Any:
     """Above 0 is 1 or more, where only whole numbers are meant."""
-    return Ge(bound.gt + 1) if isinstance(bound, Gt) and field.annotation is int else bound
+    if isinstance(bound, Gt) and isinstance(bound.gt, int) and field.annotation is int:
+        return Ge(bound.gt + 1)
+    return bound
 
 
 def _bound(number: Any) -> str:

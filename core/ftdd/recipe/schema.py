@@ -47,7 +47,7 @@ def recipe_schema(plugins: Plugins) -> dict[str, Any]:
         "properties": {**header["properties"], **properties, "sweep": sweep},
         "$defs": definitions,
     }
-    return _linked(whole)
+    return {key: _linked(value) for key, value in whole.items()}
 
 
 def _linked(tree: Any) -> Any:

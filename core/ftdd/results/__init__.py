@@ -1,0 +1,25 @@
+"""Results: the tables, figures and page of a study, made from its run folders alone."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def results(path: str | Path, study: str | None = None, *, curves: bool = False) -> "pd.DataFrame":
+    """The tidy table of a study: a row per run, or per evaluation where `curves` is true.
+
+    path: a store, with the study's name; or a study's own folder, `<store>/studies/<name>`. Raises LookupError
+    with a sentence where there is no such study.
+    """
+    from ftdd.results.table import curves_table, runs_table
+    from ftdd.study.store import Store
+
+    folder = Path(path)
+    if study is None:
+        if folder.parent.name != "studies":
+            names = ", ".join(Store(folder).studies()) or "none"
+            raise LookupError(f"which study of {folder}? there are: {names}")
+        folder, study = folder.parents[1], folder.name
+    return (curves_table if curves else runs_table)(Store(folder), study)

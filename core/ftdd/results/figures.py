@@ -1,0 +1,28 @@
+"""Draw a study's figures from its run folders: PNG for slides, SVG for papers and pages."""
+
+from pathlib import Path
+
+from ftdd.results.epochwise import epochwise
+from ftdd.results.freezingwise import freezingwise
+from ftdd.results.series import read_series
+from ftdd.results.style import journal, save
+from ftdd.study.store import Store
+
+FIGURES = {"freezingwise": freezingwise, "epochwise": epochwise}
+
+
+def draw_figures(store: Store, name: str) -> tuple[Path, ...]:
+    """Draw what there is to see of a study into `figures/` of its folder; nothing before a run has ended.
+
+    Works on half-finished and partly failed studies, and says on the figure how many runs are missing. Raises
+    LookupError where there is no such study.
+    """
+    series = read_series(store, name)
+    if not len(series.runs):
+        return ()
+    folder = store.study_folder(name) / "figures"
+    written: list[Path] = []
+    with journal():
+        for stem, draw in FIGURES.items():
+            written += save(draw(series), folder / stem)
+    return tuple(written)

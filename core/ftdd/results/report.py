@@ -1,0 +1,105 @@
+"""The page of a study: one HTML file that opens from disk, with its figures inside."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment
+from markupsafe import Markup
+
+from ftdd.results.summary import summarize
+from ftdd.results.table import runs_table
+from ftdd.study.files import write_text
+from ftdd.study.store import State, Store, StudyRecord
+
+TEMPLATE = Path(__file__).with_name("report.html.jinja")
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What one run's ledger says was frozen."""
+
+    run_id: str
+    ledger: dict[str, Any]
+
+
+def write_report(store: Store, name: str) -> Path:
+    """Write `report.html` into the study's folder, with the figures that are there, and give its path.
+
+    Works on half-finished and partly failed studies, and says so. Raises LookupError where there is no such study.
+    """
+    study = store.read_study(name)
+    table = runs_table(store, name)
+    ended = table["state"].isin([str(state) for state in State if state.final])
+    page = _environment().from_string(TEMPLATE.read_text(encoding="utf-8"))
+    html = page.render(
+        study=study,
+        figures=_figures(store.study_folder(name)),
+        rows=summarize(store, name),
+        runs=_records(table, study),
+        open=int((~ended).sum()),
+        failed=int((table["state"] == str(State.FAILED)).sum()),
+        proof=_proof(store, study),
+        recipe=(store.study_folder(name) / "recipe.yaml").read_text(encoding="utf-8"),
+        machines=_machines(store, study),
+        seconds=float(table["seconds"].sum()),
+    )
+    path = store.study_folder(name) / "report.html"
+    write_text(path, html)
+    return path
+
+
+def _environment() -> Environment:
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["error"] = lambda value: "–" if value is None or pd.isna(value) else f"{value:.3f}"
+    environment.filters["spread"] = _spread
+    environment.filters["count"] = lambda value: "–" if value is None or pd.isna(value) else f"{int(value):,}"
+    environment.filters["percent"] = lambda value: f"{value:.1%}"
+    return environment
+
+
+def _spread(value: Any) -> str:
+    if value.mean is None:
+        return "–"
+    return f"{value.mean:.3f}" if value.deviation is None else f"{value.mean:.3f} ± {value.deviation:.3f}"
+
+
+def _figures(folder: Path) -> list[tuple[str, Markup]]:
+    """Figures as SVG to stand inside the page; each with ids of its own, since a page is one document."""
+    found = []
+    for path in sorted((folder / "figures").glob("*.svg"), reverse=True):
+        svg = path.read_text(encoding="utf-8")
+        svg = svg[svg.index("<svg") :]
+        svg = re.sub(r'(\bid="|url\(#|xlink:href="#)', rf"\g<1>{path.stem}-", svg)
+        found.append((path.stem, Markup(svg)))  # drawn by us: matplotlib has escaped what it was given
+    return found
+
+
+def _records(table: pd.DataFrame, study: StudyRecord) -> list[dict[str, Any]]:
+    columns = ["id", "role", "state", *study.swept, "frozen_layers", "trainable_parameters"]
+    columns += ["interpolation_epoch", "best_test_error", "peak_test_error", "final_test_error", "seconds", "error"]
+    return [dict(zip(columns, row, strict=True)) for row in table[columns].itertuples(index=False)]
+
+
+def _proof(store: Store, study: StudyRecord) -> Proof | None:
+    """The ledger of the finished run that froze most without freezing all but the head; else of any."""
+    ledgers = [Proof(entry.id, store.run(entry.id).read_ledger()) for entry in study.entries]
+    there = [proof for proof in ledgers if proof.ledger]
+    middle = [proof for proof in there if proof.ledger["frozen_layers"] < proof.ledger["layers"] - 1]
+    return max(middle or there, key=lambda proof: int(proof.ledger["frozen_layers"]), default=None)
+
+
+def _machines(store: Store, study: StudyRecord) -> list[str]:
+    """Each kind of machine that a run was carried out on, as a line."""
+    lines = []
+    for run_id in study.run_ids:
+        facts = store.run(run_id).status().facts
+        if "versions" in facts:
+            versions = ", ".join(f"{package} {version}" for package, version in facts["versions"].items())
+            threads = f"{facts['threads']} thread{'s' if facts['threads'] > 1 else ''}"
+            lines.append(
+                f"{facts['device']} ({facts['device_name']}, {facts['cpu_capability']}), {threads}: {versions}"
+            )
+    return list(dict.fromkeys(lines))
