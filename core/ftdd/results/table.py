@@ -10,18 +10,6 @@ from ftdd.curve import COLUMNS, Curve
 from ftdd.study.store import Store, StudyEntry, StudyRecord
 from ftdd.values import Json, flat
 
-WHOLE_NUMBERS = (
-    "frozen_layers",
-    "layers",
-    "trainable_parameters",
-    "parameters",
-    "interpolation_epoch",
-    "best_epoch",
-    "peak_epoch",
-    "epoch",
-)
-"""Columns of whole numbers that may be empty."""
-
 
 def runs_table(store: Store, name: str) -> pd.DataFrame:
     """A row per run, sources first: id, role, state, swept settings, measured numbers, then all other settings.
@@ -31,11 +19,7 @@ def runs_table(store: Store, name: str) -> pd.DataFrame:
     study = store.read_study(name)
     rows = [_row(store, study, None, source_id) for source_id in study.source_ids]
     rows += [_row(store, study, entry, entry.id) for entry in study.entries]
-    table = pd.DataFrame(rows)
-    for column in WHOLE_NUMBERS:
-        if column in table:
-            table[column] = table[column].astype("Int64")
-    return table
+    return _frame(rows)
 
 
 def curves_table(store: Store, name: str) -> pd.DataFrame:
@@ -51,7 +35,7 @@ def curves_table(store: Store, name: str) -> pd.DataFrame:
         start = {"id": run_id, "role": role, **_swept(study, settings.get(run_id, {}))}
         for record in _curve(store, run_id).records:
             rows.append(start | {column: getattr(record, column) for column in COLUMNS})
-    return pd.DataFrame(rows, columns=["id", "role", *study.swept, *COLUMNS])
+    return _frame(rows, ["id", "role", *study.swept, *COLUMNS])
 
 
 def measured(store: Store, run_id: str, eps: float) -> dict[str, Any]:
@@ -79,6 +63,16 @@ def measured(store: Store, run_id: str, eps: float) -> dict[str, Any]:
         "peak_test_error": peak.test_error if peak else None,
         "peak_epoch": peak.epoch if peak else None,
     }
+
+
+def _frame(rows: list[dict[str, Any]], columns: list[str] | None = None) -> pd.DataFrame:
+    """A table in which a column of whole numbers stays one, also where some cells are empty."""
+    table = pd.DataFrame(rows, columns=columns)
+    for column in table.columns:
+        values = [value for row in rows if (value := row.get(column)) is not None]
+        if values and all(isinstance(value, int) and not isinstance(value, bool) for value in values):
+            table[column] = table[column].astype("Int64")
+    return table
 
 
 def _row(store: Store, study: StudyRecord, entry: StudyEntry | None, run_id: str) -> dict[str, Any]:

@@ -1,0 +1,211 @@
+"""Make MLflow say what the run folders say: add what is missing, replace what is of another carrying-out."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from filelock import FileLock
+
+from ftdd.study.store import State, Store, StudyRecord
+from ftdd_plugins.mirror.content import Content, Point, content
+from ftdd_plugins.mirror.tracking import artifact_location, open_client, tracking_uri, unavailable
+
+MOST_METRICS, MOST_PARAMS = 1000, 100
+"""In one batch, as a tracking server takes them."""
+
+T = TypeVar("T")
+
+
+def open_mirror(store: Store, name: str) -> "Mirror":
+    """The mirror of a study: its experiment is made where there is none. Raises MirrorUnavailable."""
+    study = store.read_study(name)
+    with _lock(store):
+        client = open_client(store.path)
+        try:
+            experiment = _experiment(client, study, artifact_location(store.path))
+        except Exception as error:  # whatever the tracking store raises, the user needs the same sentence
+            raise unavailable(tracking_uri(store.path), error) from error
+    return Mirror(store, study, client, experiment)
+
+
+@dataclass
+class Mirror:
+    """One study's experiment, and what is known to be in it."""
+
+    store: Store
+    record: StudyRecord
+    client: Any
+    experiment: str
+    _logged: dict[str, set[tuple[str, int]]] = field(default_factory=dict)
+    """By MLflow run: (metric, step) of the points that it has."""
+
+    def run(self, run_id: str) -> bool:
+        """Make MLflow's run right; whether anything had to be changed."""
+        if self.store.run(run_id).status().state is State.WAITING:
+            return False
+        with _lock(self.store):
+            return self._bring_up_to_date(content(self.store, self.record, run_id))
+
+    def study(self, thorough: bool = False) -> int:
+        """Make all runs right, then add the study's own files; gives how many runs were changed.
+
+        thorough: look into runs also where a tag says that they are right already.
+        """
+        known = self._digests()
+        changed = 0
+        for run_id in self.record.run_ids:
+            if thorough or known.get(run_id) != self._digest(run_id):
+                changed += self.run(run_id)
+        with _lock(self.store):
+            self._study_files()
+        return changed
+
+    # ---- one run
+
+    def _bring_up_to_date(self, wanted: Content) -> bool:
+        found = self._find(wanted)
+        mlflow_id = found.info.run_id if found else self._create(wanted)
+        has = self.client.get_run(mlflow_id)
+        changed = found is None
+        missing = {key: value for key, value in wanted.params.items() if key not in has.data.params}
+        changed |= self._log_params(mlflow_id, missing)
+        changed |= self._log_points(mlflow_id, wanted.points, has.data.metrics)
+        finals = [p for p in wanted.finals if has.data.metrics.get(p.key) != p.value]
+        changed |= self._log_metrics(mlflow_id, finals)
+        tags = dict(wanted.tags)
+        if wanted.files:
+            tags["ftdd.mirrored"] = self._digest(wanted.tags["ftdd.id"])
+            if has.data.tags.get("ftdd.mirrored") != tags["ftdd.mirrored"] or not self._has_files(mlflow_id, wanted):
+                changed = True
+                for path in wanted.files:
+                    self.client.log_artifact(mlflow_id, str(path))
+        for key, value in tags.items():
+            if has.data.tags.get(key) != value:
+                changed = True
+                self.client.set_tag(mlflow_id, key, value)
+        if has.info.status != wanted.status:
+            changed = True
+            if wanted.ended is None:
+                self.client.update_run(mlflow_id, status=wanted.status)
+            else:
+                self.client.set_terminated(mlflow_id, wanted.status, wanted.ended)
+        return changed
+
+    def _find(self, wanted: Content) -> Any:
+        """MLflow's run of this id, of this carrying-out and with these parameters; others of the id are deleted."""
+        same = None
+        run_id = wanted.tags["ftdd.id"]
+        for run in self.client.search_runs([self.experiment], f"tags.`ftdd.id` = '{run_id}'"):
+            params = run.data.params
+            fits = run.data.tags.get("ftdd.started") == wanted.tags["ftdd.started"]
+            fits &= all(params.get(key, value) == value for key, value in wanted.params.items())
+            if fits and same is None:
+                same = run
+            else:
+                self.client.delete_run(run.info.run_id)
+        return same
+
+    def _create(self, wanted: Content) -> str:
+        run = self.client.create_run(self.experiment, start_time=wanted.started, tags=wanted.tags, run_name=wanted.name)
+        self._logged[run.info.run_id] = set()
+        return str(run.info.run_id)
+
+    def _log_params(self, mlflow_id: str, params: dict[str, str]) -> bool:
+        from mlflow.entities import Param
+
+        for batch in _pieces([Param(key, value) for key, value in params.items()], MOST_PARAMS):
+            self.client.log_batch(mlflow_id, params=batch)
+        return bool(params)
+
+    def _log_points(self, mlflow_id: str, points: Iterable[Point], has: Iterable[str]) -> bool:
+        """Add the points of the curve that are not there. A step once logged is never logged again.
+
+        A run that went on from a checkpoint measured some epochs twice, with the same values at other times.
+        """
+        wanted = list(points)
+        if mlflow_id not in self._logged:
+            keys = {point.key for point in wanted} & set(has)
+            self._logged[mlflow_id] = {
+                (key, metric.step) for key in keys for metric in self.client.get_metric_history(mlflow_id, key)
+            }
+        logged = self._logged[mlflow_id]
+        new = [point for point in wanted if (point.key, point.step) not in logged]
+        self._log_metrics(mlflow_id, new)
+        logged |= {(point.key, point.step) for point in new}
+        return bool(new)
+
+    def _log_metrics(self, mlflow_id: str, points: Iterable[Point]) -> bool:
+        from mlflow.entities import Metric
+
+        metrics = [Metric(point.key, point.value, point.timestamp, point.step) for point in points]
+        for batch in _pieces(metrics, MOST_METRICS):
+            self.client.log_batch(mlflow_id, metrics=batch)
+        return bool(metrics)
+
+    def _has_files(self, mlflow_id: str, wanted: Content) -> bool:
+        there = {Path(entry.path).name for entry in self.client.list_artifacts(mlflow_id)}
+        return {path.name for path in wanted.files} <= there
+
+    # ---- the study
+
+    def _digest(self, run_id: str) -> str:
+        """Of the folder's status: another one means that there is something to mirror."""
+        path = self.store.run(run_id).path / "status.json"
+        text = path.read_bytes() if path.exists() else b""
+        return hashlib.sha256(text + repr(self.record.eps).encode()).hexdigest()[:16]
+
+    def _digests(self) -> dict[str, str]:
+        """What every run of the experiment says it was mirrored from."""
+        digests = {}
+        token = None
+        while True:
+            page = self.client.search_runs([self.experiment], max_results=1000, page_token=token)
+            digests.update({run.data.tags.get("ftdd.id"): run.data.tags.get("ftdd.mirrored") for run in page})
+            token = page.token
+            if not token:
+                return digests
+
+    def _study_files(self) -> None:
+        """Recipe, figures and page as artifacts of the first target run, under `study/`.
+
+        An experiment has no artifacts, every run having a copy of the figures would be a hundred times the same,
+        and a run that stands for the study would be a row without parameters. The experiment's note says where.
+        """
+        first = next(iter(self.record.entries), None)
+        runs = self.client.search_runs([self.experiment], f"tags.`ftdd.id` = '{first.id}'") if first else []
+        if not runs:
+            return
+        folder = self.store.study_folder(self.record.name)
+        run = runs[0]
+        for path in (folder / "recipe.yaml", folder / "report.html"):
+            if path.exists():
+                self.client.log_artifact(run.info.run_id, str(path), "study")
+        for path in sorted((folder / "figures").glob("*.*g")):
+            self.client.log_artifact(run.info.run_id, str(path), "study/figures")
+        note = (
+            f"{self.record.question}\n\nFigures, recipe and report: artifacts of run `{run.info.run_name}`, `study/`."
+        )
+        self.client.set_experiment_tag(self.experiment, "mlflow.note.content", note.strip())
+
+
+def _experiment(client: Any, study: StudyRecord, location: str | None) -> str:
+    """The id of the study's experiment, which is made where there is none, and restored where it was deleted."""
+    found = client.get_experiment_by_name(study.name)
+    if found is None:
+        place = None if location is None else f"{location}/{study.name}"
+        return str(client.create_experiment(study.name, artifact_location=place))
+    if found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
+    return str(found.experiment_id)
+
+
+def _lock(store: Store) -> FileLock:
+    """One writer at a time, also where two studies of one store are carried out at once."""
+    store.path.mkdir(parents=True, exist_ok=True)
+    return FileLock(store.path / "mlflow.lock")
+
+
+def _pieces(items: list[T], size: int) -> Iterator[list[T]]:
+    return (items[i : i + size] for i in range(0, len(items), size))

@@ -1,0 +1,137 @@
+"""The MLflow mirror: every study an experiment, every run a run, always to be made again from the run folders.
+
+A listener with a thread of its own in the parent process is the only writer; training never waits for it.
+`ftdd sync` makes the mirror right from the folders, `ftdd ui` starts MLflow's UI on it.
+"""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+import ftdd
+from ftdd.cli.options import store_option
+from ftdd.curve import Record
+from ftdd.events import RunRef, StudyRef
+from ftdd.study.store import Store
+
+if TYPE_CHECKING:
+    from ftdd_plugins.mirror.mirroring import Mirror
+
+LIVE_SECONDS = 5.0
+"""A run at work is mirrored at most this often: a batch every few seconds costs next to nothing."""
+
+
+class _Listener:
+    """The mirror of the study that is being carried out, from its start to its end."""
+
+    def __init__(self) -> None:
+        self._mirror: Mirror | None = None
+        self._mirrored_at: dict[str, float] = {}
+
+    def start(self, study: StudyRef) -> None:
+        from ftdd_plugins.mirror.mirroring import open_mirror
+
+        self._mirror = None
+        self._mirrored_at = {}
+        self._mirror = open_mirror(Store(study.store), study.name)
+
+    def look(self, run: RunRef, final: bool) -> None:
+        """Mirror a run if the mirror could be opened, and if it is time."""
+        now = time.monotonic()
+        if self._mirror is None or (not final and now - self._mirrored_at.get(run.id, -LIVE_SECONDS) < LIVE_SECONDS):
+            return
+        self._mirrored_at[run.id] = now
+        self._mirror.run(run.id)
+
+    def finish(self) -> None:
+        if self._mirror is not None:
+            self._mirror.study()
+        self._mirror = None
+
+
+# Hooks are functions of a module, so what lasts from one event to the next has to live in it. Events of one process
+# come one after another on one thread, and one process carries out one study at a time.
+_listener = _Listener()
+
+
+@ftdd.hookimpl
+def ftdd_study_started(study: StudyRef) -> None:
+    """Open the tracking store and the experiment."""
+    _listener.start(study)
+
+
+@ftdd.hookimpl
+def ftdd_run_started(run: RunRef) -> None:
+    """Show the run as running."""
+    _listener.look(run, final=False)
+
+
+@ftdd.hookimpl
+def ftdd_run_evaluated(run: RunRef, records: Sequence[Record]) -> None:
+    """Add what was measured, every few seconds."""
+    _listener.look(run, final=False)
+
+
+@ftdd.hookimpl
+def ftdd_run_finished(run: RunRef) -> None:
+    """Add the rest: final metrics, files, state."""
+    _listener.look(run, final=True)
+
+
+@ftdd.hookimpl
+def ftdd_study_finished() -> None:
+    """See that every run is there, those found done included, and add figures and page."""
+    _listener.finish()
+
+
+@ftdd.hookimpl
+def ftdd_commands() -> Sequence[click.Command]:
+    """`ftdd sync` and `ftdd ui`."""
+    return [sync, ui]
+
+
+@click.command()
+@click.argument("studies", nargs=-1)
+@store_option
+def sync(studies: tuple[str, ...], store: Path) -> int:
+    """Make the MLflow mirror right from the run folders: of STUDIES, or of all studies of the store.
+
+    Adds what is missing, replaces what was carried out again, and leaves alone what is right, however often it is
+    called. Where MLflow's store was lost, it is made anew. MLFLOW_TRACKING_URI says where the mirror is;
+    without it, it is mlflow.db in the folder of the runs.
+    """
+    place = Store(store)
+    if not studies and not place.studies():
+        raise click.UsageError(f"there is no study in {store}")
+    try:
+        for name in studies:
+            place.read_study(name)
+    except LookupError as error:
+        raise click.UsageError(str(error.args[0])) from error
+    from ftdd_plugins.mirror.mirroring import open_mirror
+    from ftdd_plugins.mirror.tracking import MirrorUnavailable
+
+    try:
+        for name in studies or place.studies():
+            changed = open_mirror(place, name).study(thorough=True)
+            click.echo(f"{name}: {len(place.read_study(name).run_ids)} runs, {changed} brought up to date")
+    except MirrorUnavailable as error:
+        click.echo(f"ftdd: {error}", err=True)
+        return 1
+    return 0
+
+
+@click.command()
+@store_option
+@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
+def ui(store: Path, port: int) -> int:
+    """Open MLflow's UI on the mirror of the store; Ctrl-C ends it.
+
+    Where MLFLOW_TRACKING_URI names a server, prints its address instead.
+    """
+    from ftdd_plugins.mirror.server import serve
+
+    return serve(store, port)
