@@ -214,4 +214,5 @@ def average_down(images: "npt.NDArray[np.uint8]", size: int) -> "npt.NDArray[np.
     count, channels, height, _ = images.shape
     side = height // size
     squares = images.reshape(count, channels, size, side, size, side).astype(np.uint32).sum(axis=(3, 5))
-    return ((squares + side * side // 2) // (side * side)).astype(np.uint8)
+    means: npt.NDArray[np.uint32] = (squares + side * side // 2) // (side * side)
+    return means.astype(np.uint8)

@@ -80,7 +80,8 @@ def _figures(folder: Path) -> list[tuple[str, Markup]]:
 def _records(table: pd.DataFrame, study: StudyRecord) -> list[dict[str, Any]]:
     columns = ["id", "role", "state", *study.swept, "frozen_layers", "trainable_parameters"]
     columns += ["interpolation_epoch", "best_test_error", "peak_test_error", "final_test_error", "seconds", "error"]
-    return [dict(zip(columns, row, strict=True)) for row in table[columns].itertuples(index=False)]
+    cells = table[columns].astype(object).where(table[columns].notna(), None)
+    return [dict(zip(columns, row, strict=True)) for row in cells.itertuples(index=False)]
 
 
 def _proof(store: Store, study: StudyRecord) -> Proof | None:
