@@ -54,8 +54,8 @@ class Choice:
         if not isinstance(given, dict):
             raise PydanticCustomError(
                 "choice",
-                "must be the name of a {kind}, or a mapping with '{tag}'",
-                {"kind": self.kind, "tag": self.tag},
+                "must be the name of {article} {kind}, or a mapping with '{tag}'",
+                {"article": "an" if self.kind[0] in "aeiou" else "a", "kind": self.kind, "tag": self.tag},
             )
         name = given.get(self.tag)
         if not isinstance(name, str):

@@ -56,7 +56,7 @@ class Plugins:
 def nearest(name: str, known: Iterable[str], listing: str = "") -> str:
     """The end of a sentence about a wrong name: the nearest right ones, or all where none is near."""
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     if not names:
         words = "there is none"
     elif close:

@@ -66,7 +66,8 @@ def parse(text: str) -> Document:
         raise NotYaml(f"not YAML: {error.problem}", mark.line + 1 if mark else 1) from error
     except yaml.reader.ReaderError as error:
         line = text[: error.position].count("\n") + 1
-        raise NotYaml(f"not YAML: the character {error.character!r} is not allowed", line) from error
+        character = error.character if isinstance(error.character, str) else chr(error.character)
+        raise NotYaml(f"not YAML: the character {character!r} is not allowed", line) from error
     except RecursionError:
         raise NotYaml("nested too deeply", 1) from None
     if root is None:

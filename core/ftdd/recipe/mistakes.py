@@ -60,6 +60,8 @@ def sentence(error: Mapping[str, Any], root: type[Value], tree: Json, context: A
         return f"no such field; {nearest(str(path[-1]), known)}"
     if kind in ("greater_than", "greater_than_equal", "less_than", "less_than_equal"):
         return f"must be {_range(field, error)}, got {_shown(given)}"
+    if kind == "too_short":
+        return f"must have {error['ctx']['min_length']} or more items, got {_shown(given)}"
     if kind in _MUST_BE:
         return f"must be {_MUST_BE[kind]}, got {_shown(given)}"
     if kind == "literal_error":
@@ -96,17 +98,21 @@ def _purpose(field: FieldInfo | None) -> str:
 def _range(field: FieldInfo | None, error: Mapping[str, Any]) -> str:
     """A field's bounds in words; pydantic's message has one of them only."""
     bounds: list[Any] = [_whole(bound, field) for bound in field.metadata] if field else []
-    low = next((f"from {_bound(b.ge)}" for b in bounds if isinstance(b, Ge)), None) or next(
-        (f"above {_bound(b.gt)}" for b in bounds if isinstance(b, Gt)), None
-    )
-    high = next((f"to {_bound(b.le)}" for b in bounds if isinstance(b, Le)), None) or next(
-        (f"below {_bound(b.lt)}" for b in bounds if isinstance(b, Lt)), None
-    )
-    if low and high:
-        return f"{low} {high}" if high.startswith("to") else f"{low}, {high}"
-    if low:
-        return low.replace("from ", "") + " or more" if low.startswith("from") else low
-    return high.replace("to ", "at most ") if high else str(error["msg"]).removeprefix("Input should be ")
+    least = next((bound.ge for bound in bounds if isinstance(bound, Ge)), None)
+    above = next((bound.gt for bound in bounds if isinstance(bound, Gt)), None)
+    most = next((bound.le for bound in bounds if isinstance(bound, Le)), None)
+    below = next((bound.lt for bound in bounds if isinstance(bound, Lt)), None)
+    if least is not None and most is not None:
+        return f"from {_bound(least)} to {_bound(most)}"
+    if least is not None and below is not None:
+        return f"from {_bound(least)} to below {_bound(below)}"
+    if above is not None and below is not None:
+        return f"above {_bound(above)} and below {_bound(below)}"
+    if least is not None:
+        return f"{_bound(least)} or more"
+    if above is not None and most is None:
+        return f"above {_bound(above)}"
+    return str(error["msg"]).removeprefix("Input should be ")
 
 
 def _whole(bound: Any, field: FieldInfo) -> Any:

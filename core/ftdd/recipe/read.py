@@ -153,7 +153,7 @@ class _Reader:
                 try:
                     axes.append(read_axis(path, values, (*place, path)))
                 except SweepError as error:
-                    self._say((*place, path), str(error), path if path in self._set else "")
+                    self._say((*place, path), str(error))
             sweeps.append(axes)
         return sweeps
 
@@ -274,22 +274,26 @@ class _Reader:
     def _say(self, path: Path, message: str, name: str = "", places: Mapping[str, Path] | None = None) -> None:
         """Note a mistake at a path, in the file or in the option that set it."""
         name = name or dotted(path)
-        option = self._nearest_option(name)
+        option = self._nearest_option(path, name)
         if option is not None:
             self._say_of_option(option.removeprefix("--set "), name, message)
             return
-        swept = next(
-            (place for axis, place in (places or {}).items() if _within(name, axis) or _within(axis, name)),
-            None,
-        )
+        swept = next((place for axis, place in (places or {}).items() if _within(name, axis)), None)
+        if swept is None and path not in self._document.lines:
+            swept = next((place for axis, place in (places or {}).items() if _within(axis, name)), None)
         line = self._document.line(swept or path)
         self._mistakes.append(Mistake(line, f"{self._file}:{line}", name, message))
 
     def _say_of_option(self, override: str, path: str, message: str) -> None:
         self._mistakes.append(Mistake(0, f"--set {override}", path, message))
 
-    def _nearest_option(self, name: str) -> str | None:
-        return next((option for path, option in self._set.items() if _within(name, path)), None)
+    def _nearest_option(self, path: Path, name: str) -> str | None:
+        """The option that set a path, or something below a path that the document itself does not have."""
+        bare = name.removeprefix("sweep.")
+        for given, option in self._set.items():
+            if _within(bare, given) or (path not in self._document.lines and _within(given, bare)):
+                return option
+        return None
 
 
 def _within(path: str, ancestor: str) -> bool:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, PositiveInt
 
+from ftdd.choice import or_else
 from ftdd.recipe.specs import SourceSpec, TargetSpec
 from ftdd.values import Json, Value
 
@@ -13,7 +14,10 @@ from ftdd.values import Json, Value
 class Header(Value):
     """What a recipe says beside its settings: nothing here changes a run's numbers or its id."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")] | None = None
+    name: Annotated[
+        Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")] | None,
+        or_else("must be letters, digits, dots, dashes and underscores, a letter or digit first"),
+    ] = None
     """The study's name; the file's name where it is left out."""
     title: str = ""
     """Stands over figures and reports."""
