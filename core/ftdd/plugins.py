@@ -123,7 +123,7 @@ def _load(manager: pluggy.PluginManager, point: EntryPoint, distribution: str) -
     mend = f"mend or uninstall the package, or set {DISABLED}={point.name}"
     try:
         module: object = point.load()
-    except Exception as error:  # anything may go wrong in a stranger's module, and must not end the rest
+    except (Exception, SystemExit) as error:  # anything may go wrong in a stranger's module, and must not end the rest
         raise _Broken(f"{where} could not be imported: {type(error).__name__}: {error}; {mend}") from error
     hooks = [name for name in dir(hookspecs) if name.startswith("ftdd_")]
     for name, function in vars(module).items():

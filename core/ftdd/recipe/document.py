@@ -42,17 +42,19 @@ class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 (PyYAML's own form)
 
 
-for _tag, _pattern, _first in (
-    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
-    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
-    (
-        "float",
-        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
-        "-+.0123456789",
-    ),
+_FORMS = {
+    "bool": r"true|True|TRUE|false|False|FALSE",
+    "null": r"~|null|Null|NULL|",
+    "int": r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+",
+    "float": r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+}
+for _tag, _first in (
+    ("bool", "tTfF"),
+    ("null", ["~", "n", "N", ""]),
+    ("int", "-+0123456789"),
+    ("float", "-+.0123456789"),
 ):
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_first))
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_FORMS[_tag]})$"), list(_first))
 
 
 def parse(text: str) -> Document:
@@ -104,7 +106,7 @@ def _mapping(node: yaml.MappingNode, path: Path, lines: dict[Path, int], seen: s
         line = key_node.start_mark.line + 1
         if not isinstance(key_node, yaml.ScalarNode) or key_node.value == "<<":
             raise NotYaml("a key must be a plain word", line)
-        key = key_node.value
+        key = _text(key_node, line)
         here = (*path, key)
         if key in tree:
             raise NotYaml(f"'{key}' stands here again; it stands in line {lines[here]} already", line)
@@ -115,9 +117,11 @@ def _mapping(node: yaml.MappingNode, path: Path, lines: dict[Path, int], seen: s
 
 def _scalar(node: yaml.Node, line: int) -> Json:
     kind = node.tag.removeprefix("tag:yaml.org,2002:")
-    text = str(node.value)
+    text = _text(node, line)
     if kind == "str":
         return text
+    if kind in _FORMS and not re.fullmatch(_FORMS[kind], text):
+        raise NotYaml(f"'{text}' is not what its tag !!{kind} says", line)
     if kind == "null":
         return None
     if kind == "bool":
@@ -137,6 +141,13 @@ def _scalar(node: yaml.Node, line: int) -> Json:
             .replace(".NAN", "nan")
         )
     raise NotYaml(f"the tag {node.tag} is not used in recipes", line)
+
+
+def _text(node: yaml.Node, line: int) -> str:
+    text = str(node.value)
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise NotYaml("half a character (\\ud800 to \\udfff) is not text", line)
+    return text
 
 
 def _refuse_tag(node: yaml.Node, plain: str, line: int) -> None:

@@ -1,8 +1,9 @@
 """Mistakes as data: where, what, and what to do; and pydantic's errors as such sentences."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, get_args
 
 from annotated_types import Ge, Gt, Le, Lt
@@ -10,8 +11,10 @@ from pydantic.fields import FieldInfo
 
 from ftdd.plugins import nearest
 from ftdd.recipe.document import Path
-from ftdd.recipe.fields import field_at, fields_at
+from ftdd.recipe.fields import field_at, fields_at, without_none
 from ftdd.values import Json, Value
+
+MOST_ALIKE = 5
 
 
 @dataclass(frozen=True, order=True)
@@ -34,8 +37,17 @@ class RecipeError(Exception):
     """A recipe with mistakes, all of them, in the order of their lines."""
 
     def __init__(self, mistakes: Iterable[Mistake]) -> None:
-        self.mistakes = tuple(sorted(set(mistakes)))
+        self.mistakes = tuple(_abridged(sorted(set(mistakes))))
         super().__init__("\n".join(map(str, self.mistakes)))
+
+
+def _abridged(mistakes: Iterable[Mistake]) -> Iterator[Mistake]:
+    """Of many mistakes of one field in one line (a long range, mostly) the first few, and how many more there are."""
+    for (line, where, path), group in groupby(mistakes, key=lambda one: (one.line, one.where, one.path)):
+        alike = list(group)
+        yield from alike[:MOST_ALIKE]
+        if len(alike) > MOST_ALIKE:
+            yield Mistake(line, where, path, f"and {len(alike) - MOST_ALIKE:,} more such values")
 
 
 def dotted(path: Path) -> str:
@@ -62,8 +74,11 @@ def sentence(error: Mapping[str, Any], root: type[Value], tree: Json, context: A
         return f"must be {_range(field, error)}, got {_shown(given)}"
     if kind == "too_short":
         return f"must have {error['ctx']['min_length']} or more items, got {_shown(given)}"
+    if kind == "too_long":
+        return f"must have at most {error['ctx']['max_length']} items, got {_shown(given)}"
     if kind in _MUST_BE:
-        return f"must be {_MUST_BE[kind]}, got {_shown(given)}"
+        none = " or none" if path == ("source",) else ""
+        return f"must be {_MUST_BE[kind]}{none}, got {_shown(given)}"
     if kind == "literal_error":
         options = [str(option) for option in get_args(field.annotation)] if field else []
         listed = ", ".join(options) if options else error["ctx"]["expected"]
@@ -97,6 +112,7 @@ def _purpose(field: FieldInfo | None) -> str:
 
 def _range(field: FieldInfo | None, error: Mapping[str, Any]) -> str:
     """A field's bounds in words; pydantic's message has one of them only."""
+    field = without_none(field) if field else None
     bounds: list[Any] = [_whole(bound, field) for bound in field.metadata] if field else []
     least = next((bound.ge for bound in bounds if isinstance(bound, Ge)), None)
     above = next((bound.gt for bound in bounds if isinstance(bound, Gt)), None)

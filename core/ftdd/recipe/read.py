@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import ValidationError
 
@@ -117,10 +117,16 @@ class _Reader:
         if path.startswith("sweep."):
             sweep = tree.get("sweep") or {}
             axis = path.removeprefix("sweep.")
-            swept = [part | {axis: value} for part in (sweep if isinstance(sweep, list) else [sweep])]  # type: ignore[operator]
-            return tree | {"sweep": swept[0] if isinstance(sweep, dict) else swept}
+            if isinstance(sweep, dict):
+                return tree | {"sweep": sweep | {axis: value}}
+            if isinstance(sweep, list):
+                return tree | {"sweep": [part | {axis: value} if isinstance(part, dict) else part for part in sweep]}
+            return tree  # what is wrong with the sweep is said later
         without = _without_axis(tree, path)
-        return with_values(without, {path: _none(value) if path == "source" else value}, _TAGS)
+        whole = next((axis for axis in _axes(without) if _within(path, axis)), None)
+        if whole is not None:
+            raise SweepError(f"the sweep sets all of {whole}; say --set sweep.{whole}=[…], or --set {whole}=… first")
+        return with_values(without, {path: value}, _TAGS)
 
     def _check_keys(self, tree: Tree) -> None:
         known = (*SETTING, *Header.model_fields, "sweep")
@@ -130,16 +136,22 @@ class _Reader:
 
     def _header(self, tree: Tree) -> Header | None:
         try:
-            return Header.model_validate_json(json.dumps(tree), strict=True)
+            header = Header.model_validate_json(json.dumps(tree), strict=True)
         except ValidationError as error:
             self._say_all(error, Header, tree, {})
             return None
+        try:
+            if header.executor is not None:
+                self._plugins.named("executor", header.executor)
+        except LookupError as error:
+            self._say(("executor",), str(error.args[0]))
+        return header
 
     # ---- the sweep
 
     def _sweeps(self, given: Json) -> list[list[Axis]]:
         """Each mapping of the sweep as its axes; one without axes where nothing is swept."""
-        if given is None or given == {}:
+        if given in (None, {}, []):
             return [[]]
         parts = given if isinstance(given, list) else [given]
         sweeps: list[list[Axis]] = []
@@ -151,11 +163,20 @@ class _Reader:
             axes = []
             for path, values in part.items():
                 try:
+                    self._check_axis(path)
                     axes.append(read_axis(path, values, (*place, path)))
                 except SweepError as error:
                     self._say((*place, path), str(error))
             sweeps.append(axes)
         return sweeps
+
+    def _check_axis(self, path: str) -> None:
+        """Raises SweepError for a path outside of what makes a spec."""
+        part = path.split(".")[0]
+        if part in Header.model_fields:
+            raise SweepError(f"'{part}' changes no numbers, so it cannot be swept")
+        if part and part not in SETTING:
+            raise SweepError(f"no such field '{part}'; {nearest(part, SETTING)}")
 
     def _drafts(self, base: Tree, axes: Sequence[Axis]) -> list[_Draft]:
         """The points of one sweep. Values of `all` are found after the others of the point are known."""
@@ -188,15 +209,17 @@ class _Reader:
                 draft = self._placed(base, values, places | {axis.path: axis.place for axis in open_axes})
                 if draft is not None:
                     drafts.append((tuple(where[axis.path] for axis in axes), draft))
+            if len(drafts) > MOST_POINTS:
+                self._say(axes[0].place[:1], f"the sweep has more than {MOST_POINTS:,} points")
+                return []
         return [draft for _, draft in sorted(drafts, key=lambda item: item[0])]
 
     def _placed(self, base: Tree, values: Mapping[str, Json], places: Mapping[str, Path]) -> _Draft | None:
         try:
-            ready = {path: _none(value) if path == "source" else value for path, value in values.items()}
-            return _Draft(with_values(base, ready, _TAGS), values, places)
+            return _Draft(with_values(base, values, _TAGS), values, places)
         except SweepError as error:
-            first = next(iter(places.values()), ("sweep",))
-            self._say(first[:-1] if isinstance(first[-1], int) else first, str(error))
+            place = places[error.path]
+            self._say(place[:-1] if isinstance(place[-1], int) else place, str(error))
             return None
 
     def _all(self, axis: Axis, draft: _Draft) -> Sequence[Json] | None:
@@ -208,9 +231,8 @@ class _Reader:
             return None
         if field.annotation is bool:
             return [False, True]
-        options = get_args(field.annotation)
-        if options and all(isinstance(option, str) for option in options):
-            return list(options)
+        if get_origin(field.annotation) is Literal:
+            return list(get_args(field.annotation))
         every = next((mark for mark in field.metadata if isinstance(mark, Every)), None)
         if every is None:
             self._say(axis.place, "this field does not say what all of its values are: list them, or give a range")
@@ -243,6 +265,8 @@ class _Reader:
         """The validated point. `unsaid`: paths whose value is not known yet; nothing is said of them."""
         tree = draft.tree
         if "source" in tree:
+            if tree["source"] is None:
+                self._say(("source",), "is empty; say none to train from scratch", places=draft.places)
             tree = tree | {"source": _none(tree["source"])}
         try:
             spec = TargetSpec.model_validate_json(json.dumps(tree), strict=True, context=self._plugins)
@@ -267,6 +291,8 @@ class _Reader:
     ) -> None:
         for one in error.errors():
             path: Path = tuple(one["loc"])
+            if one["type"] == "too_short" and len(one["input"]) >= one["ctx"]["min_length"]:
+                continue  # items that are wrong themselves, which is said of each
             if dotted(path) not in unsaid:
                 message = sentence(one, root, tree, self._plugins)
                 self._say(path, message, dotted(path), places)
@@ -303,6 +329,12 @@ def _within(path: str, ancestor: str) -> bool:
 def _none(value: Json) -> Json:
     """`source: none` is a word in YAML; in a spec it is nothing."""
     return None if value == "none" else value
+
+
+def _axes(tree: Tree) -> list[str]:
+    sweep = tree.get("sweep")
+    parts = sweep if isinstance(sweep, list) else [sweep]
+    return [axis for part in parts if isinstance(part, dict) for axis in part]
 
 
 def _without_axis(tree: Tree, path: str) -> Tree:

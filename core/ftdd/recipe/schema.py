@@ -27,9 +27,8 @@ def recipe_schema(plugins: Plugins) -> dict[str, Any]:
             if isinstance(mark, Choice) and mark.options:
                 _define(definitions, mark.kind, mark.tag, mark.options)
     properties = {name: schema for name, schema in setting["properties"].items() if name not in ("version", "role")}
-    properties["source"] = {"anyOf": [{"const": "none"}, *properties["source"]["anyOf"]]} | {
-        key: value for key, value in properties["source"].items() if key != "anyOf"
-    }
+    forms = [form for form in properties["source"]["anyOf"] if form != {"type": "null"}]  # in recipes it is `none`
+    properties["source"] = properties["source"] | {"anyOf": [{"const": "none"}, *forms]}
     axis = {
         "description": "A list of values, a range a..b or a..b..step, or all.",
         "anyOf": [{"type": "array", "minItems": 1}, {"type": "string", "pattern": r"^(all|.+\.\..+)$"}],

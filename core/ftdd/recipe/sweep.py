@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,11 @@ _RANGE = re.compile(r"^\s*(-?[0-9.eE+-]+?)\.\.(-?[0-9.eE+-]+?)(?:\.\.(-?[0-9.eE+
 
 
 class SweepError(ValueError):
-    """An axis cannot be read, or a path leads nowhere."""
+    """An axis cannot be read, or a path leads nowhere; `path` is the path that does, where it is known."""
+
+    def __init__(self, message: str, path: str = "") -> None:
+        super().__init__(message)
+        self.path = path
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ def read_axis(path: str, given: Json, place: Path) -> Axis:
         return Axis(path, read_range(given), place)
     if isinstance(given, list) and given:
         return Axis(path, tuple(given), place)
-    raise SweepError("must be a list of values, a range a..b or a..b..step, or all")
+    raise SweepError(f"must be a list of values, a range a..b or a..b..step, or all; got {json.dumps(given)}")
 
 
 def read_range(text: str) -> tuple[Json, ...]:
@@ -96,7 +101,8 @@ def with_values(base: Tree, values: Mapping[str, Json], tags: Mapping[str, str])
                 there = {tags.get(parents[0] if depth == 0 else "", "name"): there}
             if not isinstance(there, dict):
                 at = ".".join(parents[: depth + 1])
-                raise SweepError(f"{at} is {'none' if there in (None, 'none') else there}: it has no '{last}'")
+                found = "none" if there in (None, "none") else there
+                raise SweepError(f"{at} is {found}: it has no '{last}'", path)
             here[part] = there
             here = there
         here[last] = copy.deepcopy(values[path])

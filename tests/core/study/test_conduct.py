@@ -116,9 +116,7 @@ def _workers_of(parent: int, lock: Path) -> list[int]:
     found = []
     for folder in Path("/proc").glob("[0-9]*/fd"):
         try:
-            if int(folder.parent.name) != parent and any(
-                fd.samefile(lock) for fd in folder.iterdir() if fd.exists()
-            ):
+            if int(folder.parent.name) != parent and any(fd.samefile(lock) for fd in folder.iterdir() if fd.exists()):
                 found.append(int(folder.parent.name))
         except OSError:
             continue

@@ -1,0 +1,183 @@
+"""Plugins: found by entry points, loaded one by one; what is wrong with one is a sentence and touches no other."""
+
+import sys
+import threading
+import time
+from importlib.metadata import Distribution, EntryPoint
+from pathlib import Path
+
+import pytest
+
+import ftdd
+from ftdd.components import KINDS
+from ftdd.listeners import Listeners
+from ftdd.plugins import Plugins, installed_plugins, load_plugins
+
+GOOD = """
+from typing import Literal
+import ftdd
+from ftdd.components import Policy
+
+class {cls}(Policy):
+    \"\"\"Freezes nothing.\"\"\"
+    policy: Literal["{name}"] = "{name}"
+    def frozen(self, layers, epoch):
+        return frozenset()
+
+@ftdd.hookimpl
+def ftdd_policies():
+    return [{cls}]
+"""
+
+
+@pytest.fixture
+def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
+    """Write modules, each a distribution of its own, and load them as entry points."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def load_sources(disabled: tuple[str, ...] = (), **sources: str) -> Plugins:
+        points = []
+        for name, source in sources.items():
+            module = f"module_{name}_{tmp_path.name.replace('-', '_')}"
+            (tmp_path / f"{module}.py").write_text(source)
+            sys.modules.pop(module, None)
+            info = tmp_path / f"dist_{name}-1.0.dist-info"
+            info.mkdir(exist_ok=True)
+            (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: dist-{name}\nVersion: 1.0\n")
+            (info / "entry_points.txt").write_text(f"[ftdd]\n{name} = {module}\n")
+            (point,) = (p for p in Distribution.at(info).entry_points if p.group == "ftdd")
+            points.append(point)
+        return load_plugins(points, disabled)
+
+    return load_sources
+
+
+def test_built_ins_enter_by_their_entry_points_only() -> None:
+    plugins = installed_plugins()
+    assert plugins.problems == ()
+    assert {info.name for info in plugins.infos} == {"resnet", "digits", "cifar", "freezing", "local", "mlflow"}
+    assert all(info.distribution == f"ftdd {ftdd.__version__}" for info in plugins.infos)
+    assert load_plugins(()).components == {word: {} for word in KINDS}
+
+
+def test_every_component_has_a_page_and_every_field_a_meaning() -> None:
+    for word, components in installed_plugins().components.items():
+        for name, cls in components.items():
+            assert cls.__doc__, name
+            for field, info in cls.model_fields.items():
+                if field != KINDS[word].base.tag:
+                    assert info.description, f"{name}.{field}"
+
+
+GOOD_LATER = GOOD.format(cls="Later", name="later")
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        (
+            "import nothing_of_this_name",
+            "plugin 'bad' of dist-bad 1.0 could not be imported: ModuleNotFoundError: No module named "
+            "'nothing_of_this_name'; mend or uninstall the package, or set FTDD_DISABLED_PLUGINS=bad",
+        ),
+        ("1 / 0", "could not be imported: ZeroDivisionError: division by zero"),
+        (
+            GOOD.format(cls="A", name="a").replace("def ftdd_policies", "def ftdd_polices"),
+            "plugin 'bad' of dist-bad 1.0 implements an unknown hook 'ftdd_polices'; nearest: ftdd_policies",
+        ),
+        (
+            "import ftdd\n@ftdd.hookimpl\ndef ftdd_run_finished(study, outcome): ...",
+            "plugin 'bad' of dist-bad 1.0 was refused: Plugin",
+        ),
+        (GOOD.format(cls="A", name="a").replace("return [A]", "return [int]"), "is not a subclass of ftdd.components.Policy"),
+        (GOOD.format(cls="A", name="a").replace("return [A]", "raise OSError('no')"), "ftdd_policies of dist-bad 1.0 failed: OSError: no"),
+        (GOOD.format(cls="A", name="a").replace('"""Freezes nothing."""', "x: int = 1"), "has no docstring"),
+        (GOOD.format(cls="A", name="a").replace("def frozen", "def frosen"), "leaves out frozen"),
+        (GOOD.format(cls="A", name="a").replace('    policy: Literal["a"] = "a"\n', ""), "needs a field policy"),
+    ],
+    ids=["import", "crash", "misspelt", "argument", "class", "hook fails", "no docstring", "abstract", "no name"],
+)  # fmt: skip
+def test_a_broken_plugin_is_named_and_the_others_load(load, source: str, sentence: str) -> None:  # type: ignore[no-untyped-def]
+    plugins = load(bad=source, good=GOOD_LATER)
+    (problem,) = plugins.problems
+    assert sentence in problem
+    assert list(plugins.components["policy"]) == ["later"]
+    assert {info.name: info.state for info in plugins.infos} == {"bad": "broken", "good": "loaded"}
+
+
+def test_a_name_that_two_bring_belongs_to_nobody(load) -> None:  # type: ignore[no-untyped-def]
+    """Whichever came first would win by chance; so neither does, and the sentence says how to choose."""
+    plugins = load(one=GOOD.format(cls="A", name="same"), two=GOOD.format(cls="B", name="same"), good=GOOD_LATER)
+    (problem,) = plugins.problems
+    assert problem == (
+        "policy 'same' is brought by plugin 'one' of dist-one 1.0 and plugin 'two' of dist-two 1.0, so nobody gets the "
+        "name; set FTDD_DISABLED_PLUGINS=one or FTDD_DISABLED_PLUGINS=two"
+    )
+    assert list(plugins.components["policy"]) == ["later"]
+    with pytest.raises(LookupError, match="is brought by plugin 'one'"):
+        plugins.named("policy", "same")
+    chosen = load(disabled=("two",), one=GOOD.format(cls="A", name="same"), two=GOOD.format(cls="B", name="same"))
+    assert chosen.problems == ()
+    assert list(chosen.components["policy"]) == ["same"]
+
+
+def test_a_disabled_plugin_is_not_imported_and_an_unknown_one_is_named(load) -> None:  # type: ignore[no-untyped-def]
+    plugins = load(disabled=("bad", "goood"), bad="raise SystemExit", good=GOOD_LATER)
+    assert plugins.problems == ("FTDD_DISABLED_PLUGINS: there is no plugin 'goood'; nearest: good",)
+    assert {info.name: info.state for info in plugins.infos} == {"bad": "disabled", "good": "loaded"}
+
+
+def test_the_order_of_entry_points_does_not_matter() -> None:
+    from importlib.metadata import entry_points
+
+    points: list[EntryPoint] = list(entry_points(group="ftdd"))
+    one, other = load_plugins(points), load_plugins(points[::-1])
+    assert one.components == other.components
+    assert one.infos == other.infos
+
+
+class Heard:
+    """A plugin module in disguise that writes down what it hears."""
+
+    def __init__(self, delay: float = 0.0, fails: bool = False) -> None:
+        self.events: list[str] = []
+
+        @ftdd.hookimpl
+        def ftdd_run_finished(state: str) -> None:
+            time.sleep(delay)
+            if fails:
+                raise RuntimeError("I am broken")
+            self.events.append(state)
+
+        @ftdd.hookimpl
+        def ftdd_study_finished() -> None:
+            self.events.append("over")
+
+        self.ftdd_run_finished = ftdd_run_finished
+        self.ftdd_study_finished = ftdd_study_finished
+
+
+def test_listeners_hear_everything_in_order_and_a_broken_one_is_named_once() -> None:
+    slow, broken, said = Heard(delay=0.02), Heard(fails=True), []
+    began = time.monotonic()
+    with Listeners({"slow": slow, "broken": broken}, said.append) as listeners:
+        for state in "abcde":
+            listeners.tell("ftdd_run_finished", study=None, run=None, state=state)
+        told = time.monotonic() - began
+        listeners.tell("ftdd_study_finished", study=None)
+    assert told < 0.05
+    assert slow.events == ["a", "b", "c", "d", "e", "over"]
+    assert broken.events == ["over"]
+    failures = [line for line in said if "broken" in line]
+    assert failures == [
+        "plugin broken failed in ftdd_run_finished: RuntimeError: I am broken; the study goes on without it"
+    ]
+
+
+def test_an_interrupted_study_does_not_wait_for_a_listener_that_hangs() -> None:
+    hanging, began = Heard(delay=30.0), time.monotonic()
+    with pytest.raises(KeyboardInterrupt), Listeners({"hanging": hanging}, lambda line: None) as listeners:
+        listeners.tell("ftdd_run_finished", study=None, run=None, state="a")
+        raise KeyboardInterrupt
+    assert time.monotonic() - began < 5
+    assert threading.active_count() < 20

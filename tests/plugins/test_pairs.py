@@ -1,0 +1,131 @@
+"""Pairs: digits, and CIFAR-10 from its files, official or not."""
+
+import io
+import os
+import pickle
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ftdd.components import DataUnavailable, Pair
+from ftdd_plugins.cifar import CLASSES, FOLDER, Cifar10Halves, average_down
+from ftdd_plugins.digits import Digits
+
+
+@pytest.mark.parametrize("side", ["source", "target"])
+@pytest.mark.parametrize(
+    "pair", [Digits(), Digits(source_classes=(7, 2), target_classes=(2, 0, 9))], ids=["default", "chosen"]
+)
+def test_digits_are_what_the_pair_says_without_loading_them(pair: Pair, side: str, tmp_path: Path) -> None:
+    task = pair.load(side, tmp_path)  # type: ignore[arg-type]
+    assert task.train.classes == pair.classes(side)  # type: ignore[arg-type]
+    assert task.train.shape == pair.image_shape()
+    counts = torch.bincount(task.train.labels, minlength=len(task.train.classes)).tolist()
+    assert tuple(counts) == pair.class_counts(side, tmp_path)  # type: ignore[arg-type]
+
+
+def test_digits_are_scikit_learns_each_once_and_two_fifths_are_tested_on(tmp_path: Path) -> None:
+    """All ten digits together are the whole set; no image is trained and tested on."""
+    from sklearn.datasets import load_digits
+
+    pixels, labels = load_digits(return_X_y=True)
+    task = Digits(source_classes=tuple(range(10))).load("source", tmp_path)
+    ours = torch.cat([task.train.images, task.test.images]).reshape(-1, 64).numpy()
+    theirs = np.round(pixels * 255 / 16).astype(np.uint8)
+    own = torch.cat([task.train.labels, task.test.labels]).numpy()
+    assert sorted(map(tuple, np.c_[ours, own].tolist())) == sorted(map(tuple, np.c_[theirs, labels].tolist()))
+    assert len(task.test) / 1797 == pytest.approx(0.4, abs=0.01)
+
+
+def test_pixels_average_down_like_a_plain_loop() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (3, 3, 32, 32)).astype(np.uint8)
+    small = average_down(images, 16)
+    for n, c, y, x in [(0, 0, 0, 0), (1, 2, 5, 9), (2, 1, 15, 15)]:
+        square = images[n, c, 2 * y : 2 * y + 2, 2 * x : 2 * x + 2].astype(int)
+        assert small[n, c, y, x] == int(square.sum() / 4 + 0.5)
+    assert (average_down(images, 32) == images).all()
+    assert average_down(np.full((1, 3, 32, 32), 255, np.uint8), 8).max() == 255
+
+
+@pytest.mark.parametrize("similarity", ["related", "less_related"])
+def test_the_halves_share_no_class_and_are_all_of_them(similarity: str) -> None:
+    pair = Cifar10Halves.model_validate({"similarity": similarity})
+    source, target = pair.classes("source"), pair.classes("target")
+    assert len(source) == len(target) == 5
+    assert set(source) | set(target) == set(CLASSES)
+
+
+def test_real_images_are_read_when_modified_files_are_allowed(data: Path) -> None:
+    """9,990 training and 4,000 test images of the official order; the counts stand beside the files."""
+    pair = Cifar10Halves(similarity="less_related", image_size=16, allow_modified=True)
+    source, target = pair.load("source", data), pair.load("target", data)
+    assert len(source.train) + len(target.train) == 9990
+    assert len(source.test) + len(target.test) == 4000
+    assert pair.class_counts("source", data) == (1016, 999, 937, 1030, 1001)
+    assert tuple(torch.bincount(source.train.labels).tolist()) == (1016, 999, 937, 1030, 1001)
+    assert source.train.shape == (3, 16, 16)
+    mean = torch.cat([source.train.images, target.train.images]).float().mean((0, 2, 3)) / 255
+    assert mean.tolist() == pytest.approx(pair.normalization().mean, abs=0.01)
+
+
+def test_modified_and_missing_files_are_refused_with_their_list(data: Path) -> None:
+    with pytest.raises(DataUnavailable) as caught:
+        Cifar10Halves().prepare(data, lambda line: None)
+    sentence = str(caught.value)
+    assert "missing: data_batch_2, data_batch_3, data_batch_4, data_batch_5" in sentence
+    assert "not the official file by its md5: data_batch_1" in sentence
+    assert "pair.allow_modified: true" in sentence
+    assert "\n" not in sentence
+
+
+@pytest.mark.parametrize("allow", [False, True])
+def test_without_files_and_without_a_network_there_is_one_sentence_within_seconds(tmp_path: Path, allow: bool) -> None:
+    said: list[str] = []
+    began = time.monotonic()
+    with pytest.raises(DataUnavailable, match=r"CIFAR-10 is not in .* and could not be fetched") as caught:
+        Cifar10Halves(allow_modified=allow).prepare(tmp_path, said.append)
+    assert time.monotonic() - began < 25
+    assert "--data or FTDD_DATA" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert len(said) == 1
+
+
+class Evil:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, ("echo it has run > /dev/null",)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pickle.dumps(Evil(), protocol=2),
+        b"",
+        b"not a pickle",
+        pickle.dumps({b"data": np.zeros((2, 3072), np.uint8)}, protocol=2),
+        pickle.dumps({b"data": np.zeros((2, 3072), np.uint8), b"labels": [0, 10]}, protocol=2),
+        pickle.dumps({b"data": np.zeros((2, 3072), np.uint8), b"labels": [0]}, protocol=2),
+        pickle.dumps({b"data": np.zeros((2, 77), np.uint8), b"labels": [0, 1]}, protocol=2),
+    ],
+    ids=["code", "empty", "garbage", "no labels", "wrong label", "a label too few", "wrong shape"],
+)
+def test_a_file_that_is_no_batch_is_refused_by_name(content: bytes, tmp_path: Path) -> None:
+    folder = tmp_path / FOLDER
+    folder.mkdir()
+    (folder / "data_batch_1").write_bytes(content)
+    (folder / "test_batch").write_bytes(content)
+    with pytest.raises(DataUnavailable, match="data_batch_1"):
+        Cifar10Halves(allow_modified=True).load("source", tmp_path)
+
+
+def test_a_truncated_file_is_refused(data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / FOLDER
+    folder.mkdir()
+    whole = (data / FOLDER / "test_batch").read_bytes()
+    (folder / "data_batch_1").write_bytes(whole[: len(whole) // 2])
+    (folder / "test_batch").write_bytes(whole)
+    with pytest.raises(DataUnavailable, match=r"data_batch_1 is not a batch of CIFAR-10"):
+        Cifar10Halves(allow_modified=True).load("source", tmp_path)
+    assert io.BytesIO(whole).read(1)
