@@ -53,7 +53,7 @@ class Choice:
             given = {self.tag: given}
         if not isinstance(given, dict):
             raise PydanticCustomError(
-                "choice",
+                "form",
                 "must be the name of {article} {kind}, or a mapping with '{tag}'",
                 {"article": "an" if self.kind[0] in "aeiou" else "a", "kind": self.kind, "tag": self.tag},
             )

@@ -70,7 +70,7 @@ class _Ear(threading.Thread):
             wanted = function.__code__.co_varnames[: function.__code__.co_argcount]
             try:
                 function(**{name: arguments[name] for name in wanted})
-            except Exception as error:  # a stranger's code: shown once for each hook, never fatal
+            except (Exception, SystemExit) as error:  # a stranger's code: shown once for each hook, never fatal
                 if hook not in self._failed:
                     self._failed.add(hook)
                     self._say(

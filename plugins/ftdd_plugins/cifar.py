@@ -6,7 +6,7 @@ import pickle
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import ftdd
 from ftdd.components import DataUnavailable, Pair, Side
@@ -149,23 +149,61 @@ def _md5(path: Path, modified_ns: int) -> str:
     return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
 
 
-class _ArraysOnly(pickle.Unpickler):
-    """Reads CIFAR's pickles and nothing else: a pickle may name any function to call."""
+class _Array:
+    """Takes the state of an array in a pickle: its shape and its bytes, if they are bytes."""
 
-    _ALLOWED = frozenset(
-        {
-            ("numpy.core.multiarray", "_reconstruct"),
-            ("numpy._core.multiarray", "_reconstruct"),
-            ("numpy", "ndarray"),
-            ("numpy", "dtype"),
-            ("_codecs", "encode"),
-        }
-    )
+    def __init__(self, *_: object) -> None:
+        self._shape: Any = (0,)
+        self._order: Literal["C", "F"] = "C"
+        self._content = b""
+
+    def __setstate__(self, state: Any) -> None:
+        _, self._shape, kind, columns_first, self._content = state
+        self._order = "F" if columns_first else "C"
+        if not (isinstance(kind, _Kind) and kind.name in ("u1", b"u1") and type(self._content) is bytes):
+            raise pickle.UnpicklingError("its pixels are not bytes")
+
+    def values(self) -> "npt.NDArray[np.uint8]":
+        import numpy as np
+
+        return np.frombuffer(self._content, dtype=np.uint8).reshape(self._shape, order=self._order)
+
+
+class _Kind:
+    """Takes the state of a dtype in a pickle: its name."""
+
+    def __init__(self, name: object, *_: object) -> None:
+        self.name = name
+
+    def __setstate__(self, _: object) -> None:
+        """Byte order and the like, which bytes have no need of."""
+
+
+def _encoded(text: str, encoding: str) -> bytes:
+    """How protocol 2 writes bytes from Python 3."""
+    if encoding not in ("latin1", b"latin1"):
+        raise pickle.UnpicklingError(f"it encodes bytes as {encoding}")
+    return text.encode("latin1")
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """Reads CIFAR's pickles and nothing else: a pickle may name any function to call.
+
+    Not even NumPy's own are called: fed with a damaged file they end the process with a segmentation fault.
+    """
+
+    _STAND_INS: ClassVar[dict[tuple[str, str], object]] = {
+        ("numpy.core.multiarray", "_reconstruct"): _Array,
+        ("numpy", "ndarray"): _Array,
+        ("numpy", "dtype"): _Kind,
+        ("_codecs", "encode"): _encoded,
+    }
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in self._ALLOWED:
+        stand_in = self._STAND_INS.get((module.replace("numpy._core", "numpy.core"), name))
+        if stand_in is None:
             raise pickle.UnpicklingError(f"it names {module}.{name}, which a file of images has no use for")
-        return super().find_class(module.replace("numpy.core", "numpy._core"), name)
+        return stand_in
 
 
 def _read(path: Path) -> "tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]":
@@ -174,19 +212,14 @@ def _read(path: Path) -> "tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]":
 
     try:
         batch = _ArraysOnly(io.BytesIO(path.read_bytes()), encoding="bytes").load()
-        pixels = np.asarray(batch[b"data"], dtype=np.uint8).reshape(-1, 3072)
+        pixels: npt.NDArray[np.uint8] = batch[b"data"].values().reshape(-1, 3072)
         labels = np.asarray(batch[b"labels"], dtype=np.int64)
-    except (
-        pickle.UnpicklingError,
-        EOFError,
-        KeyError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        OSError,
-    ) as error:
-        raise DataUnavailable(f"{path} is not a batch of CIFAR-10: {error}; replace it by the official file") from error
-    if len(pixels) != len(labels) or (len(labels) and not (labels.min() >= 0 and labels.max() < len(CLASSES))):
+    except Exception as error:  # a damaged pickle may raise anything; MemoryError and IndexError have been seen
+        reason = f"{type(error).__name__}: {error}"
+        raise DataUnavailable(
+            f"{path} is not a batch of CIFAR-10 ({reason}); replace it by the official file"
+        ) from error
+    if labels.shape != (len(pixels),) or (len(labels) and not (labels.min() >= 0 and labels.max() < len(CLASSES))):
         raise DataUnavailable(f"{path} has {len(pixels)} images and {len(labels)} labels, or wrong labels")
     return pixels, labels
 

@@ -1,6 +1,7 @@
 """Curves: what is read off them, and that they read back as they were written."""
 
 from dataclasses import replace
+from math import inf, nan
 
 import pytest
 from hypothesis import given
@@ -80,6 +81,23 @@ def test_the_best_is_the_first_of_the_smallest() -> None:
 @pytest.mark.parametrize(("eps", "epoch"), [(0.0, 4), (0.01, 2), (0.5, 0), (-1.0, None)])
 def test_interpolation_is_the_first_evaluation_at_or_below_eps(eps: float, epoch: int | None) -> None:
     assert curve([0.5] * 5, [0.5, 0.2, 0.01, 0.02, 0.0]).interpolation_epoch(eps) == epoch
+
+
+def test_the_last_is_the_last_and_an_empty_curve_has_none() -> None:
+    assert curve([0.8, 0.3, 0.5]).last.epoch == 2
+    assert len(curve([0.8, 0.3, 0.5])) == 3
+    with pytest.raises(IndexError):
+        _ = Curve().last
+
+
+@pytest.mark.parametrize(
+    ("train_loss", "test_loss", "finite"), [(1.0, 1.0, True), (inf, 1.0, False), (1.0, nan, False)]
+)
+def test_a_record_is_finite_where_both_losses_are(train_loss: float, test_loss: float, finite: bool) -> None:
+    """A diverged run's curve is kept, and reads back with its infinities."""
+    record = replace(RECORD, train_loss=train_loss, test_loss=test_loss)
+    assert record.finite == finite
+    assert repr(from_csv(to_csv(Curve((record,))))) == repr(Curve((record,)))
 
 
 def test_seconds_are_no_measurement() -> None:

@@ -1,5 +1,7 @@
 """Imports point down only, and the command answers without loading what only training needs."""
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,22 +12,47 @@ ROOT = Path(__file__).parents[2]
 HEAVY = ("torch", "mlflow", "pandas", "scipy", "matplotlib", "sklearn", "torchvision", "timm")
 
 
+def lint(folder: Path, **changes: str) -> "subprocess.CompletedProcess[str]":
+    call = "from importlinter.cli import lint_imports_command; lint_imports_command(['--no-cache'])"
+    command = [sys.executable, "-c", call]
+    environment = {**os.environ, **changes}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
 def test_imports_point_down_the_floors_of_core() -> None:
     """The contracts stand in pyproject.toml: layers of core, and what core must never know."""
-    done = subprocess.run(
-        [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = lint(ROOT)
     assert done.returncode == 0, done.stdout
     assert "2 kept, 0 broken" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("core/ftdd/values.py", "from ftdd.curve import Curve"),
+        ("core/ftdd/training/loop.py", "from ftdd.study.store import Store"),
+        ("core/ftdd/plugins.py", "import ftdd_plugins.local"),
+        ("core/ftdd/results/table.py", "import mlflow"),
+    ],
+)
+def test_a_module_that_reaches_up_breaks_a_contract(module: str, line: str, tmp_path: Path) -> None:
+    """The contracts can fail: a copy of the house with one wrong import in it."""
+    for folder in ("core", "plugins"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    broken = tmp_path / module
+    broken.write_text(f"{broken.read_text()}\n{line}\n")
+    paths = os.pathsep.join([str(tmp_path / "core"), str(tmp_path / "plugins")])
+    done = lint(tmp_path, PYTHONPATH=paths)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "BROKEN" in done.stdout
+    assert f"{broken.stem} -> {line.split()[1]}" in done.stdout
+
+
 def loaded(code: str, tmp_path: Path) -> set[str]:
     """Which of the heavy libraries a piece of code has loaded when it ends."""
-    check = f"import sys\ntry:\n    exec({code!r})\nfinally:\n    print('LOADED', *(n for n in {HEAVY!r} if n in sys.modules))"
+    told = f"print('LOADED', *(name for name in {HEAVY!r} if name in sys.modules))"
+    check = f"import sys\ntry:\n    exec({code!r})\nfinally:\n    {told}"
     done = subprocess.run([sys.executable, "-c", check], cwd=tmp_path, capture_output=True, text=True, check=False)
     line = next((line for line in done.stdout.splitlines() if line.startswith("LOADED")), None)
     assert line is not None, done.stderr
@@ -33,8 +60,18 @@ def loaded(code: str, tmp_path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["list"], ["validate", "quickstart"], ["plan", "quickstart"], ["schema"], ["show", "first_layers"]]
-)  # fmt: skip
+    "arguments",
+    [
+        ["--help"],
+        ["list"],
+        ["validate", "quickstart"],
+        ["plan", "quickstart"],
+        ["schema"],
+        ["show", "quickstart"],
+        ["show", "first_layers"],
+    ],
+    ids=" ".join,
+)
 def test_the_command_answers_without_heavy_libraries(arguments: list[str], tmp_path: Path) -> None:
     """torch alone takes more than a second to import; help and plans must not wait for it."""
     assert loaded(f"from ftdd.cli import main; main({arguments!r})", tmp_path) == set()

@@ -1,8 +1,6 @@
 """Plugins: found by entry points, loaded one by one; what is wrong with one is a sentence and touches no other."""
 
 import sys
-import threading
-import time
 from importlib.metadata import Distribution, EntryPoint
 from pathlib import Path
 
@@ -10,7 +8,6 @@ import pytest
 
 import ftdd
 from ftdd.components import KINDS
-from ftdd.listeners import Listeners
 from ftdd.plugins import Plugins, installed_plugins, load_plugins
 
 GOOD = """
@@ -81,6 +78,12 @@ GOOD_LATER = GOOD.format(cls="Later", name="later")
             "'nothing_of_this_name'; mend or uninstall the package, or set FTDD_DISABLED_PLUGINS=bad",
         ),
         ("1 / 0", "could not be imported: ZeroDivisionError: division by zero"),
+        ("import sys; sys.exit('no')", "could not be imported: SystemExit: no"),
+        ("def broken(:", "could not be imported: SyntaxError"),
+        (
+            GOOD.format(cls="A", name="a").replace("return [A]", "return A"),
+            "ftdd_policies of dist-bad 1.0 failed: TypeError",
+        ),
         (
             GOOD.format(cls="A", name="a").replace("def ftdd_policies", "def ftdd_polices"),
             "plugin 'bad' of dist-bad 1.0 implements an unknown hook 'ftdd_polices'; nearest: ftdd_policies",
@@ -89,14 +92,33 @@ GOOD_LATER = GOOD.format(cls="Later", name="later")
             "import ftdd\n@ftdd.hookimpl\ndef ftdd_run_finished(study, outcome): ...",
             "plugin 'bad' of dist-bad 1.0 was refused: Plugin",
         ),
-        (GOOD.format(cls="A", name="a").replace("return [A]", "return [int]"), "is not a subclass of ftdd.components.Policy"),
-        (GOOD.format(cls="A", name="a").replace("return [A]", "raise OSError('no')"), "ftdd_policies of dist-bad 1.0 failed: OSError: no"),
+        (
+            GOOD.format(cls="A", name="a").replace("return [A]", "return [int]"),
+            "returns <class 'int'>, which is not a subclass of ftdd.components.Policy",
+        ),
+        (
+            GOOD.format(cls="A", name="a").replace("return [A]", "raise OSError('no')"),
+            "ftdd_policies of dist-bad 1.0 failed: OSError: no",
+        ),
         (GOOD.format(cls="A", name="a").replace('"""Freezes nothing."""', "x: int = 1"), "has no docstring"),
         (GOOD.format(cls="A", name="a").replace("def frozen", "def frosen"), "leaves out frozen"),
         (GOOD.format(cls="A", name="a").replace('    policy: Literal["a"] = "a"\n', ""), "needs a field policy"),
     ],
-    ids=["import", "crash", "misspelt", "argument", "class", "hook fails", "no docstring", "abstract", "no name"],
-)  # fmt: skip
+    ids=[
+        "import",
+        "crash",
+        "exit",
+        "syntax",
+        "no list",
+        "misspelt",
+        "argument",
+        "class",
+        "hook fails",
+        "no docstring",
+        "abstract",
+        "no name",
+    ],
+)
 def test_a_broken_plugin_is_named_and_the_others_load(load, source: str, sentence: str) -> None:  # type: ignore[no-untyped-def]
     plugins = load(bad=source, good=GOOD_LATER)
     (problem,) = plugins.problems
@@ -134,50 +156,3 @@ def test_the_order_of_entry_points_does_not_matter() -> None:
     one, other = load_plugins(points), load_plugins(points[::-1])
     assert one.components == other.components
     assert one.infos == other.infos
-
-
-class Heard:
-    """A plugin module in disguise that writes down what it hears."""
-
-    def __init__(self, delay: float = 0.0, fails: bool = False) -> None:
-        self.events: list[str] = []
-
-        @ftdd.hookimpl
-        def ftdd_run_finished(state: str) -> None:
-            time.sleep(delay)
-            if fails:
-                raise RuntimeError("I am broken")
-            self.events.append(state)
-
-        @ftdd.hookimpl
-        def ftdd_study_finished() -> None:
-            self.events.append("over")
-
-        self.ftdd_run_finished = ftdd_run_finished
-        self.ftdd_study_finished = ftdd_study_finished
-
-
-def test_listeners_hear_everything_in_order_and_a_broken_one_is_named_once() -> None:
-    slow, broken, said = Heard(delay=0.02), Heard(fails=True), []
-    began = time.monotonic()
-    with Listeners({"slow": slow, "broken": broken}, said.append) as listeners:
-        for state in "abcde":
-            listeners.tell("ftdd_run_finished", study=None, run=None, state=state)
-        told = time.monotonic() - began
-        listeners.tell("ftdd_study_finished", study=None)
-    assert told < 0.05
-    assert slow.events == ["a", "b", "c", "d", "e", "over"]
-    assert broken.events == ["over"]
-    failures = [line for line in said if "broken" in line]
-    assert failures == [
-        "plugin broken failed in ftdd_run_finished: RuntimeError: I am broken; the study goes on without it"
-    ]
-
-
-def test_an_interrupted_study_does_not_wait_for_a_listener_that_hangs() -> None:
-    hanging, began = Heard(delay=30.0), time.monotonic()
-    with pytest.raises(KeyboardInterrupt), Listeners({"hanging": hanging}, lambda line: None) as listeners:
-        listeners.tell("ftdd_run_finished", study=None, run=None, state="a")
-        raise KeyboardInterrupt
-    assert time.monotonic() - began < 5
-    assert threading.active_count() < 20

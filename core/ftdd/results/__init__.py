@@ -16,7 +16,7 @@ def results(path: str | Path, study: str | None = None, *, curves: bool = False)
     from ftdd.results.table import curves_table, runs_table
     from ftdd.study.store import Store
 
-    folder = Path(path)
+    folder = Path(path).absolute()
     if study is None:
         if folder.parent.name != "studies":
             names = ", ".join(Store(folder).studies()) or "none"

@@ -1,74 +1,87 @@
 """The epoch-wise figure: test and train error over the epochs of target training."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from ftdd.results.layout import Place, finish, frame
-from ftdd.results.series import Band, Line, Panel, Series, band, panels, plain
-from ftdd.results.style import MOST_NAMED_COLOURS, colours, short
+from ftdd.results.series import Band, Line, Series, Split, band, split
+from ftdd.results.style import OKABE_ITO, colours, short
+from ftdd.results.summary import interpolation_epoch
+from ftdd.results.words import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-INTERPOLATES = {"marker": "o", "markersize": 4.5, "markeredgecolor": "white", "markeredgewidth": 0.8}
 
 
 def epochwise(series: Series) -> Figure:
     """One panel for each combination of the other settings, one line for each value of the one chosen.
 
-    Lines are told apart by the number of frozen layers where it is swept, else by the first other setting.
+    Lines are told apart by the number of frozen layers where it varies, else by the first other setting. A dot on
+    a line stands at the median interpolation epoch, where at least half of its runs interpolate.
     """
     depths = series.runs["frozen_layers"].nunique() > 1
     line_by = "frozen_layers" if depths else (series.groups[0] if series.groups else "")
-    parts = panels(series, line_by, [group for group in series.groups if group != line_by])
-    shades = colours(max(len(part.lines) for part in parts))
+    parts = split(series, line_by, [group for group in series.groups if group != line_by])
+    shades = dict(zip(parts.labels, colours(len(parts.labels)), strict=True))
     figure, places = frame(series, parts, "epochs of target training")
-    for place, part in zip(places, parts, strict=True):
-        _panel(place, part, shades)
-    return finish(figure, places, series, _handles(series, parts, shades, line_by))
+    for place, part in zip(places, parts.panels, strict=True):
+        for line in part.lines:
+            _draw(place, line, shades[line.label], crowded=len(part.lines) > len(OKABE_ITO))
+    epoch_axis(places[0].train, float(series.curves["epoch"].max()))
+    handles = _handles(series, parts, list(shades.values()))
+    return finish(figure, places, handles, plain(line_by) if len(parts.labels) > 1 else "")
 
 
 def epoch_axis(ax: "Axes", last: float) -> None:
     """A log axis on which epoch 0 has its place: linear up to 1."""
+    last = max(last, 1)
+    decades = [10**i for i in range(int(np.log10(last)) + 1)]
     ax.set_xscale("symlog", linthresh=1, linscale=0.35)
-    ax.set_xticks([0, *(10**i for i in range(int(np.log10(max(last, 1))) + 1))])
+    ax.xaxis.set_major_locator(FixedLocator([0, *decades]))
+    ax.xaxis.set_minor_locator(FixedLocator([i * decade for decade in decades for i in range(2, 10)]))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda epoch, _: short(epoch)))
-    ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xlim(0, last * 1.08)
 
 
-def _panel(place: Place, part: Panel, shades: Sequence[str]) -> None:
-    faint = 0.15 if len(part.lines) <= MOST_NAMED_COLOURS else 0.07
-    for line, colour in zip(part.lines, shades, strict=False):
-        for ax, column, width in ((place.test, "test_error", 1.5), (place.train, "train_error", 1.1)):
-            over = band(line.curves, "epoch", column)
-            ax.plot(over.x, over.mean, color=colour, linewidth=width, zorder=3)
-            ax.fill_between(over.x, over.low, over.high, color=colour, alpha=faint, linewidth=0, zorder=1)
-            if ax is place.test:
-                _mark_interpolation(ax, line, over, colour)
-    epoch_axis(place.train, max(line.curves["epoch"].max() for line in part.lines))
+def height_at(over: Band, epoch: float) -> float:
+    """The height of a drawn line at an epoch, also between two evaluations: straight on the log axis."""
+    return float(np.interp(np.log(max(epoch, 1)), np.log(np.maximum(over.x, 1)), over.mean))
 
 
-def _mark_interpolation(ax: "Axes", line: Line, test: Band, colour: str) -> None:
-    """A dot on the test curve at the median interpolation epoch, where at least half of the runs interpolate."""
-    reached = line.runs["interpolation_epoch"].dropna().astype(float)
-    if len(reached) and 2 * len(reached) >= len(line.runs):
-        epoch = float(reached.median())
-        ax.plot(epoch, float(np.interp(epoch, test.x, test.mean)), color=colour, zorder=4, **INTERPOLATES)  # type: ignore[arg-type]
+def _draw(place: Place, line: Line, colour: str, crowded: bool) -> None:
+    faint = 0.07 if crowded else 0.15
+    for ax, column, width in ((place.test, "test_error", 1.5), (place.train, "train_error", 1.1)):
+        over = band(line.curves, "epoch", column)
+        ax.plot(over.x, over.mean, color=colour, linewidth=width, zorder=3)
+        ax.fill_between(over.x, over.low, over.high, color=colour, alpha=faint, linewidth=0, zorder=1)
+        epoch = interpolation_epoch(line.runs)
+        if ax is place.test and epoch is not None:
+            ax.add_line(_dot(epoch, height_at(over, epoch), colour))
 
 
-def _handles(series: Series, parts: Sequence[Panel], shades: Sequence[str], line_by: str) -> list[Line2D]:
-    words = f"interpolates:\ntrain error ≤ {series.study.eps:g}" if series.study.eps else "interpolates:\ntrain error 0"
-    dot: dict[str, Any] = {**INTERPOLATES, "linestyle": "", "color": "#333333"}
-    handles = [Line2D([], [], label=words, **dot)]
-    longest = max(parts, key=lambda part: len(part.lines)).lines
-    if len(longest) > 1:
-        handles.append(Line2D([], [], linestyle="", label=plain(line_by)))
-        values = [line.label.removeprefix(f"{plain(line_by)} ") for line in longest]
-        handles += [Line2D([], [], color=shade, label=value) for shade, value in zip(shades, values, strict=False)]
+def _dot(x: float, y: float, colour: str) -> Line2D:
+    return Line2D([x], [y], color=colour, linestyle="", marker="o", markersize=5, markeredgecolor="white", zorder=4)
+
+
+def _handles(series: Series, parts: Split, shades: Sequence[str]) -> list[Line2D]:
+    handles = [
+        Line2D([], [], color=shade, label=label)
+        for label, shade in zip(parts.labels, shades, strict=True)
+        if len(parts.labels) > 1
+    ]
+    lines = [line for part in parts.panels for line in part.lines]
+    if any(interpolation_epoch(line.runs) is not None for line in lines):
+        dot = _dot(0, 0, "#333333")
+        dot.set_label(f"interpolates:\n{interpolated_words(series.study.eps)}")
+        handles.append(dot)
     return handles
+
+
+def interpolated_words(eps: float) -> str:
+    """What a run must reach to interpolate."""
+    return f"train error ≤ {eps:g}" if eps else "train error 0"

@@ -1,20 +1,24 @@
 """The frame of a figure: for each panel a test axis above a train axis, a legend at the side, title and footnote."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
 
-from ftdd.results.series import Panel, Series
+from ftdd.results.series import Panel, Series, Split
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
 COLUMNS = 3
+PANEL_WIDTH, LEGEND_WIDTH = 3.3, 1.7
+"""Inches."""
 TEST_HEIGHT, TRAIN_HEIGHT = 2.3, 1.0
+LETTERS_PER_INCH = {"title": 10.5, "panel": 14.0, "note": 19.5}
+"""Of each font, at least: where lines are broken."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +32,16 @@ class Place:
     train: "Axes"
 
 
-def frame(series: Series, parts: Sequence[Panel], x_label: str) -> tuple[Figure, tuple[Place, ...]]:
-    """A figure with an empty place for each panel, all test axes alike and all train axes alike."""
-    columns = min(len(parts), COLUMNS)
-    rows = -(-len(parts) // columns)
-    figure = Figure(figsize=(3.3 * columns + 1.7, 3.6 * rows + 0.7), layout="constrained")
+def frame(series: Series, parts: Split, x_label: str, width: float = PANEL_WIDTH) -> tuple[Figure, tuple[Place, ...]]:
+    """A figure with an empty place for each panel, all test axes alike and all train axes alike.
+
+    width: of a panel, in inches.
+    """
+    count = len(parts.panels)
+    columns = min(count, COLUMNS)
+    rows = -(-count // columns)
+    whole = max(width * columns + LEGEND_WIDTH, PANEL_WIDTH + LEGEND_WIDTH)
+    figure = Figure(figsize=(whole, 3.7 * rows + 0.8), layout="constrained")
     axes = figure.subplots(
         2 * rows, columns, sharex=True, squeeze=False, height_ratios=(TEST_HEIGHT, TRAIN_HEIGHT) * rows
     )
@@ -40,35 +49,68 @@ def frame(series: Series, parts: Sequence[Panel], x_label: str) -> tuple[Figure,
         Place(axes[2 * (i // columns), i % columns], axes[2 * (i // columns) + 1, i % columns])
         for i in range(rows * columns)
     ]
-    for place in places[len(parts) :]:
-        place.test.set_visible(False)
-        place.train.set_visible(False)
-    for i, place in enumerate(places[: len(parts)]):
-        place.test.sharey(places[0].test)
-        place.train.sharey(places[0].train)
+    for place in places[count:]:
+        place.test.remove()
+        place.train.remove()
+    for i, (place, panel) in enumerate(zip(places, parts.panels, strict=False)):
+        if i:
+            place.test.sharey(places[0].test)
+            place.train.sharey(places[0].train)
         place.test.tick_params(labelbottom=False, labelleft=i % columns == 0)
         place.train.tick_params(labelbottom=True, labelleft=i % columns == 0)
-        place.test.set_title(parts[i].title, loc="left")
+        place.test.set_title(_panel_title(panel, width * 0.85), loc="left")
         if i % columns == 0:
             place.test.set_ylabel("test error")
             place.train.set_ylabel("train error")
-        if i + columns >= len(parts):
+        if i + columns >= count:
             place.train.set_xlabel(x_label)
-    figure.suptitle(series.study.title, fontsize=10, fontweight="bold", x=0.01, ha="left")
-    return figure, tuple(places[: len(parts)])
+    figure.suptitle(_broken(series.study.title, "title", whole, lines=4), fontsize=10, weight="bold", x=0.01, ha="left")
+    figure.supxlabel(_broken(footnote(series, parts), "note", whole), fontsize=7, color="#444444", x=0.01, ha="left")
+    return figure, tuple(places[:count])
 
 
-def finish(figure: Figure, places: Sequence[Place], series: Series, handles: "Sequence[Artist]") -> Figure:
-    """Give the train axes their range, and the figure its legend and its footnote."""
-    for place in places:
-        place.train.set_ylim(0, max(place.train.get_ylim()[1], 0.05))
-    legend = figure.legend(handles=list(handles), loc="outside right upper", handlelength=1.8, labelspacing=0.4)
-    legend.set_title(footnote(series), prop=FontProperties(size=7))
+def finish(figure: Figure, places: Sequence[Place], handles: "Sequence[Artist]", title: str = "") -> Figure:
+    """Give the train axes their range, and the figure its legend outside the panels."""
+    top = max(place.train.get_ylim()[1] for place in places)
+    top = max(top, 0.05)
+    places[0].train.set_ylim(-0.05 * top, top)  # below zero, so that a marker at zero is whole
+    legend = figure.legend(
+        handles=list(handles), loc="outside right upper", handlelength=1.8, labelspacing=0.4, alignment="left"
+    )
+    legend.set_title(_broken(title, "panel", LEGEND_WIDTH))
+    for text in legend.get_texts():
+        text.set_text("\n".join(_broken(line, "panel", LEGEND_WIDTH, lines=3) for line in text.get_text().split("\n")))
     return figure
 
 
-def footnote(series: Series) -> str:
-    """What the band is, over how many seeds, and how many runs are missing."""
-    seeds = series.most_seeds
-    words = f"mean and range of {seeds} seeds" if seeds > 1 else "one seed"
-    return words + (f";\n{series.missing} runs are missing" if series.missing else "")
+def footnote(series: Series, parts: Split) -> str:
+    """What line and band are, over how many seeds, and what is not drawn."""
+    fewest, most = series.seeds
+    words = [f"Line and band: mean and range of {most} seeds" if most > 1 else "One seed, so no band"]
+    if fewest < most:
+        words[0] += f", at some places {fewest}"
+    if series.missing:
+        words.append(f"{_runs(series.missing)} missing")
+    if series.diverged:
+        words.append(f"{_runs(series.diverged)} left out, having diverged")
+    if parts.left_out:
+        words.append(parts.left_out)
+    return "; ".join(words) + "."
+
+
+def _panel_title(panel: Panel, width: float) -> str:
+    """The settings in one line where they fit, else a line or more for each."""
+    together = ", ".join(panel.settings)
+    if "\n" not in _broken(together, "panel", width):
+        return together
+    return "\n".join(_broken(setting, "panel", width, lines=3) for setting in panel.settings)
+
+
+def _runs(count: int) -> str:
+    return "1 run is" if count == 1 else f"{count} runs are"
+
+
+def _broken(text: str, font: str, width: float, lines: int | None = None) -> str:
+    """Text in lines that fit a width in inches; what is past the last line is left out, and … says so."""
+    letters = int(LETTERS_PER_INCH[font] * width)
+    return textwrap.fill(text, letters, max_lines=lines, placeholder=" …", break_on_hyphens=False)

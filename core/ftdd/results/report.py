@@ -9,12 +9,16 @@ import pandas as pd
 from jinja2 import Environment
 from markupsafe import Markup
 
-from ftdd.results.summary import summarize
+from ftdd.results.summary import Spread, summarize
 from ftdd.results.table import runs_table
+from ftdd.results.words import shown
 from ftdd.study.files import write_text
 from ftdd.study.store import State, Store, StudyRecord
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
+
+FIGURES = ("freezingwise", "epochwise")
+"""Stems of the figures that stand first; others follow by name."""
 
 
 @dataclass(frozen=True)
@@ -33,18 +37,20 @@ def write_report(store: Store, name: str) -> Path:
     study = store.read_study(name)
     table = runs_table(store, name)
     ended = table["state"].isin([str(state) for state in State if state.final])
+    runs = _records(table, study)
     page = _environment().from_string(TEMPLATE.read_text(encoding="utf-8"))
     html = page.render(
         study=study,
         figures=_figures(store.study_folder(name)),
         rows=summarize(store, name),
-        runs=_records(table, study),
+        runs=runs,
         open=int((~ended).sum()),
-        failed=int((table["state"] == str(State.FAILED)).sum()),
+        diverged=int((table["state"] == str(State.DIVERGED)).sum()),
+        failed=[run for run in runs if run["state"] == str(State.FAILED)],
         proof=_proof(store, study),
         recipe=(store.study_folder(name) / "recipe.yaml").read_text(encoding="utf-8"),
         machines=_machines(store, study),
-        seconds=float(table["seconds"].sum()),
+        cost={role: float(table["seconds"][table["role"] == role].sum()) for role in ("source", "target")},
     )
     path = store.study_folder(name) / "report.html"
     write_text(path, html)
@@ -57,10 +63,11 @@ def _environment() -> Environment:
     environment.filters["spread"] = _spread
     environment.filters["count"] = lambda value: "–" if value is None or pd.isna(value) else f"{int(value):,}"
     environment.filters["percent"] = lambda value: f"{value:.1%}"
+    environment.filters["shown"] = shown
     return environment
 
 
-def _spread(value: Any) -> str:
+def _spread(value: Spread) -> str:
     if value.mean is None:
         return "–"
     return f"{value.mean:.3f}" if value.deviation is None else f"{value.mean:.3f} ± {value.deviation:.3f}"
@@ -68,8 +75,10 @@ def _spread(value: Any) -> str:
 
 def _figures(folder: Path) -> list[tuple[str, Markup]]:
     """Figures as SVG to stand inside the page; each with ids of its own, since a page is one document."""
+    paths = sorted((folder / "figures").glob("*.svg"))
+    known = [path for stem in FIGURES for path in paths if path.stem == stem]
     found = []
-    for path in sorted((folder / "figures").glob("*.svg"), reverse=True):
+    for path in [*known, *(path for path in paths if path not in known)]:
         svg = path.read_text(encoding="utf-8")
         svg = svg[svg.index("<svg") :]
         svg = re.sub(r'(\bid="|url\(#|xlink:href="#)', rf"\g<1>{path.stem}-", svg)
@@ -78,16 +87,22 @@ def _figures(folder: Path) -> list[tuple[str, Markup]]:
 
 
 def _records(table: pd.DataFrame, study: StudyRecord) -> list[dict[str, Any]]:
-    columns = ["id", "role", "state", *study.swept, "frozen_layers", "trainable_parameters"]
-    columns += ["interpolation_epoch", "best_test_error", "peak_test_error", "final_test_error", "seconds", "error"]
+    columns = ["id", "role", "state", *study.swept, "frozen_layers", "epoch", "interpolation_epoch"]
+    columns += ["best_test_error", "peak_test_error", "final_test_error", "seconds", "error"]
     cells = table[columns].astype(object).where(table[columns].notna(), None)
     return [dict(zip(columns, row, strict=True)) for row in cells.itertuples(index=False)]
 
 
 def _proof(store: Store, study: StudyRecord) -> Proof | None:
     """The ledger of the finished run that froze most without freezing all but the head; else of any."""
-    ledgers = [Proof(entry.id, store.run(entry.id).read_ledger()) for entry in study.entries]
-    there = [proof for proof in ledgers if proof.ledger]
+    there = []
+    for entry in study.entries:
+        try:
+            found = store.run(entry.id).read_ledger()
+        except ValueError:  # the table of runs says that it cannot be read
+            continue
+        if found:
+            there.append(Proof(entry.id, found))
     middle = [proof for proof in there if proof.ledger["frozen_layers"] < proof.ledger["layers"] - 1]
     return max(middle or there, key=lambda proof: int(proof.ledger["frozen_layers"]), default=None)
 
@@ -101,6 +116,7 @@ def _machines(store: Store, study: StudyRecord) -> list[str]:
             versions = ", ".join(f"{package} {version}" for package, version in facts["versions"].items())
             threads = f"{facts['threads']} thread{'s' if facts['threads'] > 1 else ''}"
             lines.append(
-                f"{facts['device']} ({facts['device_name']}, {facts['cpu_capability']}), {threads}: {versions}"
+                f"{facts['host']}: {facts['device']} ({facts['device_name']}, {facts['cpu_capability']}), "
+                f"{threads}; {versions}"
             )
     return list(dict.fromkeys(lines))

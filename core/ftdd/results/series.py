@@ -9,17 +9,47 @@ import pandas as pd
 
 from ftdd.results.summary import groups_of
 from ftdd.results.table import curves_table, runs_table
-from ftdd.study.store import Store, StudyRecord
+from ftdd.results.words import plain, shown
+from ftdd.study.store import State, Store, StudyRecord
 
-MOST_PANELS = 6
-MOST_LINES = 24
+MOST_PANELS = 9
+MOST_LINES = 16
+
+
+@dataclass(frozen=True)
+class Series:
+    """A study as figures need it."""
+
+    study: StudyRecord
+    runs: pd.DataFrame
+    """Target runs that are done."""
+    curves: pd.DataFrame
+    """Their evaluations."""
+    asked: int
+    """Target runs of the study."""
+    diverged: int
+    """Those whose loss was not finite: their last error says nothing, so no mean has it."""
+    groups: tuple[str, ...]
+    """Swept settings that are neither seeds nor the count of frozen layers."""
+
+    @property
+    def missing(self) -> int:
+        """Target runs that have not ended, or failed."""
+        return self.asked - self.diverged - len(self.runs)
+
+    @property
+    def seeds(self) -> tuple[int, int]:
+        """The smallest and the largest number of runs that differ in their seeds alone."""
+        sizes = self.runs.groupby([*self.groups, "frozen_layers"], dropna=False).size()
+        return int(sizes.min()), int(sizes.max())
 
 
 @dataclass(frozen=True)
 class Line:
-    """Runs that differ in their seed alone."""
+    """Runs that differ in their seeds alone."""
 
     label: str
+    """Its value on the setting that tells lines apart; "" where nothing does."""
     runs: pd.DataFrame
     """Rows of the runs' table."""
     curves: pd.DataFrame
@@ -30,13 +60,25 @@ class Line:
 class Panel:
     """Lines that share all settings but the one that tells them apart."""
 
-    title: str
+    settings: tuple[str, ...]
+    """Those that its runs share, in words; nothing where no panel differs from another."""
     lines: tuple[Line, ...]
 
 
 @dataclass(frozen=True)
+class Split:
+    """The runs of a study as panels of lines."""
+
+    panels: tuple[Panel, ...]
+    labels: tuple[str, ...]
+    """Of all lines of all panels, in order: a label means the same line, and colour, in each panel."""
+    left_out: str
+    """What there was no room for, as a sentence; "" where all is drawn."""
+
+
+@dataclass(frozen=True)
 class Band:
-    """A mean over seeds with its smallest and largest value, at each x."""
+    """A mean over seeds with its smallest and largest value, at each x; no range (NaN) where one seed is all."""
 
     x: "np.ndarray[Any, np.dtype[np.float64]]"
     mean: "np.ndarray[Any, np.dtype[np.float64]]"
@@ -44,76 +86,96 @@ class Band:
     high: "np.ndarray[Any, np.dtype[np.float64]]"
 
 
-@dataclass(frozen=True)
-class Series:
-    """A study as figures need it."""
-
-    study: StudyRecord
-    runs: pd.DataFrame
-    """Target runs with a curve."""
-    curves: pd.DataFrame
-    missing: int
-    """Target runs that have not ended."""
-    groups: tuple[str, ...]
-    """Swept settings that are neither seeds nor the count of frozen layers."""
-
-    @property
-    def most_seeds(self) -> int:
-        """The largest number of runs that differ in their seed alone."""
-        by = [*self.groups, "frozen_layers"]
-        return int(self.runs.groupby(by, dropna=False).size().max()) if len(self.runs) else 0
-
-
 def read_series(store: Store, name: str) -> Series:
-    """A study's target runs that have measured something. Raises LookupError where there is no such study."""
+    """A study's target runs that are done. Raises LookupError where there is no such study."""
     study = store.read_study(name)
     table, curves = runs_table(store, name), curves_table(store, name)
     targets = table[table["role"] == "target"]
-    ended = targets[targets["final_test_error"].notna() & targets["frozen_layers"].notna()]
-    groups = groups_of(ended, study.swept) if len(ended) else ()
-    return Series(study, ended, curves[curves["id"].isin(ended["id"])], len(targets) - len(ended), groups)
+    done = targets[
+        targets["state"].eq(str(State.DONE)) & targets[["final_test_error", "frozen_layers"]].notna().all(axis=1)
+    ]
+    return Series(
+        study=study,
+        runs=done,
+        curves=curves[curves["id"].isin(done["id"])],
+        asked=len(targets),
+        diverged=int(targets["state"].eq(str(State.DIVERGED)).sum()),
+        groups=groups_of(done, study.swept),
+    )
 
 
-def panels(series: Series, line_by: str, panel_by: Sequence[str]) -> tuple[Panel, ...]:
-    """The runs as panels of lines. `line_by`: the column that tells lines apart, "" for one line a panel."""
-    found = []
-    for title, part in _parts(series.runs, panel_by):
-        lines = [
-            Line(label, rows, series.curves[series.curves["id"].isin(rows["id"])])
-            for label, rows in _parts(part, [line_by] if line_by else [])
-        ]
-        found.append(Panel(title, tuple(lines[:MOST_LINES])))
-    return tuple(found[:MOST_PANELS])
+def split(series: Series, line_by: str, panel_by: Sequence[str]) -> Split:
+    """The runs as panels of lines. `line_by`: the column that tells lines apart, "" for one line a panel.
+
+    Where there is no room for all, some lines are left out evenly, and the last panels.
+    """
+    values = _in_order(list(series.runs[line_by].unique())) if line_by else [""]
+    labels = {value: label for value, label in _labels(values).items() if value in _evenly(values, MOST_LINES)}
+    parts = _parts(series.runs, panel_by)
+    panels = [
+        Panel(settings, tuple(_line(series, part, line_by, value, label) for value, label in labels.items()))
+        for settings, part in parts[:MOST_PANELS]
+    ]
+    sentences = []
+    if len(labels) < len(values):
+        sentences.append(f"{len(labels)} of {len(values)} values of {plain(line_by)} are drawn")
+    if len(panels) < len(parts):
+        sentences.append(f"{len(panels)} of {len(parts)} panels are drawn")
+    there = [Panel(panel.settings, tuple(line for line in panel.lines if len(line.runs))) for panel in panels]
+    return Split(tuple(there), tuple(labels.values()), "; ".join(sentences))
 
 
 def band(points: pd.DataFrame, x: str, y: str) -> Band:
     """The mean of y over the rows that share an x, and its range."""
     grouped = points.dropna(subset=[y]).groupby(x)[y]
-    mean = grouped.mean()
+    mean, several = grouped.mean(), grouped.size() > 1
     return Band(
         mean.index.to_numpy(dtype=float),
         mean.to_numpy(dtype=float),
-        grouped.min().to_numpy(dtype=float),
-        grouped.max().to_numpy(dtype=float),
+        grouped.min().where(several).to_numpy(dtype=float),
+        grouped.max().where(several).to_numpy(dtype=float),
     )
 
 
-def plain(column: str) -> str:
-    """A column's name for a reader: `target.images` → `target images`."""
-    return column.replace("_", " ").replace(".", " ")
+def _line(series: Series, part: pd.DataFrame, line_by: str, value: Any, label: str) -> Line:
+    runs = part[_equal(part[line_by], value)] if line_by else part
+    return Line(label, runs, series.curves[series.curves["id"].isin(runs["id"])])
 
 
-def _parts(rows: pd.DataFrame, by: Sequence[str]) -> list[tuple[str, pd.DataFrame]]:
+def _equal(column: "pd.Series[Any]", value: Any) -> "pd.Series[bool]":
+    return column.isna() if pd.isna(value) else column.eq(value).fillna(False).astype(bool)
+
+
+def _parts(rows: pd.DataFrame, by: Sequence[str]) -> list[tuple[tuple[str, ...], pd.DataFrame]]:
     if not by:
-        return [("", rows)]
+        return [((), rows)]
+    labels = {column: _labels(list(rows[column].unique())) for column in by}
     parts = []
     for values, part in rows.groupby(list(by), sort=False, dropna=False):
         named = zip(by, values if isinstance(values, tuple) else (values,), strict=True)
-        parts.append((", ".join(f"{plain(column)} {_shown(value)}" for column, value in named), part))
+        words = (f"{plain(column)} {labels[column].get(value, shown(value))}" for column, value in named)
+        parts.append((tuple(words), part))
     return parts
 
 
-def _shown(value: Any) -> str:
-    if value is None or (not isinstance(value, str) and pd.isna(value)):
-        return "none"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def _labels(values: Sequence[Any]) -> dict[Any, str]:
+    """Each value as a reader is shown it; in full where two would look the same."""
+    labels = [shown(value) for value in values]
+    return {
+        value: label if labels.count(label) == 1 else str(value) for value, label in zip(values, labels, strict=True)
+    }
+
+
+def _in_order(values: Sequence[Any]) -> list[Any]:
+    """Numbers by size; names, and numbers of which one is missing, as the sweep has them."""
+    try:
+        return sorted(values, key=float) if not pd.isna(list(values)).any() else list(values)
+    except (TypeError, ValueError):
+        return list(values)
+
+
+def _evenly(values: Sequence[Any], most: int) -> list[Any]:
+    """The first, the last, and others evenly between them, `most` at most."""
+    if len(values) <= most:
+        return list(values)
+    return [values[round(i * (len(values) - 1) / (most - 1))] for i in range(most)]

@@ -10,22 +10,21 @@ from matplotlib.figure import Figure
 
 from ftdd.study.files import write_with
 
-OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito's palette, 2008, strongest contrasts first."""
-
-MOST_NAMED_COLOURS = len(OKABE_ITO) - 1
-"""More lines than this are shades of one scale."""
-
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+"""Okabe and Ito's palette, 2008, strongest contrasts first, black left to the axes."""
 
 RC: Any = {
-    "font.family": "DejaVu Sans",
+    # DejaVu comes with matplotlib, so that layout is the same everywhere; the others stand in for it where an SVG is
+    # shown without it, Verdana first, which is as wide
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial"],
     "font.size": 9,
     "axes.titlesize": 9,
     "axes.labelsize": 9,
     "xtick.labelsize": 8,
     "ytick.labelsize": 8,
     "legend.fontsize": 8,
+    "legend.title_fontsize": 8,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.linewidth": 0.8,
@@ -35,6 +34,8 @@ RC: Any = {
     "grid.linewidth": 0.6,
     "lines.linewidth": 1.6,
     "legend.frameon": False,
+    # a title, or a name from a recipe, is text: `$` is a dollar
+    "text.parse_math": False,
     "svg.hashsalt": "ftdd",
     "svg.fonttype": "none",
     "figure.dpi": 100,
@@ -43,14 +44,19 @@ RC: Any = {
 
 @contextmanager
 def journal() -> Iterator[None]:
-    """Draw in this style, and leave matplotlib's settings as they were."""
-    with mpl.rc_context(RC):
+    """Draw in this style, and leave matplotlib's settings as they were, whatever they were."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(RC)
         yield
 
 
 def colours(count: int) -> Sequence[str]:
-    """Colours for so many lines: named ones for a few, shades from dark to light where order means something."""
-    if count <= MOST_NAMED_COLOURS:
+    """Colours for so many lines: named ones for a few, shades from dark to light where there are more.
+
+    Shades keep their order for colour-blind readers and in greyscale.
+    """
+    if count <= len(OKABE_ITO):
         return OKABE_ITO[:count]
     scale = mpl.colormaps["viridis"]
     return [mpl.colors.to_hex(scale(0.92 * i / (count - 1))) for i in range(count)]
@@ -67,6 +73,7 @@ def save(figure: Figure, stem: Path) -> tuple[Path, ...]:
 def short(number: float) -> str:
     """A count for a narrow axis: 453, 44.3k, 11.2M."""
     for limit, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if number >= limit:
+        # 999.6 thousand is 1M: what rounds up to the next unit is written in it
+        if number >= limit * 0.9995:
             return f"{number / limit:.3g}{unit}"
     return f"{number:g}"

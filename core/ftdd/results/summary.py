@@ -1,5 +1,6 @@
 """What a study found, in a few rows: means and spreads over seeds, for every setting that is not a seed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,9 +29,10 @@ class SummaryRow:
     settings: dict[str, Any]
     """Swept settings other than seeds and the frozen count."""
     frozen_layers: int | None
+    """None where no run of the combination has ended, so that no ledger says."""
     trainable_parameters: int | None
     runs: int
-    """That have ended with a curve."""
+    """That are done: those over which the numbers go. A run that diverged has no final error to speak of."""
     of: int
     """That were asked for."""
     final: Spread
@@ -43,50 +45,86 @@ class SummaryRow:
     """The median over those that did; None where fewer than half of the runs did."""
 
 
-def groups_of(table: pd.DataFrame, swept: tuple[str, ...]) -> tuple[str, ...]:
-    """The swept settings by which lines and rows are told apart: all but seeds and the count of frozen layers."""
-    depth = table.groupby("frozen_layers", dropna=True)
-    counts = [
-        path
-        for path in swept
-        if path.startswith("freezing.") and table["frozen_layers"].notna().any() and (depth[path].nunique() <= 1).all()
-    ]
-    return tuple(path for path in swept if path not in SEEDS and path not in counts)
-
-
 def summarize(store: Store, name: str) -> tuple[SummaryRow, ...]:
     """The rows of a study, in the order of its sweep and of frozen layers. Raises LookupError."""
     study = store.read_study(name)
     table = runs_table(store, name)
     targets = table[table["role"] == "target"]
     groups = groups_of(targets, study.swept)
+    targets = targets.assign(frozen_layers=_depths(targets, study.swept, groups))
     by = [*groups, "frozen_layers"]
     rows = []
     for values, part in targets.groupby(by, sort=False, dropna=False):
         keys = dict(zip(by, values if isinstance(values, tuple) else (values,), strict=True))
         rows.append(_row(keys, part))
     order = {setting: i for i, setting in enumerate(dict.fromkeys(str(row.settings) for row in rows))}
-    return tuple(sorted(rows, key=lambda row: (order[str(row.settings)], row.frozen_layers or 0)))
+    last = 1 + max((row.frozen_layers or 0 for row in rows), default=0)
+    return tuple(
+        sorted(
+            rows,
+            key=lambda row: (order[str(row.settings)], last if row.frozen_layers is None else row.frozen_layers),
+        )
+    )
+
+
+def groups_of(targets: pd.DataFrame, swept: Sequence[str]) -> tuple[str, ...]:
+    """The swept settings by which lines and rows are told apart: all but seeds and the count of frozen layers.
+
+    A setting of the freezing is that count where each number of frozen layers, as ledgers have it, comes from one
+    value of it alone.
+    """
+    depth = targets.groupby("frozen_layers", dropna=True)
+    counts = [
+        path
+        for path in swept
+        if path.startswith("freezing.")
+        and targets["frozen_layers"].notna().any()
+        and (depth[path].nunique() <= 1).all()
+    ]
+    return tuple(path for path in swept if path not in SEEDS and path not in counts)
+
+
+def interpolation_epoch(runs: pd.DataFrame) -> float | None:
+    """The median interpolation epoch over the runs that interpolate; None where fewer than half of them do."""
+    reached = runs["interpolation_epoch"].dropna().astype(float)
+    return float(reached.median()) if len(reached) and 2 * len(reached) >= len(runs) else None
+
+
+def _depths(targets: pd.DataFrame, swept: Sequence[str], groups: Sequence[str]) -> "pd.Series[Any]":
+    """The number of frozen layers of each run; of one without a ledger, that of runs with the same settings."""
+    depths = targets["frozen_layers"]
+    settings = [path for path in swept if path not in SEEDS]
+    for by in (settings, [path for path in settings if path not in groups]):
+        if by:
+            alike = targets.groupby(by, dropna=False)["frozen_layers"]
+            depths = depths.fillna(alike.transform("first").where(alike.transform("nunique") == 1))
+    return depths
 
 
 def _row(keys: dict[str, Any], part: pd.DataFrame) -> SummaryRow:
-    ended = part[part["state"].isin([str(State.DONE), str(State.DIVERGED)])]
-    reached = ended["interpolation_epoch"].dropna()
+    done = part[part["state"] == str(State.DONE)]
     frozen = keys.pop("frozen_layers")
-    parameters = ended["trainable_parameters"].dropna()
+    parameters = part["trainable_parameters"].dropna()
     return SummaryRow(
-        settings=keys,
+        settings={path: _plain(value) for path, value in keys.items()},
         frozen_layers=None if pd.isna(frozen) else int(frozen),
         trainable_parameters=int(parameters.iloc[0]) if len(parameters) else None,
-        runs=len(ended),
+        runs=len(done),
         of=len(part),
-        final=_spread(ended["final_test_error"]),
-        best=_spread(ended["best_test_error"]),
-        peak=_spread(ended["peak_test_error"]),
-        final_train=_spread(ended["final_train_error"]),
-        interpolated=len(reached),
-        interpolation_epoch=float(reached.median()) if len(reached) and 2 * len(reached) >= len(ended) else None,
+        final=_spread(done["final_test_error"]),
+        best=_spread(done["best_test_error"]),
+        peak=_spread(done["peak_test_error"]),
+        final_train=_spread(done["final_train_error"]),
+        interpolated=int(done["interpolation_epoch"].notna().sum()),
+        interpolation_epoch=interpolation_epoch(done),
     )
+
+
+def _plain(value: Any) -> Any:
+    """Python's own value for one of a table's cells."""
+    if pd.isna(value):
+        return None
+    return value.item() if hasattr(value, "item") else value
 
 
 def _spread(column: "pd.Series[Any]") -> Spread:

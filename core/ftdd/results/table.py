@@ -1,47 +1,75 @@
 """The tidy tables of a study, as pandas: a row per run, and a row per evaluation."""
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from ftdd.curve import COLUMNS, Curve
-from ftdd.study.store import Store, StudyEntry, StudyRecord
+from ftdd.study.store import Store, StudyRecord
 from ftdd.values import Json, flat
+
+WHOLE = (
+    "frozen_layers",
+    "layers",
+    "trainable_parameters",
+    "parameters",
+    "interpolation_epoch",
+    "best_epoch",
+    "peak_epoch",
+    "epoch",
+    "step",
+)
+"""Measured columns of whole numbers: `Int64`, which has empty cells."""
+
+FRACTIONAL = (
+    "frozen_share_of_parameters",
+    "frozen_share_of_forward_flops",
+    "final_train_error",
+    "final_train_error_mislabelled",
+    "final_test_error",
+    "final_test_loss",
+    "final_test_error_noisy",
+    "best_test_error",
+    "peak_test_error",
+    "seconds",
+    "label_noise_realised",
+    *(column for column in COLUMNS if column not in WHOLE),
+)
+"""Measured columns that are `float64`, also where every cell is empty."""
 
 
 def runs_table(store: Store, name: str) -> pd.DataFrame:
     """A row per run, sources first: id, role, state, swept settings, measured numbers, then all other settings.
 
-    Runs that have measured nothing yet have empty cells. Raises LookupError where there is no such study.
+    Numbers are those of runs that have ended, done or diverged; runs that wait, are at work or failed have empty
+    cells. What makes a run's files unreadable stands in its `error`. Raises LookupError where there is no such
+    study.
     """
     study = store.read_study(name)
-    rows = [_row(store, study, None, source_id) for source_id in study.source_ids]
-    rows += [_row(store, study, entry, entry.id) for entry in study.entries]
-    return _frame(rows)
+    return _frame([_row(store, study, run_id) for run_id in study.run_ids])
 
 
 def curves_table(store: Store, name: str) -> pd.DataFrame:
     """A row per evaluation: the run's id, role and swept settings, then what was measured.
 
-    Raises LookupError where there is no such study.
+    Of runs at work and failed too, as far as they came. Raises LookupError where there is no such study.
     """
     study = store.read_study(name)
-    settings = {entry.id: entry.settings for entry in study.entries}
     rows = []
     for run_id in study.run_ids:
-        role = "target" if run_id in settings else "source"
-        start = {"id": run_id, "role": role, **_swept(study, settings.get(run_id, {}))}
-        for record in _curve(store, run_id).records:
+        role = "source" if run_id in study.source_ids else "target"
+        spec, _ = _spec(store, run_id)
+        start = {"id": run_id, "role": role, **_swept(study, run_id, spec)}
+        for record in _curve(store, run_id)[0].records:
             rows.append(start | {column: getattr(record, column) for column in COLUMNS})
     return _frame(rows, ["id", "role", *study.swept, *COLUMNS])
 
 
 def measured(store: Store, run_id: str, eps: float) -> dict[str, Any]:
     """A run's numbers by the names of docs/method.md; None where there is none (yet)."""
-    folder = store.run(run_id)
-    ledger, curve = folder.read_ledger(), _curve(store, run_id)
+    ledger, _ = _ledger(store, run_id)
+    curve, _ = _curve(store, run_id)
     last = curve.last if len(curve) else None
     best = curve.best if len(curve) else None
     peak = curve.peak
@@ -65,41 +93,57 @@ def measured(store: Store, run_id: str, eps: float) -> dict[str, Any]:
     }
 
 
-def _frame(rows: list[dict[str, Any]], columns: list[str] | None = None) -> pd.DataFrame:
-    """A table in which a column of whole numbers stays one, also where some cells are empty."""
-    table = pd.DataFrame(rows, columns=columns)
-    for column in table.columns:
-        values = [value for row in rows if (value := row.get(column)) is not None]
-        if values and all(isinstance(value, int) and not isinstance(value, bool) for value in values):
-            table[column] = table[column].astype("Int64")
-    return table
-
-
-def _row(store: Store, study: StudyRecord, entry: StudyEntry | None, run_id: str) -> dict[str, Any]:
-    folder = store.run(run_id)
-    status = folder.status()
-    spec = flat(folder.read_spec())
+def _row(store: Store, study: StudyRecord, run_id: str) -> dict[str, Any]:
+    status = store.run(run_id).status()
+    spec, *unreadable = _spec(store, run_id)
+    numbers = measured(store, run_id, study.eps)
+    if status.state.final:
+        unreadable += [_ledger(store, run_id)[1], _curve(store, run_id)[1]]
+    else:  # the last evaluation of half a training is no final error
+        numbers = dict.fromkeys(numbers)
     known = {"version", "role", *study.swept}
-    others = {path: _cell(value) for path, value in spec.items() if path not in known}
+    sources = {entry.id: entry.source_id for entry in study.entries}
     return {
         "id": run_id,
-        "role": "target" if entry else "source",
-        "source_id": entry.source_id if entry else None,
+        "role": "target" if run_id in sources else "source",
+        "source_id": sources.get(run_id),
         "state": str(status.state),
-        **_swept(study, entry.settings if entry else {}),
-        **measured(store, run_id, study.eps),
+        **_swept(study, run_id, spec),
+        **numbers,
         "epoch": status.epoch,
         "seconds": status.seconds,
         "label_noise_realised": status.facts.get("data", {}).get("label_noise_realised"),
         "cache": status.facts.get("cache"),
         "device": status.facts.get("device"),
-        "error": status.error,
-        **others,
+        "error": "; ".join(filter(None, [status.error, *unreadable])),
+        **{path: _cell(value) for path, value in flat(spec).items() if path not in known},
     }
 
 
-def _swept(study: StudyRecord, settings: Mapping[str, Json]) -> dict[str, Json]:
-    return {path: _cell(settings.get(path)) for path in study.swept}
+def _frame(rows: list[dict[str, Any]], columns: list[str] | None = None) -> pd.DataFrame:
+    """A table whose measured columns have the same types in every study, and whole numbers stay whole."""
+    table = pd.DataFrame(rows, columns=columns)
+    for column in table.columns:
+        values = [value for row in rows if (value := row.get(column)) is not None]
+        whole = values and all(isinstance(value, int) and not isinstance(value, bool) for value in values)
+        if column in FRACTIONAL:
+            table[column] = table[column].astype("float64")
+        elif column in WHOLE or whole:
+            table[column] = table[column].astype("Int64")
+    return table
+
+
+def _swept(study: StudyRecord, run_id: str, spec: dict[str, Json]) -> dict[str, Json]:
+    """The run's value on each swept path: what the sweep gave it, and where it gave nothing, what its spec says."""
+    settings = next((entry.settings for entry in study.entries if entry.id == run_id), {})
+    return {path: _cell(settings[path] if path in settings else _at(spec, path)) for path in study.swept}
+
+
+def _at(tree: Json, path: str) -> Json:
+    """What stands at a dotted path; None where nothing does."""
+    for key in path.split("."):
+        tree = tree.get(key) if isinstance(tree, dict) else None
+    return tree
 
 
 def _cell(value: Json) -> Json:
@@ -107,8 +151,26 @@ def _cell(value: Json) -> Json:
     return json.dumps(value) if isinstance(value, (list, dict)) else value
 
 
-def _curve(store: Store, run_id: str) -> Curve:
+# A file that someone's editor has been at, or another version wrote, costs its run its numbers, not the study its
+# table: each is read as (content, what is wrong with it).
+
+
+def _spec(store: Store, run_id: str) -> tuple[dict[str, Json], str]:
     try:
-        return store.run(run_id).curve()
-    except ValueError:  # someone's editor has been at the file; the other runs still have their table
-        return Curve()
+        return store.run(run_id).read_spec(), ""
+    except ValueError as error:
+        return {}, f"spec.json cannot be read: {error}"
+
+
+def _ledger(store: Store, run_id: str) -> tuple[dict[str, Any], str]:
+    try:
+        return store.run(run_id).read_ledger(), ""
+    except ValueError as error:
+        return {}, f"ledger.json cannot be read: {error}"
+
+
+def _curve(store: Store, run_id: str) -> tuple[Curve, str]:
+    try:
+        return store.run(run_id).curve(), ""
+    except ValueError as error:
+        return Curve(), f"curve.csv cannot be read: {error}"

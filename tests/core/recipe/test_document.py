@@ -1,10 +1,16 @@
 """YAML with positions: the 1.2 core schema, the line of every path, and what a recipe has no use for."""
 
+import json
+import math
+import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ftdd.recipe.document import NotYaml, parse, parse_value
+from ftdd.values import Json
 
 
 @pytest.mark.parametrize(
@@ -33,6 +39,15 @@ from ftdd.recipe.document import NotYaml, parse, parse_value
         ("'1'", "1"),
         ("[1, a]", [1, "a"]),
         ("{a: 1}", {"a": 1}),
+        ("+.5e-3", 0.5e-3),
+        ("1E+5", 1e5),
+        ("-.Inf", -math.inf),
+        ("nULL", "nULL"),
+        ("0b11", "0b11"),
+        ("1e", "1e"),
+        ("!!str 5", "5"),
+        ("!!float 5", 5.0),
+        ("\ufeff5", 5),
     ],
 )
 def test_scalars_are_those_of_yaml_1_2(text: str, value: object) -> None:
@@ -59,7 +74,16 @@ def test_every_path_has_its_line() -> None:
         ("a: !mine {b: 1}", 1, "the tag !mine is not used in recipes"),
         ("b: 1\n<<: {a: 1}", 2, "a key must be a plain word"),
         ("[a]: 1", 1, "a key must be a plain word"),
-        ("a: [1, 2", 1, "not YAML: expected ',' or ']', but got '<stream end>'"),
+        ("a: !!int abc", 1, "'abc' is not what its tag !!int says"),
+        ("a: 1\nb: !!bool maybe", 2, "'maybe' is not what its tag !!bool says"),
+        ("a: !!null no", 1, "'no' is not what its tag !!null says"),
+        ('a: 1\nb: "\\ud800"', 2, "half a character (\\ud800 to \\udfff) is not text"),
+        ('a: 1\n"\\udfff": 2', 2, "half a character (\\ud800 to \\udfff) is not text"),
+        ("a: 1\nb: [1, 2", 2, "not YAML: expected ',' or ']', but got '<stream end>'"),
+        ("a: [1, 2\nb: 3\n", 2, "not YAML: expected ',' or ']', but got ':'"),
+        ("a: {b: 1,\n  c: 2, b: 3}", 2, "'b' stands here again; it stands in line 1 already"),
+        ("5: 1\n'5': 2", 2, "'5' stands here again; it stands in line 1 already"),
+        ("a: 1\n---\nb: 2", 2, "not YAML: but found another document"),
         ("a:\n\t- b", 2, "not YAML: found character '\\t' that cannot start any token"),
         ("a: 1\nb: \x01", 2, "not YAML: the character '\\x01' is not allowed"),
         ("a: " + "[" * 200_000, 1, "nested too deeply"),
@@ -73,13 +97,51 @@ def test_what_cannot_be_read_is_refused_with_its_line(text: str, line: int, mess
     with pytest.raises(NotYaml) as caught:
         parse(text)
     assert message in str(caught.value)
-    if "stream end" not in message:
-        assert caught.value.line == line
+    assert caught.value.line == line
 
 
 def test_an_empty_file_is_an_empty_recipe() -> None:
     assert parse("").tree == {}
     assert parse("# nothing\n").tree == {}
+
+
+def test_line_ends_of_other_systems_count_like_ours() -> None:
+    for text in ("a: 1\nb: 2\n", "a: 1\r\nb: 2\r\n", "\ufeffa: 1\nb: 2"):
+        assert parse(text).tree == {"a": 1, "b": 2}
+        assert parse(text).line(("b",)) == 2
+
+
+composed = st.text(st.characters(max_codepoint=0xD7FF), max_size=8)
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**30), 10**30)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | composed
+)
+trees = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(composed.filter(lambda key: key != "<<"), inner),
+    max_leaves=12,
+)
+
+
+@given(tree=trees)
+def test_json_is_read_as_json(tree: Json) -> None:
+    """JSON is YAML 1.2: numbers keep their type and their bits, words their characters."""
+    assert repr(parse(json.dumps({"tree": tree})).tree) == repr({"tree": tree})
+
+
+@given(text=st.text() | st.text("ab:,-[]{}&*!#|>'\"%@ \n\t0123e.\\"))
+@settings(max_examples=400)
+def test_any_text_is_read_or_refused_with_a_line_that_it_has(text: str) -> None:
+    try:
+        document = parse(text)
+    except NotYaml as error:
+        line = error.line
+    else:
+        line = max(document.lines.values())
+    assert 1 <= line <= len(re.split("\r\n|[\r\n\x85\u2028\u2029]", text)) + 1
 
 
 def test_the_shipped_recipes_are_read_from_the_checkout() -> None:

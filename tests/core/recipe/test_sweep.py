@@ -1,12 +1,18 @@
 """Sweeps: lists, ranges and `all` as the points of a grid; and what `--set` does to them."""
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ftdd.components import Architecture
+from ftdd.image_shape import ImageShape
+from ftdd.plugins import installed_plugins
+from ftdd.recipe.read import read_study
 from ftdd.recipe.study import Study
 from ftdd.recipe.sweep import SweepError, read_range
 from tests.core.study.small_study import RECIPE, read
@@ -70,6 +76,71 @@ def test_a_field_of_a_component_that_is_written_as_a_name_can_be_swept(tmp_path:
     recipe = RECIPE.replace("{name: resnet, width: 1}", "resnet")
     study = read(tmp_path, recipe=recipe[: recipe.index("sweep:")] + "sweep:\n  architecture.width: [1, 2]\n")
     assert [point.spec.architecture.model_dump()["width"] for point in study.points] == [1, 2]
+
+
+def test_a_policy_that_is_written_as_a_word_takes_the_swept_field_under_its_own_key(tmp_path: Path) -> None:
+    """Policies are named by `policy`, optimizers deep in a recipe by `name`: a bare word stands for either."""
+    recipe = RECIPE.replace("{policy: first_layers, count: 0}", "first_layers")
+    study = read(tmp_path, recipe=recipe)
+    assert [point.spec.freezing.model_dump() for point in study.points] == [
+        {"policy": "first_layers", "count": count} for count in (0, 3, 9)
+    ]
+    recipe = RECIPE.replace("{name: adam, lr: 0.01}}\n  evaluate", "adam}\n  evaluate")
+    rates = read(tmp_path, recipe=recipe[: recipe.index("sweep:")] + "sweep:\n  target.training.optimizer.lr: [1, 2]\n")
+    assert [point.spec.target.training.optimizer.lr for point in rates.points] == [1, 2]
+
+
+def test_the_base_settings_value_of_a_swept_path_is_not_used_and_not_judged(tmp_path: Path) -> None:
+    study = read(tmp_path, recipe=RECIPE.replace("first_layers, count: 0", "first_layers, count: 99"))
+    assert set(study.targets) == set(read(tmp_path).targets)
+
+
+@pytest.mark.parametrize("sweep", ["sweep: {}\n", "sweep: []\n", "sweep:\n", "sweep: [{}]\n"])
+def test_an_empty_sweep_is_one_run(sweep: str, tmp_path: Path) -> None:
+    assert swept(with_sweep(tmp_path, sweep)) == [{}]
+
+
+def test_all_is_each_depth_of_the_network_at_that_point(tmp_path: Path) -> None:
+    """Networks of different depth beside each other: the last axis is the fastest, and each has its own depths."""
+
+    class Short(Architecture):
+        """Four layers."""
+
+        name: Literal["short"] = "short"
+
+        def layers(self, image: ImageShape, classes: int) -> tuple[str, ...]:
+            return ("a", "b", "c", "head")
+
+        def build(self, image: ImageShape, classes: int):  # type: ignore[no-untyped-def]
+            raise AssertionError
+
+    installed = installed_plugins()
+    architectures = {**installed.components["architecture"], "short": Short}
+    plugins = replace(installed, components={**installed.components, "architecture": architectures})
+    for sweep in ("  architecture: [short, resnet]\n  freezing.count: all\n", "  freezing.count: all\n  seed: [5]\n"):
+        path = tmp_path / "depths.yaml"
+        path.write_text(
+            RECIPE[: RECIPE.index("sweep:")].replace("name: resnet, width: 1", "name: short") + "sweep:\n" + sweep
+        )
+        found = [
+            (point.spec.architecture.model_dump()["name"], point.settings["freezing.count"])
+            for point in read_study(path, plugins, tmp_path).points
+        ]
+        short = [("short", count) for count in range(4)]
+        assert found == (short + [("resnet", count) for count in range(10)] if "resnet" in sweep else short)
+
+
+def test_all_before_another_axis_varies_slower_than_it(tmp_path: Path) -> None:
+    study = with_sweep(
+        tmp_path, "sweep:\n  pair.similarity: all\n  freezing.count: all\n  seed: [7, 8]\n", "pair=cifar10_halves"
+    )
+    by_hand = [
+        {"pair.similarity": similarity, "freezing.count": count, "seed": seed}
+        for similarity in ("related", "less_related")
+        for count in range(10)
+        for seed in (7, 8)
+    ]
+    assert swept(study) == by_hand
 
 
 def test_the_source_may_be_swept_away(tmp_path: Path) -> None:

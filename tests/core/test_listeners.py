@@ -1,0 +1,125 @@
+"""Listeners: told everything in order on a thread of their own, and a bad one costs the study nothing."""
+
+import threading
+import time
+from types import SimpleNamespace
+
+import pytest
+
+import ftdd
+from ftdd.listeners import Listeners
+
+
+def test_telling_does_not_wait_for_a_listener() -> None:
+    """The listener is held until everything was told: if telling waited for it, this test would never end."""
+    told, heard = threading.Event(), []
+
+    @ftdd.hookimpl
+    def ftdd_run_finished(state: str) -> None:
+        assert told.wait(10)
+        heard.append(state)
+
+    with Listeners({"held": SimpleNamespace(ftdd_run_finished=ftdd_run_finished)}, print) as listeners:
+        for number in range(200):
+            listeners.tell("ftdd_run_finished", study=None, run=None, state=str(number))
+        told.set()
+    assert heard == [str(number) for number in range(200)]
+
+
+def test_events_of_different_hooks_keep_their_order_and_bring_what_is_asked_for() -> None:
+    heard: list[tuple[object, ...]] = []
+
+    @ftdd.hookimpl
+    def ftdd_study_started(study: str) -> None:
+        heard.append(("study started", study))
+
+    @ftdd.hookimpl
+    def ftdd_run_started() -> None:
+        heard.append(("run started",))
+
+    @ftdd.hookimpl
+    def ftdd_run_evaluated(records: list[int], run: str) -> None:
+        extra = None  # a local variable is no argument
+        heard.append(("evaluated", run, records, extra))
+
+    hooks = {hook.__name__: hook for hook in (ftdd_study_started, ftdd_run_started, ftdd_run_evaluated)}
+    with Listeners({"plugin": SimpleNamespace(**hooks)}, print) as listeners:
+        listeners.tell("ftdd_study_started", study="S")
+        for run in "ab":
+            listeners.tell("ftdd_run_started", study="S", run=run)
+            listeners.tell("ftdd_run_evaluated", study="S", run=run, records=[1])
+            listeners.tell("ftdd_run_finished", study="S", run=run, state="done")
+    assert heard == [
+        ("study started", "S"),
+        *[("run started",), ("evaluated", "a", [1], None)],
+        *[("run started",), ("evaluated", "b", [1], None)],
+    ]
+
+
+def test_a_function_without_the_mark_is_not_called() -> None:
+    heard: list[str] = []
+    module = SimpleNamespace(ftdd_study_finished=lambda: heard.append("called"))
+    with Listeners({"unmarked": module}, print) as listeners:
+        listeners.tell("ftdd_study_finished", study=None)
+    assert heard == []
+
+
+@pytest.mark.parametrize("raised", [RuntimeError("broken"), SystemExit(3)], ids=["an error", "an exit"])
+def test_what_a_listener_raises_reaches_neither_the_study_nor_the_others(raised: BaseException) -> None:
+    heard: list[str] = []
+
+    @ftdd.hookimpl
+    def ftdd_run_finished(state: str) -> None:
+        raise raised
+
+    @ftdd.hookimpl
+    def hears(state: str) -> None:
+        heard.append(state)
+
+    modules = {"bad": SimpleNamespace(ftdd_run_finished=ftdd_run_finished), "good": SimpleNamespace()}
+    modules["good"].ftdd_run_finished = hears
+    said: list[str] = []
+    with Listeners(modules, said.append) as listeners:
+        for state in ("done", "failed"):
+            listeners.tell("ftdd_run_finished", study=None, run=None, state=state)
+    assert heard == ["done", "failed"]
+    assert [line for line in said if "plugin bad failed in ftdd_run_finished" in line] == [
+        f"plugin bad failed in ftdd_run_finished: {type(raised).__name__}: {raised}; the study goes on without it"
+    ]
+
+
+def test_an_interrupted_study_does_not_wait_for_a_listener_that_hangs() -> None:
+    """After Ctrl-C the listeners have two seconds, all told; a hanging one goes down with the process."""
+    over = threading.Event()
+
+    @ftdd.hookimpl
+    def ftdd_run_finished() -> None:
+        over.wait(60)
+
+    began = time.monotonic()
+    listeners = Listeners({"hanging": SimpleNamespace(ftdd_run_finished=ftdd_run_finished)}, print)
+    listeners.__enter__()
+    listeners.tell("ftdd_run_finished", study=None, run=None, state="done")
+    listeners.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
+    took = time.monotonic() - began
+    over.set()
+    assert took < 20
+
+
+def test_a_listener_that_is_behind_is_waited_for_and_one_says_so() -> None:
+    said: list[str] = []
+    heard: list[str] = []
+    busy = threading.Event()
+
+    @ftdd.hookimpl
+    def ftdd_run_finished(state: str) -> None:
+        busy.set()
+        time.sleep(0.05)
+        heard.append(state)
+
+    with Listeners({"slow": SimpleNamespace(ftdd_run_finished=ftdd_run_finished)}, said.append) as listeners:
+        for state in "abcd":
+            listeners.tell("ftdd_run_finished", study=None, run=None, state=state)
+        assert busy.wait(10)
+    assert heard == list("abcd")
+    assert said == ["waiting for plugin slow: 3 events to go"]
