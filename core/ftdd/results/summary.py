@@ -55,29 +55,29 @@ def groups_of(table: pd.DataFrame, swept: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def summarize(store: Store, name: str) -> tuple[SummaryRow, ...]:
-    """The rows of a study, in the order of its sweep and of frozen layers. Raises LookupError."""
+    """The rows of a study, in the order of its sweep. Raises LookupError where there is no such study."""
     study = store.read_study(name)
     table = runs_table(store, name)
     targets = table[table["role"] == "target"]
     groups = groups_of(targets, study.swept)
-    by = [*groups, "frozen_layers"]
+    by = [path for path in study.swept if path not in SEEDS]
+    if not by:
+        return (_row({}, targets),)
     rows = []
     for values, part in targets.groupby(by, sort=False, dropna=False):
         keys = dict(zip(by, values if isinstance(values, tuple) else (values,), strict=True))
-        rows.append(_row(keys, part))
+        rows.append(_row({path: keys[path] for path in groups}, part))
     order = {setting: i for i, setting in enumerate(dict.fromkeys(str(row.settings) for row in rows))}
-    return tuple(sorted(rows, key=lambda row: (order[str(row.settings)], row.frozen_layers or 0)))
+    return tuple(sorted(rows, key=lambda row: order[str(row.settings)]))
 
 
-def _row(keys: dict[str, Any], part: pd.DataFrame) -> SummaryRow:
+def _row(settings: dict[str, Any], part: pd.DataFrame) -> SummaryRow:
     ended = part[part["state"].isin([str(State.DONE), str(State.DIVERGED)])]
     reached = ended["interpolation_epoch"].dropna()
-    frozen = keys.pop("frozen_layers")
-    parameters = ended["trainable_parameters"].dropna()
     return SummaryRow(
-        settings=keys,
-        frozen_layers=None if pd.isna(frozen) else int(frozen),
-        trainable_parameters=int(parameters.iloc[0]) if len(parameters) else None,
+        settings=settings,
+        frozen_layers=_first(ended["frozen_layers"]),
+        trainable_parameters=_first(ended["trainable_parameters"]),
         runs=len(ended),
         of=len(part),
         final=_spread(ended["final_test_error"]),
@@ -87,6 +87,11 @@ def _row(keys: dict[str, Any], part: pd.DataFrame) -> SummaryRow:
         interpolated=len(reached),
         interpolation_epoch=float(reached.median()) if len(reached) and 2 * len(reached) >= len(ended) else None,
     )
+
+
+def _first(column: "pd.Series[Any]") -> int | None:
+    values = column.dropna()
+    return int(values.iloc[0]) if len(values) else None
 
 
 def _spread(column: "pd.Series[Any]") -> Spread:

@@ -1,0 +1,170 @@
+"""`ftdd run` as a user calls it: from a recipe to figures, results, MLflow; and what happens when things go wrong."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from ftdd.study.store import State, Store
+from tests.cli.commands import Said, environment, ftdd
+from tests.core.study.small_study import RECIPE
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Said]:
+    """A small study carried out by the command, in a folder with a blank in its name."""
+    folder = tmp_path_factory.mktemp("a folder") / "with blanks"
+    folder.mkdir()
+    (folder / "small.yaml").write_text(RECIPE)
+    return folder, ftdd("run", "small.yaml", "--workers", "2", cwd=folder)
+
+
+def test_it_ends_with_a_table_and_says_where_everything_is(done: tuple[Path, Said]) -> None:
+    folder, said = done
+    assert said.code == 0, said.err
+    assert "A small study: 4 runs, 1 of them sources; 0 done already; on cpu" in said.out
+    for word in ("frozen", "test error", "interpolates", "freezingwise.png", "report.html", "ftdd ui"):
+        assert word in said.out
+    assert "4 runs carried out in" in said.out
+    assert "\x1b[" not in said.out + said.err
+    figures = folder / "ftdd-runs/studies/small/figures"
+    assert {path.name for path in figures.iterdir()} >= {"freezingwise.png", "epochwise.svg"}
+
+
+def test_every_run_is_in_mlflow_once(done: tuple[Path, Said]) -> None:
+    import mlflow
+
+    folder, _ = done
+    mlflow.set_tracking_uri(f"sqlite:///{folder / 'ftdd-runs/mlflow.db'}")
+    table = mlflow.search_runs(experiment_names=["small"])
+    assert isinstance(table, pd.DataFrame)
+    assert sorted(table["tags.ftdd.role"]) == ["source", "target", "target", "target"]
+    targets = table[table["tags.ftdd.role"] == "target"]
+    assert sorted(targets["params.freezing.count"]) == ["0", "3", "9"]
+    assert targets["metrics.final_test_error"].notna().all()
+    assert sorted(targets["metrics.frozen_layers"]) == [0, 3, 9]
+    assert set(targets["tags.ftdd.source_id"]) == set(table[table["tags.ftdd.role"] == "source"]["tags.ftdd.id"])
+
+
+def test_a_second_time_nothing_is_done_again(done: tuple[Path, Said]) -> None:
+    folder, _ = done
+    before = {path: path.stat().st_mtime_ns for path in folder.glob("ftdd-runs/runs/*/curve.csv")}
+    said = ftdd("run", "small.yaml", cwd=folder)
+    assert said.code == 0
+    assert "4 done already" in said.out
+    assert {path: path.stat().st_mtime_ns for path in folder.glob("ftdd-runs/runs/*/curve.csv")} == before
+
+
+def test_results_as_csv_agree_with_the_curves(done: tuple[Path, Said]) -> None:
+    folder, _ = done
+    assert ftdd("results", "small", "--csv", "-o", "runs.csv", cwd=folder).code == 0
+    assert ftdd("results", "small", "--csv", "--curves", "-o", "curves.csv", cwd=folder).code == 0
+    runs, curves = pd.read_csv(folder / "runs.csv"), pd.read_csv(folder / "curves.csv")
+    assert len(runs) == 4
+    assert len(curves) == 3 + 3 * 5
+    last = curves.sort_values("epoch").groupby("id")["test_error"].last()
+    assert dict(zip(runs["id"], runs["final_test_error"], strict=True)) == last.to_dict()
+    assert "frozen" in ftdd("results", "small", cwd=folder).out
+
+
+def test_show_a_run_prints_its_proof(done: tuple[Path, Said]) -> None:
+    folder, _ = done
+    runs = pd.read_csv(folder / "runs.csv")
+    run_id = runs[runs["frozen_layers"] == 3]["id"].iloc[0]
+    said = ftdd("show", run_id, cwd=folder)
+    assert "3 of 10 layers frozen, unchanged, by their hashes" in said.out
+    assert said.out.count("frozen") >= 4
+
+
+def test_report_draws_again_and_unknown_studies_are_named(done: tuple[Path, Said]) -> None:
+    folder, _ = done
+    page = folder / "ftdd-runs/studies/small/report.html"
+    page.unlink()
+    assert ftdd("report", "small", cwd=folder).code == 0
+    assert page.exists()
+    for command in ("report", "results", "sync"):
+        said = ftdd(command, "smal", cwd=folder)
+        assert said.code == 2
+        assert "no study 'smal' in" in said.err
+        assert "nearest: small" in said.err
+
+
+def test_a_plan_knows_what_is_done_and_what_the_rest_takes(done: tuple[Path, Said]) -> None:
+    folder, _ = done
+    said = ftdd("plan", "small.yaml", "--set", "sweep.freezing.count=[0, 3, 5]", cwd=folder)
+    assert "3 done, 1 waiting" in said.out
+    assert "to do: 240 image passes, about" in said.out
+
+
+def test_the_store_is_where_the_option_or_the_environment_says(tmp_path: Path) -> None:
+    (tmp_path / "small.yaml").write_text("store: third\n" + RECIPE)
+    arguments = ("run", "small.yaml", "--set", "freezing.count=9")
+    assert ftdd(*arguments, "--store", "first", cwd=tmp_path, FTDD_STORE="second").code == 0
+    assert ftdd(*arguments, cwd=tmp_path, FTDD_STORE="second", FTDD_DISABLED_PLUGINS="mlflow").code == 0
+    assert ftdd(*arguments, cwd=tmp_path, FTDD_DISABLED_PLUGINS="mlflow").code == 0
+    stores = {path.name for path in tmp_path.iterdir() if path.is_dir()}
+    assert stores == {"first", "second", "third"}
+    assert not (tmp_path / "second/mlflow.db").exists()
+
+
+def test_failed_runs_end_with_1_and_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "small.yaml").write_text(RECIPE)
+    wild = "source.training.optimizer={name: sgd, lr: 1.0e30}"
+    said = ftdd("run", "small.yaml", "--set", wild, cwd=tmp_path, FTDD_DISABLED_PLUGINS="mlflow")
+    assert said.code == 1
+    assert "diverged after epoch" in said.err
+    assert "3 runs failed:" in said.err
+    assert "diverged, so there is nothing to transfer" in said.err
+    assert "The same command tries them again" in said.err
+
+
+def test_data_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    arguments = ("run", "resnet_freeze", "--data", "nowhere", "--set", "pair.allow_modified=true")
+    said = ftdd(*arguments, cwd=tmp_path, FTDD_DISABLED_PLUGINS="mlflow")
+    assert said.code == 1
+    assert "ftdd: CIFAR-10 is not in" in said.err
+    assert "Traceback" not in said.err
+    assert not (tmp_path / "ftdd-runs").exists()
+
+
+def test_a_store_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "small.yaml").write_text(RECIPE)
+    (tmp_path / "file").write_text("")
+    said = ftdd("run", "small.yaml", "--store", "file/runs", cwd=tmp_path)
+    assert said.code == 1
+    assert "Not a directory" in said.err
+    assert "Traceback" not in said.err
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "terminated"])
+def test_an_interrupted_study_ends_within_seconds_and_goes_on(tmp_path: Path, how: signal.Signals) -> None:
+    """Exit code 130, how to go on, and then the same command goes on from the checkpoint."""
+    (tmp_path / "small.yaml").write_text(RECIPE)
+    settings = ["--set", "target.training.epochs=250", "--set", "freezing.count=0", "--set", "target.evaluate=log"]
+    command = [sys.executable, "-c", "from ftdd.cli import main; main()", "run", "small.yaml", *settings]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    store = Store(tmp_path / "ftdd-runs")
+    for _ in range(900):
+        if list(store.path.glob("runs/*/checkpoint.pt")):
+            break
+        assert process.poll() is None
+        time.sleep(0.1)
+    began = time.monotonic()
+    os.killpg(process.pid, how) if how is signal.SIGINT else process.send_signal(how)
+    _, err = process.communicate(timeout=20)
+    assert time.monotonic() - began < 8
+    assert process.returncode == 130
+    assert "interrupted: 1 of 2 runs are done, 1 will go on from their checkpoints. The same command goes on." in err
+    assert "Traceback" not in err
+    (left,) = (folder for folder in store.run_folders() if folder.status().state is State.INTERRUPTED)
+    said = ftdd("run", "small.yaml", *settings, cwd=tmp_path)
+    assert said.code == 0
+    assert left.status().state is State.DONE
+    assert left.status().facts["resumed_at"]
