@@ -36,7 +36,9 @@ def test_the_wheel_holds_both_packages_the_recipes_and_the_types(built: Path) ->
 
 def test_the_sdist_holds_what_the_wheel_is_built_from(built: Path) -> None:
     (sdist,) = built.glob("*.tar.gz")
-    names = {name.partition("/")[2] for name in tarfile.open(sdist).getnames()}
+    with tarfile.open(sdist) as archive:
+        members = archive.getnames()
+    names = {name.partition("/")[2] for name in members}
     assert {"pyproject.toml", "README.md", "core/ftdd/__init__.py", "recipes/quickstart.yaml"} <= names
 
 
