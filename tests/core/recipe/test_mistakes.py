@@ -20,7 +20,7 @@ CASES = [
     ("epochs: 4", "epochs: 4.5", "13: target.training.epochs: must be a whole number, got 4.5"),
     ("epochs: 4", "epochs: true", "13: target.training.epochs: must be a whole number, got true"),
     ("epochs: 4", 'epochs: "4"', '13: target.training.epochs: must be a whole number, got "4"'),
-    ("epochs: 4, ", "", "13: target.training.epochs: is missing"),
+    ("epochs: 4, ", "", "13: target.training.epochs: is missing: passes over the training images"),
     (
         "name: adam, lr: 0.01}}\n  evaluate",
         "name: adma, lr: 0.01}}\n  evaluate",
