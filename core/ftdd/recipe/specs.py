@@ -40,6 +40,7 @@ class TaskSettings(Value):
     label_noise: NoiseFraction = 0.0
     """Fraction of the training labels that are wrong, exactly, each a uniformly random other class."""
     training: Training
+    """How the network is trained."""
     evaluate: Evaluate = "log"
     """When to measure: `every` epoch, `{every: n}`, or `log`, 20 times a decade. Always at epoch 0 and at the end."""
 
@@ -83,6 +84,7 @@ class TargetSpec(Value):
         SourceSettings | None, Field(description="The training on the source; `none` trains from scratch.")
     ]
     target: TargetSettings
+    """The training on the target."""
     freezing: PolicyField
     """Which layers are frozen while the target is trained on."""
     seed: NonNegativeInt = 0

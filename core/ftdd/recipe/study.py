@@ -24,6 +24,7 @@ class Header(Value):
     question: str = ""
     """What the study is to answer."""
     notes: str = ""
+    """For the reader."""
     eps: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """A run interpolates when its train error is at or below this."""
     executor: str | None = None

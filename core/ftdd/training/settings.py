@@ -16,6 +16,7 @@ class Optimizer(Value):
     lr: PositiveFloat
     """Learning rate of the first step; the schedule multiplies it."""
     weight_decay: NonNegativeFloat = 0.0
+    """Of trainable parameters; 0 is none."""
 
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
@@ -26,6 +27,7 @@ class Adam(Optimizer):
 
     name: Literal["adam"] = "adam"
     betas: tuple[Fraction, Fraction] = (0.9, 0.999)
+    """Decay of the running means of the gradient and of its square."""
 
 
 class AdamW(Optimizer):
@@ -33,6 +35,7 @@ class AdamW(Optimizer):
 
     name: Literal["adamw"] = "adamw"
     betas: tuple[Fraction, Fraction] = (0.9, 0.999)
+    """Decay of the running means of the gradient and of its square."""
 
 
 class SGD(Optimizer):
@@ -40,7 +43,9 @@ class SGD(Optimizer):
 
     name: Literal["sgd"] = "sgd"
     momentum: Fraction = 0.0
+    """Share of the last step that is added to the next; 0 is none."""
     nesterov: bool = False
+    """Whether momentum is Nesterov's."""
 
     @model_validator(mode="after")
     def _nesterov_needs_momentum(self) -> "SGD":
@@ -72,6 +77,7 @@ class Cosine(Schedule):
 
     name: Literal["cosine"] = "cosine"
     final: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Factor at the last step."""
 
     def factor(self, step: int, steps_per_epoch: int, steps: int) -> float:
         """The formula: final + (1 − final) · (1 + cos(π · step / (steps − 1))) / 2."""
@@ -98,6 +104,7 @@ class Step(Schedule):
     every: PositiveInt
     """Epochs."""
     by: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """Factor."""
 
     def factor(self, step: int, steps_per_epoch: int, steps: int) -> float:
         """The formula: by ** ⌊epoch / every⌋."""
@@ -114,6 +121,7 @@ class CropAndFlip(Value):
     padding: PositiveInt = 4
     """Pixels on each side."""
     flip: bool = True
+    """Whether to flip."""
 
 
 class NoAugmentation(Value):
@@ -129,11 +137,15 @@ class Training(Value):
     """How a network is trained, the same words for source and target."""
 
     epochs: PositiveInt
+    """Passes over the training images."""
     batch_size: PositiveInt
     """Images a step; a rest of one image joins the batch before it."""
     optimizer: Annotated[Optimizer, among("optimizer", Adam, AdamW, SGD)]
+    """Which rule moves the weights."""
     schedule: Annotated[Schedule, among("schedule", Constant, Cosine, InverseSquareRoot, Step)] = Constant()
+    """How the learning rate changes over the steps."""
     augmentation: Annotated[Augmentation, among("augmentation", NoAugmentation, CropAndFlip)] = NoAugmentation()
+    """What is done to training images before each step."""
 
 
 class EveryEpochs(Value):
