@@ -56,6 +56,7 @@ OPTIONS: Mapping[str, tuple[type[Value], ...]] = {
 COMPONENTS = ("pairs", "architectures", "policies")
 """Keys of the components that ship with ftdd; each is a kind's plural."""
 
+
 def main() -> int:
     """Rewrite or check the page; gives the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
