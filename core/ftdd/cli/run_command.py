@@ -81,7 +81,8 @@ def command(
     screen = output()
     screen.print(
         f"[bold]{reading.study.header.title or study.name}[/]: {len(plan.runs)} runs, {len(plan.sources)} of them "
-        f"sources; {len(plan.runs) - len(plan.open)} done already; on {chosen}"
+        f"sources; {len(plan.runs) - len(plan.open)} done already; on {chosen}",
+        soft_wrap=True,
     )
     previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -102,7 +103,8 @@ def command(
         begun = sum(state is State.INTERRUPTED for state in states)
         messages().print(
             f"interrupted: {done} of {len(states)} runs are done, {begun} will go on from their checkpoints. "
-            "The same command goes on."
+            "The same command goes on.",
+            soft_wrap=True,
         )
         return 130
     finally:
@@ -131,7 +133,7 @@ def _prepare_data(reading: Reading) -> bool:
     pairs = {point.spec.pair: None for point in reading.study.points}
     try:
         for pair in pairs:
-            pair.prepare(reading.data, lambda line: screen.print(line, markup=False))
+            pair.prepare(reading.data, lambda line: screen.print(line, markup=False, soft_wrap=True))
     except DataUnavailable as error:
         screen.print(f"ftdd: {error}", markup=False, style="red", soft_wrap=True)
         return False
@@ -170,5 +172,5 @@ def _tell(reading: Reading, outcome: Outcome) -> int:
         log = store.run(run_id).log
         if log.exists():
             errors.print(f"    {log}", markup=False, soft_wrap=True)
-    errors.print("The same command tries them again and leaves the others as they are.")
+    errors.print("The same command tries them again and leaves the others as they are.", soft_wrap=True)
     return 1
