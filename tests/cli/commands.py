@@ -1,6 +1,7 @@
 """Call `ftdd` as a user does: in a process of its own."""
 
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -32,3 +33,8 @@ def ftdd(*arguments: str, cwd: Path, timeout: float = 120, **changes: str) -> Sa
         check=False,
     )
     return Said(done.returncode, done.stdout, done.stderr)
+
+
+def heed_ctrl_c() -> None:
+    """For `preexec_fn`: what a shell starts in the background ignores Ctrl-C, and so would all that it starts."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)

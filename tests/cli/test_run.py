@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from ftdd.study.store import State, Store
-from tests.cli.commands import Said, environment, ftdd
+from tests.cli.commands import Said, environment, ftdd, heed_ctrl_c
 from tests.core.study.small_study import RECIPE
 
 
@@ -148,7 +148,13 @@ def test_an_interrupted_study_ends_within_seconds_and_goes_on(tmp_path: Path, ho
     settings = ["--set", "target.training.epochs=250", "--set", "freezing.count=0", "--set", "target.evaluate=log"]
     command = [sys.executable, "-c", "from ftdd.cli import main; main()", "run", "small.yaml", *settings]
     process = subprocess.Popen(
-        command, cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        cwd=tmp_path,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=heed_ctrl_c,
     )
     store = Store(tmp_path / "ftdd-runs")
     for _ in range(900):

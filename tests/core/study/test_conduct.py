@@ -16,6 +16,7 @@ from ftdd.recipe.study import Study
 from ftdd.study.conduct import Machine, Outcome, Snapshot, conduct, write_down
 from ftdd.study.plan import Plan, make_plan
 from ftdd.study.store import State, Store
+from tests.cli.commands import heed_ctrl_c
 from tests.core.study.small_study import read
 
 
@@ -146,7 +147,9 @@ def test_workers_end_with_their_parent(tmp_path: Path, how: signal.Signals) -> N
     store = Store(tmp_path / "runs")
     root = Path(__file__).parents[3]
     environment = {**os.environ, "PYTHONPATH": str(root)}
-    process = subprocess.Popen([sys.executable, str(script), str(tmp_path)], env=environment, start_new_session=True)
+    process = subprocess.Popen(
+        [sys.executable, str(script), str(tmp_path)], env=environment, start_new_session=True, preexec_fn=heed_ctrl_c
+    )
     locks = [store.run(run_id).path / "lock" for run_id in study.targets]
     for _ in range(600):
         workers = [pid for lock in locks if lock.exists() for pid in _workers_of(process.pid, lock)]
