@@ -1,16 +1,25 @@
 """A network as a sequence of named layers: what can be frozen by depth and gone on from anywhere."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
+from typing import Literal, TypeAlias
 
 import torch
 from torch import nn
+
+Features: TypeAlias = "torch.Tensor | tuple[torch.Tensor, ...]"
+"""What passes from one layer to the next; the first axis is the batch."""
+
+Spared = Literal["scales", "batch_norm_scales", "batch_norm_statistics"]
+"""What may move in a frozen layer all the same: scale and shift of normalizations, of batch normalizations alone, or
+the running statistics of these."""
 
 
 class Chain(nn.Module):
     """Named layers, run one after another. Layer 0 takes the images, the last layer is the head.
 
     `forward(x, start=k)` goes on from the output of layer k − 1, and `stop` ends before a layer, so
-    that `chain(chain(x, stop=k), start=k)` is `chain(x)` for every k.
+    that `chain(chain(x, stop=k), start=k)` is `chain(x)` for every k. Between layers pass tensors, or tuples of
+    tensors, whose first axis is the batch.
     """
 
     def __init__(self, layers: Iterable[tuple[str, nn.Module]]) -> None:
@@ -21,10 +30,11 @@ class Chain(nn.Module):
         for name, layer in named:
             if name in self._modules:
                 raise ValueError(f"two layers of the chain are named '{name}'")
-            self.add_module(name, layer)
+            self._modules[name] = layer  # add_module refuses dots, which networks' own names have
         self._frozen: frozenset[int] = frozenset()
+        self._spared: frozenset[Spared] = frozenset()
 
-    def forward(self, x: torch.Tensor, start: int = 0, stop: int | None = None) -> torch.Tensor:
+    def forward(self, x: Features, start: int = 0, stop: int | None = None) -> Features:
         """Logits, shape (N, classes), of a batch; or what layer `stop` would be given.
 
         x: images, float, shape (N, C, H, W); or, where start > 0, what layer `start` is given.
@@ -48,10 +58,11 @@ class Chain(nn.Module):
         """Indices of the frozen layers."""
         return self._frozen
 
-    def freeze(self, layers: Iterable[int]) -> None:
+    def freeze(self, layers: Iterable[int], spared: Iterable[Spared] = ()) -> None:
         """Freeze exactly these layers: no gradient, evaluation mode, out of the reach of `train()`.
 
-        Raises ValueError if a frozen and a trained layer share a weight: it could not be both.
+        spared: what may move in them all the same. Raises ValueError if a frozen and a trained layer share a weight:
+        it could not be both.
         """
         frozen = frozenset(layers)
         owners: dict[int, int] = {}
@@ -63,22 +74,65 @@ class Chain(nn.Module):
                         f"layers '{self.names[first]}' and '{self.names[index]}' share the weight '{name}': "
                         "freeze both or neither"
                     )
-        self._frozen = frozen
+        self._frozen, self._spared = frozen, frozenset(spared)
         for index, layer in enumerate(self.layers):
             layer.requires_grad_(index not in frozen)
+            moving = self.moving(index)
+            for name, parameter in layer.named_parameters():
+                if name in moving:
+                    parameter.requires_grad_(True)
         self.train(self.training)
 
+    def moving(self, index: int) -> frozenset[str]:
+        """Names of the parameters and buffers of a frozen layer that are spared: they may change in training."""
+        if index not in self._frozen:
+            return frozenset()
+        names = set()
+        for path, part in normalizations(self.layers[index]):
+            of_batch = _has_statistics(part)
+            if "scales" in self._spared or ("batch_norm_scales" in self._spared and of_batch):
+                names |= {f"{path}{name}" for name, _ in part.named_parameters(recurse=False)}
+            if "batch_norm_statistics" in self._spared and of_batch:
+                names |= {f"{path}{name}" for name, _ in part.named_buffers(recurse=False)}
+        return frozenset(names)
+
+    @property
+    def fixed_prefix(self) -> int:
+        """How many layers, counted from the input, are frozen and one and the same function of an image all along."""
+        length = 0
+        while length in self._frozen and not self.moving(length):
+            length += 1
+        return length
+
     def train(self, mode: bool = True) -> "Chain":
-        """Set training mode for what is trained; frozen layers stay in evaluation mode whatever is asked."""
+        """Set training mode for what is trained; frozen layers stay in evaluation mode whatever is asked.
+
+        Where the running statistics of frozen layers are spared, their batch normalizations are in training mode.
+        """
         self.training = mode
         for index, layer in enumerate(self.layers):
             layer.train(mode and index not in self._frozen)
+            if mode and index in self._frozen and "batch_norm_statistics" in self._spared:
+                for _, part in normalizations(layer):
+                    part.training = _has_statistics(part)
         return self
 
 
-def prefix_length(frozen: Sequence[int] | frozenset[int]) -> int:
-    """How many layers, counted from the input, are frozen without a gap: 3 for {0, 1, 2, 5}."""
-    length = 0
-    while length in frozen:
-        length += 1
-    return length
+def normalizations(layer: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """The normalizations in a layer, each with how its tensors' names begin (`norm1.`; "" for the layer itself).
+
+    Those of torch, what is derived from them, and whatever else calls itself a norm and has a scale of its own.
+    """
+    for path, part in layer.named_modules():
+        own = dict(part.named_parameters(recurse=False))
+        named = "norm" in type(part).__name__.lower() and own and all(p.ndim == 1 for p in own.values())
+        if isinstance(part, _NORMALIZATIONS) or _has_statistics(part) or named:
+            yield (f"{path}." if path else "", part)
+
+
+_NORMALIZATIONS = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.modules.batchnorm._NormBase)
+
+
+def _has_statistics(part: nn.Module) -> bool:
+    """Whether it normalizes by running statistics of batches."""
+    return isinstance(part._buffers.get("running_mean"), torch.Tensor)

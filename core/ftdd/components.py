@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
+from typing_extensions import Self
+
 from ftdd.image_shape import ImageShape, Normalization
 from ftdd.values import Json, Value
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ftdd.chain import Chain
+    from ftdd.chain import Chain, Spared
     from ftdd.images import Task
 
 Side = Literal["source", "target"]
@@ -33,7 +35,7 @@ class Unfit(ValueError):
 
 
 class DataUnavailable(Exception):
-    """The files of a pair are not to be had: a sentence that says which, where, and what to do."""
+    """Images or weights are not to be had: a sentence that says which, where, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,25 @@ class Architecture(Component):
     memory_format: ClassVar[Literal["contiguous", "channels_last"]] = "contiguous"
     """How weights and batches lie in memory: `channels_last` suits convolutions. It changes speed, and last bits."""
 
+    def untrained(self) -> Self:
+        """The same network without any weights that somebody else has trained; itself where it never has any."""
+        return self
+
+    def normalization(self, image: ImageShape) -> Normalization | None:
+        """What its weights were trained with; None where the pair's own will do."""
+        return None
+
+    def prepare(self, say: Callable[[str], None]) -> None:
+        """See that what it needs is on this machine: weights, mostly. Called once, before anything is trained.
+
+        say: takes a line on what is being done. Raises DataUnavailable.
+        """
+
     @abstractmethod
     def build(self, image: ImageShape, classes: int) -> "Chain":
         """The network with new weights, drawn from torch's generator, which the caller has seeded.
 
-        Raises Unfit where no such network exists for these images or classes.
+        The head is always new. Raises Unfit where no such network exists for these images or classes.
         """
 
     def layers(self, image: ImageShape, classes: int) -> tuple[str, ...]:
@@ -126,6 +142,9 @@ class Policy(Component):
     """Says which layers are frozen at which epoch."""
 
     tag: ClassVar[str] = "policy"
+
+    spared: ClassVar[frozenset["Spared"]] = frozenset()
+    """What may move in frozen layers all the same; see `ftdd.chain.Chain.freeze`."""
 
     @abstractmethod
     def frozen(self, layers: tuple[str, ...], epoch: int) -> frozenset[int]:

@@ -25,12 +25,17 @@ def canonical_json(value: Value) -> str:
 
     Taken after validation, so `1` and `1.0` in a float field are the same text.
     """
-    return json.dumps(_canonical(value.model_dump(mode="json")), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _text(value.model_dump(mode="json"))
 
 
 def identity(value: Value) -> str:
     """The value's id: the first hex digits of the SHA-256 of its canonical JSON."""
-    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:ID_LENGTH]
+    return tree_identity(value.model_dump(mode="json"))
+
+
+def tree_identity(tree: Json) -> str:
+    """The same of plain values, as they are after validation."""
+    return hashlib.sha256(_text(tree).encode()).hexdigest()[:ID_LENGTH]
 
 
 def flat(tree: Mapping[str, Json], prefix: str = "") -> dict[str, Json]:
@@ -43,6 +48,10 @@ def flat(tree: Mapping[str, Json], prefix: str = "") -> dict[str, Json]:
         else:
             leaves[path] = value
     return leaves
+
+
+def _text(tree: Json) -> str:
+    return json.dumps(_canonical(tree), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def _canonical(tree: Json) -> Json:

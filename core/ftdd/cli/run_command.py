@@ -128,12 +128,18 @@ def _executor(name: str | None) -> Executor:
 
 
 def _prepare_data(reading: Reading) -> bool:
-    """See that every pair's files are there; say what is wrong where they are not."""
+    """See that every pair's images and every network's weights are there; say what is wrong where they are not."""
     screen = messages()
-    pairs = {point.spec.pair: None for point in reading.study.points}
+    specs = [point.spec for point in reading.study.points]
+
+    def say(line: str) -> None:
+        screen.print(line, markup=False, soft_wrap=True)
+
     try:
-        for pair in pairs:
-            pair.prepare(reading.data, lambda line: screen.print(line, markup=False, soft_wrap=True))
+        for pair in dict.fromkeys(spec.pair for spec in specs):
+            pair.prepare(reading.data, say)
+        for architecture in dict.fromkeys(spec.starting_architecture for spec in specs):
+            architecture.prepare(say)
     except DataUnavailable as error:
         screen.print(f"ftdd: {error}", markup=False, style="red", soft_wrap=True)
         return False

@@ -26,9 +26,12 @@ def faults(spec: TargetSpec, data: Path) -> Iterator[Fault]:
     except Unfit as unfit:
         yield _at("architecture", unfit)
         return
+    yield from _fit_to_layers(spec, layers)
+    if spec.control == "selffer" and spec.source is None:
+        yield "control", "selffer trains on the target's own task first, as source.training says; source is none"
     last = spec.target.training.epochs - 1
     try:
-        frozen = {layer for epoch in sorted({0, last // 2, last}) for layer in spec.freezing.frozen(layers, epoch)}
+        frozen = {layer for epoch in sorted({0, last // 2, last}) for layer in spec.frozen(layers, epoch)}
     except Unfit as unfit:
         yield _at("freezing", unfit)
         return
@@ -36,6 +39,22 @@ def faults(spec: TargetSpec, data: Path) -> Iterator[Fault]:
         yield "freezing", f"freezes the head '{layers[-1]}', which is new for the target and must be trained"
     elif not frozen <= set(range(len(layers))):
         yield "freezing", f"freezes layers that are not there; the network has 0 to {len(layers) - 1}"
+
+
+def _fit_to_layers(spec: TargetSpec, layers: tuple[str, ...]) -> Iterator[Fault]:
+    below = len(layers) - 1
+    count = spec.transfer.first_layers
+    if isinstance(count, int) and count > below:
+        yield (
+            "transfer.first_layers",
+            f"must be from 0 to {below}, the layers below the head '{layers[-1]}', got {count}",
+        )
+    strengths = spec.soft_freezing.l2_sp
+    if isinstance(strengths, tuple) and len(strengths) != below:
+        yield (
+            "soft_freezing.l2_sp",
+            f"must be one number, or {below}, one for each layer below the head; got {len(strengths)}",
+        )
 
 
 @lru_cache(maxsize=4096)

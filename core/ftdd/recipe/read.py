@@ -30,7 +30,7 @@ from ftdd.values import Json, Value
 SETTING = tuple(name for name in TargetSpec.model_fields if name not in ("version", "role"))
 """The parts of a recipe that make a spec."""
 
-_TAGS = {"freezing": "policy"}
+_TAGS = {"freezing": "policy", "transfer": "first_layers"}
 
 
 def read_study(path: FilePath, plugins: Plugins, data: FilePath, overrides: Sequence[str] = ()) -> Study:

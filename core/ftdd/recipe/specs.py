@@ -1,16 +1,18 @@
 """Specs: all that determines a run's numbers, and the ids made of it."""
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt
 
 from ftdd.choice import Choice, or_else
-from ftdd.components import Architecture, Pair, Policy
-from ftdd.training.settings import Evaluate, Training
-from ftdd.values import Value, identity
+from ftdd.components import Architecture, Every, Pair, Policy, Side
+from ftdd.training.settings import Evaluate, SoftFreezing, Training
+from ftdd.values import Json, Value, identity, tree_identity
 
 if TYPE_CHECKING:
+    from ftdd.chain import Spared
     from ftdd.plugins import Plugins
 
 
@@ -56,14 +58,43 @@ class TargetSettings(TaskSettings):
     """The training on the target."""
 
 
+def _long_form(given: Any) -> Any:
+    return {"first_layers": given} if isinstance(given, (str, int)) else given
+
+
+class Transfer(Value):
+    """Which layers start from the source's weights; the others start afresh, and the head always does."""
+
+    first_layers: Annotated[
+        NonNegativeInt | Literal["all", "frozen"],
+        Every(lambda layers: list(range(len(layers)))),
+        or_else("must be a number of layers, all, or frozen"),
+    ] = "all"
+    """How many, counted from the input; `all` below the head, or `frozen`: those that the policy freezes at first, and
+    what lies below them. In a sweep, `all` is every depth."""
+
+
+Control = Literal["transfer", "selffer", "random", "scratch"]
+BatchNorm = Literal["frozen", "affine_only", "live", "recalibrate"]
+
+SPARED: "Mapping[BatchNorm, frozenset[Spared]]" = {
+    "frozen": frozenset(),
+    "affine_only": frozenset({"batch_norm_scales"}),
+    "live": frozenset({"batch_norm_statistics"}),
+    "recalibrate": frozenset(),
+}
+"""What moves in frozen layers."""
+
+
 class SourceSpec(Value):
-    """A training on the source."""
+    """A training on the source; or, for the control `selffer`, on the target's own task and images."""
 
     version: Literal[1] = 1
     role: Literal["source"] = "source"
     pair: PairField
     architecture: ArchitectureField
     source: SourceSettings
+    task: Side = "source"
 
     @property
     def id(self) -> str:
@@ -87,20 +118,88 @@ class TargetSpec(Value):
     """The training on the target."""
     freezing: PolicyField
     """Which layers are frozen while the target is trained on."""
+    transfer: Annotated[Transfer, BeforeValidator(_long_form)] = Transfer()
+    """Which layers start from the source's weights: `all` below the head, `frozen` ones, or `{first_layers: n}`."""
+    batch_norm: BatchNorm = "frozen"
+    """What batch normalizations of frozen layers do: `frozen` keeps statistics, scales and shifts; `affine_only` trains
+    scales and shifts; `live` lets the statistics move, and normalizes by the batch in training; `recalibrate` estimates
+    the statistics anew on the target's training images, then freezes them."""
+    soft_freezing: SoftFreezing = SoftFreezing()
+    """What keeps layers that are not frozen near the source's weights."""
+    control: Control = "transfer"
+    """What came before: `transfer`, the source; `selffer`, the target's own task, images and wrong labels; `random`,
+    nothing was learned, and the same layers are frozen; `scratch`, nothing was learned, and nothing is frozen."""
     seed: NonNegativeInt = 0
     """Moves the target's subset, noise, head, batch order and augmentation."""
 
     @property
     def id(self) -> str:
         """The hash of all that determines its numbers, those of its source included."""
-        return identity(self)
+        return tree_identity(self.determining())
+
+    def determining(self) -> dict[str, Json]:
+        """The spec as plain values, without what its control leaves without effect: one run has one id."""
+        tree = self.model_dump(mode="json")
+        learned = self.source is not None or self.architecture.untrained() != self.architecture
+        if self.control == "transfer" and not learned:
+            tree["control"] = "random"
+        if tree["control"] in ("random", "scratch"):
+            bare = self.architecture.untrained().model_dump(mode="json")
+            tree |= {"source": None, "transfer": None, "architecture": bare}
+            tree["soft_freezing"]["l2_sp"] = None
+        if tree["control"] == "scratch":
+            tree |= {"freezing": None, "batch_norm": None}
+        if self.control == "selffer" and self.source is not None:
+            tree["source"] = {"training": tree["source"]["training"], "evaluate": tree["source"]["evaluate"]}
+        return tree
 
     @property
     def source_spec(self) -> SourceSpec | None:
-        """The spec of the source run it starts from; None where it is trained from scratch."""
-        if self.source is None:
+        """The spec of the source run it starts from; None where it starts from no run."""
+        if self.source is None or self.control in ("random", "scratch"):
             return None
-        return SourceSpec(pair=self.pair, architecture=self.architecture, source=self.source)
+        if self.control == "transfer":
+            return SourceSpec(pair=self.pair, architecture=self.architecture, source=self.source)
+        own = self.target
+        settings = SourceSettings(
+            images=own.images,
+            test_images=own.test_images,
+            label_noise=own.label_noise,
+            training=self.source.training,
+            evaluate=self.source.evaluate,
+            seed=self.seed,
+        )
+        return SourceSpec(pair=self.pair, architecture=self.architecture, source=settings, task="target")
+
+    @property
+    def task(self) -> Side:
+        """The side of the pair whose images it trains on."""
+        return "target"
+
+    @property
+    def starting_architecture(self) -> Architecture:
+        """The network that is built for it; without anybody's weights where its control says so."""
+        return self.architecture.untrained() if self.control in ("random", "scratch") else self.architecture
+
+    def frozen(self, layers: tuple[str, ...], epoch: int) -> frozenset[int]:
+        """Indices of the layers frozen in the epoch that starts after `epoch` epochs. Raises Unfit like the policy."""
+        return frozenset() if self.control == "scratch" else self.freezing.frozen(layers, epoch)
+
+    def transferred(self, layers: tuple[str, ...]) -> int:
+        """How many layers, counted from the input, start from what was learned before."""
+        if self.control in ("random", "scratch"):
+            return 0
+        count = self.transfer.first_layers
+        if count == "all":
+            return len(layers) - 1
+        if count == "frozen":
+            return max(self.frozen(layers, 0), default=-1) + 1
+        return count
+
+    @property
+    def spared(self) -> "frozenset[Spared]":
+        """What may move in frozen layers all the same."""
+        return self.freezing.spared | SPARED[self.batch_norm]
 
 
 Spec = SourceSpec | TargetSpec

@@ -71,5 +71,10 @@ def load(path: Path, chain: Chain) -> Checkpoint | None:
 
 def _phase(tree: dict[str, Any]) -> Phase:
     return Phase(
-        tree["first_epoch"], tree["last_epoch"], tuple(tree["frozen"]), tuple(tree["before"]), tuple(tree["after"])
+        tree["first_epoch"],
+        tree["last_epoch"],
+        tuple(tree["frozen"]),
+        tuple(tree["before"]),
+        tuple(tree["after"]),
+        tuple(tuple(names) for names in tree["moving"]),
     )

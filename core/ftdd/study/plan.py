@@ -79,7 +79,7 @@ def _image_passes(spec: Spec, data: Path) -> int:
     if settings.images != "all":
         return settings.images * settings.training.epochs
     try:
-        return sum(spec.pair.class_counts(spec.role, data)) * settings.training.epochs
+        return sum(spec.pair.class_counts(spec.task, data)) * settings.training.epochs
     except DataUnavailable:
         return 0
 

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 import ftdd
 from ftdd.chain import Chain
-from ftdd.components import Job
+from ftdd.components import DataUnavailable, Job, Unfit
 from ftdd.curve import Curve, to_csv
 from ftdd.image_shape import ImageShape
 from ftdd.images import Task
@@ -24,9 +24,11 @@ from ftdd.study import checkpoint
 from ftdd.study.drawing import draw
 from ftdd.study.files import write_json, write_text, write_with
 from ftdd.study.store import RunFolder, State, Status, Store
-from ftdd.training.features import CacheBudget
+from ftdd.training.features import CacheBudget, Pixels
 from ftdd.training.freezing import FrozenLayerChanged, hashes, layer_facts, ledger
 from ftdd.training.loop import Assignment, Moment, train
+from ftdd.training.optimizers import Anchor
+from ftdd.training.recalibration import recalibrate
 from ftdd.training.settings import evaluation_epochs
 from ftdd.training.transfer import transfer
 
@@ -56,7 +58,7 @@ def carry_out(job: Job) -> None:
             write_text(folder.log, traceback.format_exc())
             now = folder.status()
             reason = str(error) or type(error).__name__
-            known = isinstance(error, (FrozenLayerChanged, RunRefused))
+            known = isinstance(error, (FrozenLayerChanged, RunRefused, Unfit, DataUnavailable))
             message = reason if known else f"{type(error).__name__}: {reason}"
             folder.write_status(replace(now, state=State.FAILED, error=message, updated=time.time()))
         finally:
@@ -80,11 +82,17 @@ def _prepare_torch(job: Job) -> None:
 
 def _carry_out(spec: Spec, folder: RunFolder, store: Store, job: Job, before: Status) -> None:
     settings, seed = _side_of(spec)
-    drawn = draw(spec.pair.load(spec.role, job.data), settings, seed, spec.role)
+    drawn = draw(spec.pair.load(spec.task, job.data), settings, seed, spec.task)
     write_text(folder.path / "train_images.csv", drawn.table())
+    task = Task(drawn.task.train.to(job.device), drawn.task.test.to(job.device))
+    normalization = spec.architecture.normalization(drawn.task.train.shape) or spec.pair.normalization()
     chain = starting_chain(spec, drawn.task.train.shape, store).to(job.device)
     if spec.architecture.memory_format == "channels_last":
         chain = chain.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    anchor = _anchor(spec, chain)
+    if isinstance(spec, TargetSpec) and spec.batch_norm == "recalibrate":
+        pixels = Pixels(task.train.images, normalization, spec.architecture.memory_format)
+        _recalibrate(spec, chain, pixels, settings.training.batch_size)
     sizes = layer_facts(chain, drawn.task.train.shape)
     found, unusable = _found(folder, chain)
     resumed_at = [*before.facts.get("resumed_at", ()), *([found.moment.epoch] if found else [])]
@@ -98,14 +106,17 @@ def _carry_out(spec: Spec, folder: RunFolder, store: Store, job: Job, before: St
         **({"checkpoint_unusable": unusable} if unusable else {}),
     }
     assignment = Assignment(
-        task=Task(drawn.task.train.to(job.device), drawn.task.test.to(job.device)),
+        task=task,
         training=settings.training,
         evaluate_at=evaluation_epochs(settings.evaluate, settings.training.epochs),
         frozen_at=_frozen_at(spec, chain.names),
         side=spec.role,
         seed=seed,
         label_noise=settings.label_noise,
-        normalization=spec.pair.normalization(),
+        normalization=normalization,
+        spared=spec.spared if isinstance(spec, TargetSpec) else frozenset(),
+        layer_decay=spec.soft_freezing.layer_decay if isinstance(spec, TargetSpec) else 1.0,
+        anchor=anchor,
         memory_format=spec.architecture.memory_format,
         cache=CacheBudget(job.cache_memory, job.cache_disk, folder.path),
     )
@@ -123,7 +134,10 @@ def _carry_out(spec: Spec, folder: RunFolder, store: Store, job: Job, before: St
         else:
             journal.keep_up(chain, curve, moment)
     if isinstance(spec, SourceSpec) and state is State.DONE:
-        weights = {name: tensor.cpu().contiguous() for name, tensor in chain.state_dict().items()}
+        weights = {
+            name: tensor.cpu().clone(memory_format=torch.contiguous_format)
+            for name, tensor in chain.state_dict().items()
+        }
         write_with(folder.weights, lambda path: save_file(weights, path))
     journal.end(state)
 
@@ -146,6 +160,29 @@ def _side_of(spec: Spec) -> tuple[TaskSettings, int]:
     return spec.target, spec.seed
 
 
+def _anchor(spec: Spec, chain: Chain) -> Anchor | None:
+    """What pulls the transferred layers back to what they are now."""
+    if isinstance(spec, SourceSpec) or not spec.soft_freezing.l2_sp:
+        return None
+    below = len(chain.names) - 1
+    given = spec.soft_freezing.l2_sp
+    strengths = given if isinstance(given, tuple) else (given,) * below
+    pulled = {
+        parameter: strengths[i]
+        for i in range(spec.transferred(chain.names))
+        for parameter in chain.layers[i].parameters()
+    }
+    return Anchor(pulled, {parameter: parameter.detach().clone() for parameter in pulled})
+
+
+def _recalibrate(spec: TargetSpec, chain: Chain, pixels: Pixels, batch_size: int) -> None:
+    """Batch normalizations of frozen layers take their statistics from the target's training images, in their order."""
+    count = len(pixels.images)
+    whole = torch.arange(count, device=pixels.images.device)[: max(count // batch_size, 1) * batch_size]
+    batches = (pixels.batch(indices) for indices in whole.split(batch_size))  # type: ignore[no-untyped-call]
+    recalibrate(chain, spec.frozen(chain.names, 0), batches)
+
+
 def source_id_of(spec: Spec) -> str | None:
     """The run that a run starts from; None for a source, and for a target trained from scratch."""
     source = spec.source_spec if isinstance(spec, TargetSpec) else None
@@ -155,27 +192,35 @@ def source_id_of(spec: Spec) -> str | None:
 def _frozen_at(spec: Spec, names: tuple[str, ...]) -> Callable[[int], frozenset[int]]:
     if isinstance(spec, SourceSpec):
         return lambda epoch: frozenset()
-    policy = spec.freezing
-    return lambda epoch: policy.frozen(names, epoch)
+    return lambda epoch: spec.frozen(names, epoch)
 
 
 def starting_chain(spec: Spec, image: ImageShape, store: Store) -> Chain:
-    """The network as its training begins: new weights, and the source's in every layer but the head.
+    """The network as its training begins: new weights, and what was learned before in the layers that are transferred.
 
     Raises RunRefused where the source has no weights to give, or others than its ledger says.
     """
     _, seed = _side_of(spec)
     torch.manual_seed(stream_seed(seed, spec.role, "initialization"))
-    chain = spec.architecture.build(image, len(spec.pair.classes(spec.role)))
+    architecture = spec.architecture if isinstance(spec, SourceSpec) else spec.starting_architecture
+    classes = len(spec.pair.classes(spec.task))
+    chain = architecture.build(image, classes)
+    if isinstance(spec, SourceSpec):
+        return chain
+    count = spec.transferred(chain.names)
+    if architecture.untrained() != architecture and count < len(chain.names) - 1:
+        fresh = architecture.untrained().build(image, classes)
+        transfer(fresh, chain.state_dict(), count)
+        chain = fresh
     source_id = source_id_of(spec)
     if source_id is not None:
         source = store.run(source_id)
         state = source.status().state
         if state is not State.DONE or not source.weights.exists():
             raise RunRefused(f"its source {source_id} is {state}, so there is nothing to transfer")
-        transfer(chain, load_file(source.weights))
+        transfer(chain, load_file(source.weights), count)
         learned = [layer["hash_after"] for layer in source.read_ledger()["phases"][-1]["layers"]]
-        if list(hashes(chain))[:-1] != learned[:-1]:
+        if list(hashes(chain))[:count] != learned[:count]:
             raise RunRefused(
                 f"the weights of its source {source_id} are not those that its ledger proves; "
                 f"delete the folder {source.path} and run again"

@@ -12,14 +12,14 @@ from typing import Literal, cast
 import numpy as np
 import torch
 
-from ftdd.chain import Chain
+from ftdd.chain import Chain, Features
 from ftdd.image_shape import Normalization
 
 EVALUATION_PIXELS = 1_000_000
 """Pixels a step where nothing is trained: 976 images of 32 × 32, 19 of 224 × 224."""
 
 Place = Literal["none", "memory", "file", "recomputed"]
-Batch = Callable[[torch.Tensor], torch.Tensor]
+Batch = Callable[[torch.Tensor], Features]
 MemoryFormat = Literal["contiguous", "channels_last"]
 
 
@@ -49,7 +49,7 @@ class Inputs:
 
     start: int
     batch: Batch
-    """From indices, int64 of shape (n,), to the chain's input at `start`, float32 of shape (n, …)."""
+    """From indices, int64 of shape (n,), to the chain's input at `start`: tensors of shape (n, …)."""
     place: Place
     """Where they come from: `none` where no layer is frozen from the input on."""
     kept: int = 0
@@ -86,23 +86,53 @@ def prefix_inputs(chain: Chain, length: int, pixels: Pixels, budget: CacheBudget
         return Inputs(0, pixels.batch, "none")
     compute = _prefix(chain, length, pixels.batch)
     count, device = len(pixels.images), pixels.images.device
-    first = compute(torch.arange(1, device=device))
-    channels_last = _is_channels_last(first)
-    shape = (count, *_stored(first, channels_last).shape[1:])
-    needed = count * first[0].numel() * first.element_size()
+    firsts = _tensors(compute(torch.arange(1, device=device)))
+    needed = count * sum(first[0].numel() * first.element_size() for first in firsts)
     if needed <= budget.memory:
-        features, place = torch.empty(shape, dtype=first.dtype, device=device), "memory"
+        place = "memory"
     elif needed <= budget.disk and budget.folder is not None:
-        features, place = _mapped(budget.folder / name, shape), "file"
+        place = "file"
     else:
         return Inputs(length, compute, "recomputed")
+    kept = [
+        _Kept(first, count, None if place == "memory" else _numbered(cast(Path, budget.folder) / name, i))
+        for i, first in enumerate(firsts)
+    ]
     for indices in slices(pixels.images):
-        features[indices.to(features.device)] = _stored(compute(indices), channels_last).to(features.device)
+        for one, features in zip(kept, _tensors(compute(indices)), strict=True):
+            one.put(indices, features)
 
-    def gather(indices: torch.Tensor) -> torch.Tensor:
-        return _computed(features[indices.to(features.device)], channels_last).to(device)
+    def gather(indices: torch.Tensor) -> Features:
+        found = tuple(one.at(indices) for one in kept)
+        return found[0] if len(found) == 1 else found
 
     return Inputs(length, gather, cast(Place, place), needed)
+
+
+class _Kept:
+    """One tensor that crosses the end of the prefix, for all images, as it lies in memory."""
+
+    def __init__(self, first: torch.Tensor, count: int, path: Path | None) -> None:
+        """first: of one image.   path: of the file that holds them, None for memory."""
+        self._channels_last = _is_channels_last(first)
+        self._device = first.device
+        shape = (count, *self._stored(first).shape[1:])
+        if path is None:
+            self._features = torch.empty(shape, dtype=first.dtype, device=first.device)
+        else:
+            self._features = _mapped(path, shape, first.dtype)
+
+    def put(self, indices: torch.Tensor, features: torch.Tensor) -> None:
+        there = self._features.device
+        self._features[indices.to(there)] = self._stored(features).to(there)
+
+    def at(self, indices: torch.Tensor) -> torch.Tensor:
+        found = self._features[indices.to(self._features.device)].to(self._device)
+        return found.permute(0, 3, 1, 2) if self._channels_last else found
+
+    def _stored(self, x: torch.Tensor) -> torch.Tensor:
+        """An image's features in one piece."""
+        return x.permute(0, 2, 3, 1) if self._channels_last else x
 
 
 def augmented_inputs(
@@ -126,8 +156,8 @@ def slices(images: torch.Tensor) -> Iterator[torch.Tensor]:
 
 def _prefix(chain: Chain, length: int, batch: Batch) -> Batch:
     @torch.no_grad()
-    def compute(indices: torch.Tensor) -> torch.Tensor:
-        output: torch.Tensor = chain(batch(indices), stop=length)
+    def compute(indices: torch.Tensor) -> Features:
+        output: Features = chain(batch(indices), stop=length)
         return output
 
     return compute
@@ -137,15 +167,15 @@ def _is_channels_last(x: torch.Tensor) -> bool:
     return x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
 
 
-def _stored(x: torch.Tensor, channels_last: bool) -> torch.Tensor:
-    """As it lies in memory, so that an image's features are one piece."""
-    return x.permute(0, 2, 3, 1) if channels_last else x
+def _tensors(x: Features) -> tuple[torch.Tensor, ...]:
+    return x if isinstance(x, tuple) else (x,)
 
 
-def _computed(x: torch.Tensor, channels_last: bool) -> torch.Tensor:
-    return x.permute(0, 3, 1, 2) if channels_last else x
+def _numbered(path: Path, number: int) -> Path:
+    return path.with_stem(f"{path.stem}-{number}") if number else path
 
 
-def _mapped(path: Path, shape: tuple[int, ...]) -> torch.Tensor:
-    """A float32 tensor that lies in a file; the file goes when the run's folder is tidied."""
-    return torch.from_numpy(np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape))
+def _mapped(path: Path, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
+    """A tensor that lies in a file; the file goes when the run's folder is tidied."""
+    kind = torch.empty(0, dtype=dtype).numpy().dtype
+    return torch.from_numpy(np.lib.format.open_memmap(path, mode="w+", dtype=kind, shape=shape))

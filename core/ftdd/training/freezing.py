@@ -1,14 +1,14 @@
 """Proof of freezing: hashes of every layer before and after, what is frozen, and its share of the network."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from ftdd.chain import Chain
+from ftdd.chain import Chain, Features
 from ftdd.image_shape import ImageShape
 
 
@@ -27,6 +27,8 @@ class Phase:
     frozen: tuple[int, ...]
     before: tuple[str, ...]
     after: tuple[str, ...]
+    moving: tuple[tuple[str, ...], ...]
+    """Of every layer: the tensors that were spared although it was frozen. Its hashes leave them out."""
 
 
 @dataclass(frozen=True)
@@ -46,19 +48,24 @@ class LayerFacts:
         return sum(self.parameters.values())
 
 
-def layer_hash(layer: nn.Module) -> str:
-    """SHA-256 of a layer's parameters and buffers: names, types, shapes and every bit."""
+def layer_hash(layer: nn.Module, without: Collection[str] = ()) -> str:
+    """SHA-256 of a layer's parameters and buffers: names, types, shapes and every bit.
+
+    without: names of tensors to leave out.
+    """
     sha = hashlib.sha256()
     tensors = {**dict(layer.named_parameters()), **dict(layer.named_buffers())}
     for name, tensor in sorted(tensors.items()):
+        if name in without:
+            continue
         sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         sha.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return sha.hexdigest()
 
 
 def hashes(chain: Chain) -> tuple[str, ...]:
-    """Every layer's hash, input first."""
-    return tuple(layer_hash(layer) for layer in chain.layers)
+    """Every layer's hash, input first; of a frozen layer without what is spared in it."""
+    return tuple(layer_hash(layer, chain.moving(i)) for i, layer in enumerate(chain.layers))
 
 
 def check_unchanged(chain: Chain, phase: Phase) -> None:
@@ -77,7 +84,7 @@ def layer_facts(chain: Chain, image: ImageShape) -> tuple[LayerFacts, ...]:
     facts = []
     mode = chain.training
     parameter = next(chain.parameters())
-    x = torch.zeros((1, *image), dtype=parameter.dtype, device=parameter.device)
+    x: Features = torch.zeros((1, *image), dtype=parameter.dtype, device=parameter.device)
     chain.eval()
     with torch.no_grad():
         for name, layer in zip(chain.names, chain.layers, strict=True):
@@ -103,7 +110,9 @@ def ledger(facts: tuple[LayerFacts, ...], phases: tuple[Phase, ...]) -> dict[str
     first = phases[0]
     parameters = sum(layer.parameter_count for layer in facts)
     flops = sum(layer.flops for layer in facts)
-    frozen_parameters = sum(facts[i].parameter_count for i in first.frozen)
+    frozen_parameters = sum(
+        count for i in first.frozen for name, count in facts[i].parameters.items() if name not in first.moving[i]
+    )
     frozen_flops = sum(facts[i].flops for i in first.frozen)
     return {
         "frozen_layers": len(first.frozen),
@@ -128,6 +137,7 @@ def ledger(facts: tuple[LayerFacts, ...], phases: tuple[Phase, ...]) -> dict[str
                         "parameters": dict(layer.parameters),
                         "buffers": dict(layer.buffers),
                         "forward_flops": layer.flops,
+                        "moving": list(phase.moving[i]),
                         "hash_before": phase.before[i],
                         "hash_after": phase.after[i],
                     }

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch.nn.functional import cross_entropy
 
-from ftdd.chain import Chain, prefix_length
+from ftdd.chain import Chain, Spared
 from ftdd.components import Side
 from ftdd.curve import Record
 from ftdd.image_shape import Normalization
@@ -28,7 +28,7 @@ from ftdd.training.features import (
     prefix_inputs,
 )
 from ftdd.training.freezing import Phase, check_unchanged, hashes
-from ftdd.training.optimizers import build_optimizer, carry_over, set_learning_rate
+from ftdd.training.optimizers import Anchor, build_optimizer, carry_over, parameter_groups, set_learning_rate
 from ftdd.training.settings import CropAndFlip, Training
 
 
@@ -48,6 +48,12 @@ class Assignment:
     label_noise: float
     """The fraction asked for: maps the test error to noisy labels."""
     normalization: Normalization
+    spared: frozenset[Spared] = frozenset()
+    """What may move in frozen layers all the same."""
+    layer_decay: float = 1.0
+    """The learning rate of a layer over that of the layer above it."""
+    anchor: Anchor | None = None
+    """Pulls weights towards where they started."""
     memory_format: MemoryFormat = "contiguous"
     cache: CacheBudget = NO_CACHE
 
@@ -90,8 +96,8 @@ def train(chain: Chain, assignment: Assignment, resume: Moment | None = None) ->
         factor = settings.schedule.factor(min(at, steps - 1), len(batches), steps)
         return settings.optimizer.lr * factor
 
-    chain.freeze(assignment.frozen_at(max(resume.epoch - 1, 0) if resume else 0))
-    optimizer = build_optimizer(settings.optimizer, _trainable(chain))
+    chain.freeze(assignment.frozen_at(max(resume.epoch - 1, 0) if resume else 0), assignment.spared)
+    optimizer = build_optimizer(settings.optimizer, parameter_groups(chain, assignment.layer_decay))
     if resume:
         optimizer.load_state_dict(resume.optimizer)
     views = _Views(chain, assignment)
@@ -123,9 +129,10 @@ def train(chain: Chain, assignment: Assignment, resume: Moment | None = None) ->
         if assignment.frozen_at(epoch) != chain.frozen:
             phases = _closed(chain, phases, epoch)
             check_unchanged(chain, phases[-1])
-            chain.freeze(assignment.frozen_at(epoch))
+            chain.freeze(assignment.frozen_at(epoch), assignment.spared)
             phases = (*phases, _open_phase(chain, epoch))
-            carried, optimizer = optimizer, build_optimizer(settings.optimizer, _trainable(chain))
+            groups = parameter_groups(chain, assignment.layer_decay)
+            carried, optimizer = optimizer, build_optimizer(settings.optimizer, groups)
             carry_over(carried, optimizer)
             views = _Views(chain, assignment)
         order = permutation(stream_seed(assignment.seed, assignment.side, "batch order", epoch), len(task.train))
@@ -141,6 +148,8 @@ def train(chain: Chain, assignment: Assignment, resume: Moment | None = None) ->
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
+            if assignment.anchor is not None:
+                assignment.anchor.pull(optimizer)
             finite &= loss.detach().isfinite()
             step += 1
         now = moment(epoch + 1, finite=bool(finite))
@@ -166,7 +175,7 @@ class _Views:
 
     def __init__(self, chain: Chain, assignment: Assignment) -> None:
         task, augmentation = assignment.task, assignment.training.augmentation
-        length = prefix_length(chain.frozen)
+        length = chain.fixed_prefix
         chain.eval()
         pixels = Pixels(task.train.images, assignment.normalization, assignment.memory_format)
         test_pixels = Pixels(task.test.images, assignment.normalization, assignment.memory_format)
@@ -212,13 +221,10 @@ def _evaluate(
     )
 
 
-def _trainable(chain: Chain) -> list[torch.nn.Parameter]:
-    return [parameter for parameter in chain.parameters() if parameter.requires_grad]
-
-
 def _open_phase(chain: Chain, epoch: int) -> Phase:
     before = hashes(chain)
-    return Phase(epoch, epoch, tuple(sorted(chain.frozen)), before, before)
+    moving = tuple(tuple(sorted(chain.moving(i))) for i in range(len(chain.names)))
+    return Phase(epoch, epoch, tuple(sorted(chain.frozen)), before, before, moving)
 
 
 def _closed(chain: Chain, phases: tuple[Phase, ...], epoch: int) -> tuple[Phase, ...]:

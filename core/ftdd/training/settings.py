@@ -148,6 +148,16 @@ class Training(Value):
     """What is done to training images before each step."""
 
 
+class SoftFreezing(Value):
+    """What keeps layers that are not frozen near the source's weights."""
+
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """The learning rate of a layer over that of the layer above it; the head has the optimizer's own. 1 is none."""
+    l2_sp: NonNegativeFloat | tuple[NonNegativeFloat, ...] = 0.0
+    """Strength of the pull towards the source's weights (L2-SP), one for all transferred layers, or a list with one for
+    each layer below the head. 0 is plain fine-tuning; the larger, the nearer to hard freezing."""
+
+
 class EveryEpochs(Value):
     """Evaluate after every so many epochs, and after the last."""
 

@@ -11,15 +11,15 @@ class TransferRefused(ValueError):
     """The source's weights do not fit the target's network."""
 
 
-def transfer(chain: Chain, weights: Mapping[str, torch.Tensor]) -> None:
-    """Copy parameters and buffers of every layer but the head, in place.
+def transfer(chain: Chain, weights: Mapping[str, torch.Tensor], count: int | None = None) -> None:
+    """Copy parameters and buffers of the first `count` layers, in place; None for all layers but the head.
 
     weights: the source's state dict, its own head included. Raises TransferRefused, and changes nothing, where a
     tensor is missing, left over, or of another shape.
     """
-    head = f"{chain.names[-1]}."
-    own = {name: tensor for name, tensor in chain.state_dict().items() if not name.startswith(head)}
-    given = {name: tensor for name, tensor in weights.items() if not name.startswith(head)}
+    fresh = tuple(f"{name}." for name in chain.names[-1 if count is None else count :])
+    own = {name: tensor for name, tensor in chain.state_dict().items() if not name.startswith(fresh)}
+    given = {name: tensor for name, tensor in weights.items() if not name.startswith(fresh)}
     faults = [f"{name} is missing" for name in own if name not in given]
     faults += [f"{name} is not in the target's network" for name in given if name not in own]
     faults += [

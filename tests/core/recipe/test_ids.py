@@ -26,8 +26,8 @@ def test_golden_ids(tmp_path: Path) -> None:
     assert list(study.sources) == [GOLDEN_SOURCE]
 
 
-GOLDEN_TARGETS = ["fbbda079f653", "34171f8b7ac3", "f26209b3ec6c"]
-GOLDEN_SOURCE = "87668a49e4ec"
+GOLDEN_TARGETS = ["7fd4e6d07c31", "4a4a97a79d5f", "b257f4d25a98"]
+GOLDEN_SOURCE = "c90df33fdfa7"
 
 
 def test_ids_do_not_hang_on_order_or_on_how_a_number_is_written(tmp_path: Path) -> None:

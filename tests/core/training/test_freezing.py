@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from ftdd.chain import Chain, prefix_length
+from ftdd.chain import Chain
 from ftdd.image_shape import ImageShape, Normalization
 from ftdd.images import LabelledImages, Task
 from ftdd.training.features import CacheBudget
@@ -210,7 +210,9 @@ def test_a_resumed_training_is_the_same_as_a_whole_one(stop: int) -> None:
     ("frozen", "length"), [((), 0), ((0, 1), 2), ((1, 2), 0), ((0, 1, 3), 2), (frozenset({2, 1, 0}), 3)]
 )
 def test_the_prefix_ends_at_the_first_layer_that_is_trained(frozen: tuple[int, ...], length: int) -> None:
-    assert prefix_length(frozenset(frozen)) == length
+    chain = Chain((f"layer{i}", nn.Linear(2, 2)) for i in range(5))
+    chain.freeze(frozen)
+    assert chain.fixed_prefix == length
 
 
 def test_the_hash_of_a_layer_sees_every_bit_of_parameters_and_buffers() -> None:
