@@ -28,9 +28,10 @@ class Chain(nn.Module):
         if len(named) < 2:
             raise ValueError(f"a chain needs two layers or more, the last one its head; got {len(named)}")
         for name, layer in named:
-            if name in self._modules:
+            if _key(name) in self._modules:
                 raise ValueError(f"two layers of the chain are named '{name}'")
-            self._modules[name] = layer  # add_module refuses dots, which networks' own names have
+            self.add_module(_key(name), layer)
+        self._names = tuple(name for name, _ in named)
         self._frozen: frozenset[int] = frozenset()
         self._spared: frozenset[Spared] = frozenset()
 
@@ -51,7 +52,12 @@ class Chain(nn.Module):
     @property
     def names(self) -> tuple[str, ...]:
         """The layers' names, input first; the last is the head's."""
-        return tuple(self._modules)
+        return self._names
+
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """How the names of each layer's tensors begin in the state dict."""
+        return tuple(f"{key}." for key in self._modules)
 
     @property
     def frozen(self) -> frozenset[int]:
@@ -116,6 +122,11 @@ class Chain(nn.Module):
                 for _, part in normalizations(layer):
                     part.training = _has_statistics(part)
         return self
+
+
+def _key(name: str) -> str:
+    """A layer's name as torch takes it: without dots, which networks' own names have."""
+    return name.replace(".", "/")
 
 
 def normalizations(layer: nn.Module) -> Iterator[tuple[str, nn.Module]]:

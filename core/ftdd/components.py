@@ -54,6 +54,8 @@ class Component(Value):
 
     tag: ClassVar[str] = "name"
     """The field that says which component it is."""
+    examples: ClassVar[Sequence[Mapping[str, Json]]] = ({},)
+    """Settings of small ones, with which the checks of `ftdd.testing` try the class."""
 
 
 class Architecture(Component):

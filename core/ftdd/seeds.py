@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     import numpy as np
 
-Purpose = Literal["subset", "test subset", "label noise", "initialization", "batch order", "augmentation", "dropout"]
+Purpose = Literal[
+    "subset", "test subset", "label noise", "initialization", "batch order", "augmentation", "dropout", "frozen layers"
+]
 
 
 def stream_seed(seed: int, side: str, purpose: Purpose, epoch: int = 0) -> int:

@@ -1,6 +1,6 @@
 """The architecture `densenet`: densely connected networks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
@@ -8,6 +8,7 @@ from pydantic import Field, PositiveInt
 import ftdd
 from ftdd.components import Architecture, Unfit
 from ftdd.image_shape import ImageShape
+from ftdd.values import Json
 
 if TYPE_CHECKING:
     from ftdd.chain import Chain
@@ -32,6 +33,8 @@ class DenseNet(Architecture):
     pixels, and that of ImageNet (7 × 7 with stride 2, then pooling) from there on. Layers: stem, each dense layer with
     its concatenation, each transition, and the head with the last normalization.
     """
+
+    examples: ClassVar[Sequence[Mapping[str, Json]]] = ({"depth": 10, "growth": 4},)
 
     name: Literal["densenet"] = "densenet"
     depth: Annotated[int, Field(ge=10, le=250)] = 100

@@ -1,6 +1,6 @@
 """The architecture `resnet`: residual networks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import PositiveInt
@@ -8,6 +8,7 @@ from pydantic import PositiveInt
 import ftdd
 from ftdd.components import Architecture, Unfit
 from ftdd.image_shape import ImageShape
+from ftdd.values import Json
 
 if TYPE_CHECKING:
     from ftdd.chain import Chain
@@ -33,6 +34,8 @@ class ResNet(Architecture):
     blocks, and the head, which is the last normalization, the mean over the image, and the linear map to the
     classes.
     """
+
+    examples: ClassVar[Sequence[Mapping[str, Json]]] = ({"width": 2}, {"width": 1, "depth": 50, "preactivation": False})
 
     name: Literal["resnet"] = "resnet"
     depth: Literal[18, 34, 50] = 18

@@ -1,8 +1,8 @@
 """The architecture `timm`: any network of timm, by its name."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import PositiveInt
 from typing_extensions import Self
@@ -11,6 +11,7 @@ import ftdd
 from ftdd.components import Architecture, DataUnavailable, Unfit
 from ftdd.image_shape import ImageShape, Normalization
 from ftdd.plugins import nearest
+from ftdd.values import Json
 
 if TYPE_CHECKING:
     from torch import nn
@@ -31,6 +32,11 @@ class Timm(Architecture):
     refused. With `pretrained` or `checkpoint`, those weights are what is transferred: say `source: none` and no
     source is trained; images are then normalized as the weights were trained.
     """
+
+    examples: ClassVar[Sequence[Mapping[str, Json]]] = (
+        {"model": "test_convnext"},
+        {"model": "test_vit", "granularity": "modules"},
+    )
 
     name: Literal["timm"] = "timm"
     model: str

@@ -1,9 +1,9 @@
 """The architecture `torchvision`: any of torchvision's classification networks, by its name."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import PositiveInt
 from typing_extensions import Self
@@ -12,6 +12,7 @@ import ftdd
 from ftdd.components import Architecture, DataUnavailable, Unfit
 from ftdd.image_shape import ImageShape, Normalization
 from ftdd.plugins import nearest
+from ftdd.values import Json
 
 if TYPE_CHECKING:
     from torch import nn
@@ -35,6 +36,8 @@ class TorchVision(Architecture):
     those weights are what is transferred: say `source: none` and no source is trained; images are then normalized as
     the weights were trained.
     """
+
+    examples: ClassVar[Sequence[Mapping[str, Json]]] = ({"model": "shufflenet_v2_x0_5"},)
 
     name: Literal["torchvision"] = "torchvision"
     model: str

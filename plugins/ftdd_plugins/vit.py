@@ -1,13 +1,14 @@
 """The architecture `vit`: vision transformers."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
 import ftdd
 from ftdd.components import Architecture, Unfit
 from ftdd.image_shape import ImageShape
+from ftdd.values import Json
 
 if TYPE_CHECKING:
     from ftdd.chain import Chain
@@ -29,6 +30,11 @@ class ViT(Architecture):
     1,000 classes. Layers: patch embedding with positions, each block, and the head with the last normalization.
     Positions are learned.
     """
+
+    examples: ClassVar[Sequence[Mapping[str, Json]]] = (
+        {"width": 8, "depth": 2},
+        {"width": 8, "depth": 2, "pooling": "mean", "registers": 1},
+    )
 
     name: Literal["vit"] = "vit"
     patch: PositiveInt = 4

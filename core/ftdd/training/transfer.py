@@ -17,7 +17,7 @@ def transfer(chain: Chain, weights: Mapping[str, torch.Tensor], count: int | Non
     weights: the source's state dict, its own head included. Raises TransferRefused, and changes nothing, where a
     tensor is missing, left over, or of another shape.
     """
-    fresh = tuple(f"{name}." for name in chain.names[-1 if count is None else count :])
+    fresh = chain.prefixes[-1 if count is None else count :]
     own = {name: tensor for name, tensor in chain.state_dict().items() if not name.startswith(fresh)}
     given = {name: tensor for name, tensor in weights.items() if not name.startswith(fresh)}
     faults = [f"{name} is missing" for name in own if name not in given]

@@ -1,0 +1,91 @@
+"""What every pair must do. Where its files are not on this machine, what needs them passes unseen."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import get_args
+
+import torch
+
+from ftdd.components import DataUnavailable, Pair, Side
+from ftdd.images import Task
+
+SIDES: tuple[Side, ...] = get_args(Side)
+
+
+def says_what_its_images_are(pair: Pair) -> None:
+    """Shape, classes and normalization are known without any file, and fit each other."""
+    image, normalization = pair.image_shape(), pair.normalization()
+    assert len(normalization.mean) == len(normalization.std) == image.channels, (
+        f"images have {image.channels} channels, the normalization has {len(normalization.mean)}"
+    )
+    assert all(std > 0 for std in normalization.std), "a standard deviation is not above zero"
+    for side in SIDES:
+        classes = pair.classes(side)
+        assert len(classes) > 1, f"the {side} has {len(classes)} class"
+        assert len(set(classes)) == len(classes), f"two classes of the {side} have one name"
+
+
+def loads_what_it_says(pair: Pair) -> None:
+    """Both halves of both sides have the shape, the classes and the counts that the pair says."""
+    for side in SIDES:
+        task = _loaded(pair, side)
+        if task is None:
+            continue
+        for half, images in (("training", task.train), ("test", task.test)):
+            where = f"the {half} images of the {side}"
+            assert images.images.dtype == torch.uint8, f"{where} are {images.images.dtype}, not uint8"
+            assert tuple(images.images.shape[1:]) == tuple(pair.image_shape()), (
+                f"{where} have another shape than it says"
+            )
+            assert images.classes == pair.classes(side), f"{where} have other classes than it says"
+            found = torch.bincount(images.labels, minlength=len(images.classes))
+            assert len(found) == len(images.classes), f"{where} have labels past the last class"
+            assert bool((found > 0).all()), f"{where} lack a class"
+        counts = torch.bincount(task.train.labels, minlength=len(task.train.classes)).tolist()
+        assert tuple(counts) == pair.class_counts(side, _data()), (
+            f"class_counts of the {side} are not those of the images"
+        )
+
+
+def loads_the_same_again(pair: Pair) -> None:
+    """A second time, the same images in the same order."""
+    for side in SIDES:
+        one, again = _loaded(pair, side), _loaded(pair, side)
+        if one is not None and again is not None:
+            same = one.train.digest() == again.train.digest() and one.test.digest() == again.test.digest()
+            assert same, f"the {side} is another one the second time"
+
+
+def tests_on_other_images(pair: Pair) -> None:
+    """No image with its label is both trained and tested on."""
+    for side in SIDES:
+        task = _loaded(pair, side)
+        if task is not None:
+            trained = {_bytes(image, label) for image, label in zip(task.train.images, task.train.labels, strict=True)}
+            tested = [_bytes(image, label) for image, label in zip(task.test.images, task.test.labels, strict=True)]
+            both = sum(one in trained for one in tested)
+            assert both <= len(tested) // 100, f"{both} of {len(tested)} test images of the {side} are trained on too"
+
+
+PAIR_CHECKS: tuple[Callable[[Pair], None], ...] = (
+    says_what_its_images_are,
+    loads_what_it_says,
+    loads_the_same_again,
+    tests_on_other_images,
+)
+
+
+def _data() -> Path:
+    return Path(os.environ.get("FTDD_DATA", "data"))
+
+
+def _loaded(pair: Pair, side: Side) -> Task | None:
+    try:
+        return pair.load(side, _data())
+    except DataUnavailable:
+        return None
+
+
+def _bytes(image: torch.Tensor, label: torch.Tensor) -> bytes:
+    return bytes(image.numpy().tobytes()) + bytes([int(label) % 256])

@@ -1,0 +1,32 @@
+"""Find the checks of a component's kind, and the small examples that a class names."""
+
+import json
+from collections.abc import Callable, Sequence
+
+from ftdd.components import Architecture, Component, Pair, Policy
+from ftdd.testing.architectures import ARCHITECTURE_CHECKS
+from ftdd.testing.pairs import PAIR_CHECKS
+from ftdd.testing.policies import POLICY_CHECKS
+
+CHECKS: dict[type[Component], Sequence[Callable[..., None]]] = {
+    Architecture: ARCHITECTURE_CHECKS,
+    Pair: PAIR_CHECKS,
+    Policy: POLICY_CHECKS,
+}
+
+
+def checks_of(component: Component | type[Component]) -> Sequence[Callable[..., None]]:
+    """The checks of its kind; each takes the component. None for kinds that have no checks yet."""
+    cls = component if isinstance(component, type) else type(component)
+    return next((checks for base, checks in CHECKS.items() if issubclass(cls, base)), ())
+
+
+def check(component: Component) -> None:
+    """Raise AssertionError with a sentence where a component does not do what its kind must."""
+    for one in checks_of(component):
+        one(component)
+
+
+def examples(cls: type[Component]) -> list[Component]:
+    """Small components of a class, as its `examples` say."""
+    return [cls.model_validate_json(json.dumps(dict(fields)), strict=True) for fields in cls.examples]
