@@ -259,7 +259,7 @@ class _Cutter:
         self._single = single
         evaluating, self._two = self._record(images[:2], descends, training=False)
         training, _ = self._record(images[:2], descends, training=True)
-        self._args = _in_both_modes(evaluating, training)
+        self._args = _in_both_modes(evaluating, training, self._part)
         self._nodes = [node for node in evaluating.nodes if _does_something(node)]
         self._images = next(node for node in evaluating.nodes if node.op == "placeholder")
         (self._output,) = next(node for node in evaluating.nodes if node.op == "output").args
@@ -314,9 +314,10 @@ class _Cutter:
     # ---- places
 
     def _starts(self) -> tuple[list[str], list[int]]:
-        """Names and first nodes of the layers."""
+        """Names and first nodes of the layers: each has a module with weights, and begins where least crosses."""
         names: list[str] = []
         starts: list[int] = []
+        last = -1
         for i, node in enumerate(self._nodes):
             if node.op != "call_module":
                 continue
@@ -324,10 +325,12 @@ class _Cutter:
             in_head = any(name == head or name.startswith(f"{head}.") for head in self._heads)
             if not in_head and not any(p.ndim > 1 for p in self._module(node).parameters()):
                 continue
-            if names and self._single and len(self._crossing(i)) > 1:
+            place = min(range(last + 1, i + 1), key=lambda p: (len(self._crossing(p)), -p)) if names else 0
+            last = i
+            if names and self._single and len(self._crossing(place)) > 1:
                 continue
             names.append(name if name not in names else f"{name}_again{i}")
-            starts.append(i if names[1:] else 0)
+            starts.append(place)
             if in_head:
                 return names, starts
         raise CannotCut(f"its head ({', '.join(self._heads)}) is not among what it runs")
@@ -351,7 +354,8 @@ class _Cutter:
         nodes = self._nodes[start:stop]
         if len(nodes) == 1 and nodes[0].op == "call_module" and nodes == leaving:
             (node,) = nodes
-            if self._args[node] == ((entering[0],), {}) and isinstance(self._two[entering[0]], torch.Tensor):
+            plain = all(isinstance(self._two[end], torch.Tensor) for end in (entering[0], node))
+            if plain and self._args[node] == ((entering[0],), {}):
                 return self._module(node)
         graph = fx.Graph()
         given = graph.placeholder("x")
@@ -410,7 +414,7 @@ TRAINING = object()
 """Stands for an argument that is false in evaluation mode and true in training mode."""
 
 
-def _in_both_modes(evaluating: fx.Graph, training: fx.Graph) -> dict[fx.Node, Any]:
+def _in_both_modes(evaluating: fx.Graph, training: fx.Graph, part: Callable[[fx.Node], Any]) -> dict[fx.Node, Any]:
     """Arguments of every node as they are in both modes. Raises CannotCut where the modes do different things."""
     pairs = list(zip(evaluating.nodes, training.nodes, strict=False))
     twin = dict(pairs)
@@ -436,7 +440,8 @@ def _in_both_modes(evaluating: fx.Graph, training: fx.Graph) -> dict[fx.Node, An
     if len(evaluating.nodes) != len(training.nodes):
         raise other
     for a, b in pairs:
-        if (a.op, a.target) != (b.op, b.target):
+        constant = a.op == b.op == "get_attr" and torch.equal(part(a), part(b))
+        if (a.op, a.target) != (b.op, b.target) and not constant:
             raise other
     return {
         a: (tuple(merged(x, y) for x, y in zip(a.args, b.args, strict=True)), merged(dict(a.kwargs), dict(b.kwargs)))

@@ -1,85 +1,79 @@
-"""Every architecture and policy that is registered: a new one is tested by being there."""
+"""Every component that is registered passes the checks of its kind: a new one is tested by being there."""
+
+from collections.abc import Callable
 
 import pytest
 import torch
 
-from ftdd.components import Architecture, Policy, Unfit
+from ftdd.components import KINDS, Component, Unfit
 from ftdd.image_shape import ImageShape
 from ftdd.plugins import installed_plugins
+from ftdd.testing import checks_of, examples
+from ftdd_plugins.densenet import DenseNet
 from ftdd_plugins.resnet import ResNet
+from ftdd_plugins.vit import ViT
 
 PLUGINS = installed_plugins()
-SHAPES = [ImageShape(1, 8, 8), ImageShape(3, 16, 16), ImageShape(3, 20, 24)]
 
 
-def architectures() -> list[Architecture]:
-    """Each with its smallest width, where it has one."""
-    found = []
-    for cls in PLUGINS.components["architecture"].values():
-        assert issubclass(cls, Architecture)
-        found.append(cls.model_validate({"width": 2} if "width" in cls.model_fields else {}))
-    return found
+def _cases() -> list[tuple[Component, Callable[[Component], None]]]:
+    return [
+        (component, one)
+        for word in KINDS
+        for cls in PLUGINS.components[word].values()
+        for component in examples(cls)
+        for one in checks_of(component)
+    ]
 
 
-@pytest.mark.parametrize("image", SHAPES, ids=str)
-@pytest.mark.parametrize("architecture", architectures(), ids=lambda a: type(a).__name__)
-def test_a_chain_is_what_the_architecture_says(architecture: Architecture, image: ImageShape) -> None:
-    """Layers by name, logits of the right shape, and going on from any layer gives the same bits."""
-    torch.manual_seed(0)
-    chain = architecture.build(image, 7)
-    assert chain.names == architecture.layers(image, 7)
-    x = torch.randn(3, *image)
-    chain.eval()
-    with torch.no_grad():
-        whole = chain(x)
-        assert whole.shape == (3, 7)
-        for start in range(len(chain.names) + 1):
-            assert torch.equal(chain(chain(x, stop=start), start=start), whole)
+def _id(value: object) -> str:
+    if isinstance(value, Component):
+        fields = value.model_dump(mode="json", exclude_unset=True)
+        return " ".join([type(value).__name__, *(f"{key}={item}" for key, item in fields.items())])
+    return value.__name__
 
 
-@pytest.mark.parametrize("architecture", architectures(), ids=lambda a: type(a).__name__)
-def test_building_draws_from_torchs_generator_and_nothing_else(architecture: Architecture) -> None:
-    def weights(seed: int) -> list[torch.Tensor]:
-        torch.manual_seed(seed)
-        return list(architecture.build(SHAPES[0], 3).state_dict().values())
-
-    assert all(torch.equal(a, b) for a, b in zip(weights(0), weights(0), strict=True))
-    assert not all(torch.equal(a, b) for a, b in zip(weights(0), weights(1), strict=True))
+@pytest.mark.parametrize(("component", "check"), _cases(), ids=_id)
+def test_a_component_passes_its_kinds_check(component: Component, check: Callable[[Component], None]) -> None:
+    check(component)
 
 
-@pytest.mark.parametrize("name", list(PLUGINS.components["policy"]))
-def test_a_policy_never_freezes_the_head_and_is_a_function_of_layers_and_epoch(name: str) -> None:
-    cls = PLUGINS.components["policy"][name]
-    policy = cls.model_validate({"count": 2} if "count" in cls.model_fields else {})
-    assert isinstance(policy, Policy)
-    layers = ("a", "b", "c", "head")
-    for epoch in (0, 1, 100):
-        frozen = policy.frozen(layers, epoch)
-        assert frozen <= {0, 1, 2}
-        assert frozen == policy.frozen(layers, epoch)
+@pytest.mark.parametrize("word", ["architecture", "pair", "policy"])
+def test_every_class_has_an_example(word: str) -> None:
+    for cls in PLUGINS.components[word].values():
+        assert examples(cls), f"{cls.__name__} names no example, so no check tries it"
 
 
-def test_first_layers_freezes_one_more_at_a_time() -> None:
-    cls = PLUGINS.components["policy"]["first_layers"]
-    layers = tuple("abcdefgh")
-    sets = [cls.model_validate({"count": count}).frozen(layers, 0) for count in range(8)]
-    assert sets == [frozenset(range(count)) for count in range(8)]
-    with pytest.raises(Unfit, match="must be from 0 to 7, the layers below the head 'h', got 8"):
-        cls.model_validate({"count": 8}).frozen(layers, 0)
+def _parameters(component: object, image: ImageShape, classes: int) -> int:
+    return sum(p.numel() for p in component.build(image, classes).parameters())  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize(("width", "millions"), [(64, 11.17), (32, 2.80)])
-def test_the_resnet_is_the_networks_of_the_papers(width: int, millions: float) -> None:
-    """11.17 million parameters at width 64, 10 classes: a network whose count is off is a different network."""
-    chain = ResNet(width=width).build(ImageShape(3, 32, 32), 10)
-    assert sum(parameter.numel() for parameter in chain.parameters()) / 1e6 == pytest.approx(millions, abs=0.01)
-    assert len(chain.names) == 10
+@pytest.mark.parametrize(
+    ("architecture", "image", "classes", "count"),
+    [
+        (ResNet(), ImageShape(3, 32, 32), 10, 11_172_170),
+        (ResNet(preactivation=False), ImageShape(3, 224, 224), 1000, 11_689_512),
+        (ResNet(depth=34, preactivation=False), ImageShape(3, 224, 224), 1000, 21_797_672),
+        (ResNet(depth=50, preactivation=False), ImageShape(3, 224, 224), 1000, 25_557_032),
+        (DenseNet(), ImageShape(3, 32, 32), 10, 769_162),
+        # One position less than timm's ViT-Tiny of 5,717,416: the class token has none, only its own value.
+        (ViT(patch=16), ImageShape(3, 224, 224), 1000, 5_717_416 - 192),
+    ],
+    ids=lambda value: _id(value) if isinstance(value, Component) else str(value),
+)
+def test_networks_are_those_of_the_papers(architecture: Component, image: ImageShape, classes: int, count: int) -> None:
+    """A network whose count is off is a different network. ResNets at 224 pixels: torchvision's counts."""
+    assert _parameters(architecture, image, classes) == count
 
 
-@pytest.mark.parametrize("image", [ImageShape(3, 7, 8), ImageShape(1, 65, 64)], ids=str)
-def test_images_that_the_resnet_was_not_made_for_are_refused(image: ImageShape) -> None:
-    with pytest.raises(Unfit, match="takes images of 8 to 64 pixels a side"):
-        ResNet().build(image, 10)
+@pytest.mark.parametrize("name", ["resnet", "densenet", "vit"])
+def test_width_means_the_same_in_all_three_families(name: str) -> None:
+    """64 is the standard network, and all channels go with it: twice the width is four times the weights, about."""
+    cls = PLUGINS.components["architecture"][name]
+    assert cls.model_fields["width"].default == 64
+    image = ImageShape(3, 32, 32)
+    small, large = (_parameters(cls.model_validate({"width": width}), image, 10) for width in (32, 64))
+    assert 3.5 < large / small < 4.1
 
 
 def test_the_last_stage_of_a_resnet_holds_three_quarters_of_its_parameters() -> None:
@@ -90,3 +84,26 @@ def test_the_last_stage_of_a_resnet_holds_three_quarters_of_its_parameters() -> 
     }
     last = sum(count for name, count in counts.items() if name.startswith("stage4"))
     assert last / sum(counts.values()) == pytest.approx(0.75, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "image", "message"),
+    [
+        (ResNet(), ImageShape(3, 7, 8), "takes images of 8 pixels a side or more, got 3×7×8"),
+        (DenseNet(), ImageShape(3, 8, 4), "takes images of 8 pixels a side or more"),
+        (DenseNet(depth=41), ImageShape(3, 32, 32), "must be 6n [+] 4, such as 40 or 46; got 41"),
+        (ViT(), ImageShape(3, 30, 32), "must divide the image's sides, 30 and 32; got 4"),
+        (ViT(width=5, heads=2), ImageShape(3, 32, 32), "must divide the values of a token, 3 · width = 15; got 2"),
+    ],
+    ids=str,
+)
+def test_what_a_network_was_not_made_for_is_refused(architecture: Component, image: ImageShape, message: str) -> None:
+    with pytest.raises(Unfit, match=message):
+        architecture.layers(image, 10)  # type: ignore[attr-defined]
+
+
+def test_large_images_get_the_stem_of_imagenet() -> None:
+    for architecture in (ResNet(width=2), DenseNet(depth=10, growth=2)):
+        chain = architecture.build(ImageShape(3, 96, 96), 3).eval()
+        with torch.no_grad():
+            assert chain(torch.zeros(1, 3, 96, 96), stop=1).shape[-2:] == (24, 24)
