@@ -33,6 +33,7 @@ sweep:
 
 
 def read(tmp_path: Path, *overrides: str, recipe: str = RECIPE, name: str = "small") -> Study:
+    tmp_path.mkdir(exist_ok=True)
     path = tmp_path / f"{name}.yaml"
     path.write_text(recipe)
     return read_study(path, installed_plugins(), tmp_path, overrides)
