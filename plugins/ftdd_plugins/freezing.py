@@ -49,7 +49,7 @@ class FirstLayers(Policy):
     """Freezes the first layers, counted from the input: `count` of them, or a `fraction`."""
 
     examples: ClassVar[Sequence[Mapping[str, Json]]] = ({"count": 1}, {"fraction": 0.5})
-    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["count"]}, {"required": ["fraction"]}]})
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["count"]}, {"required": ["fraction"]}]})
 
     policy: Literal["first_layers"] = "first_layers"
     count: Annotated[NonNegativeInt | None, EVERY_DEPTH] = None

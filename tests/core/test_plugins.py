@@ -52,7 +52,18 @@ def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-un
 def test_built_ins_enter_by_their_entry_points_only() -> None:
     plugins = installed_plugins()
     assert plugins.problems == ()
-    assert {info.name for info in plugins.infos} == {"resnet", "digits", "cifar", "freezing", "local", "mlflow"}
+    assert {info.name for info in plugins.infos} == {
+        "resnet",
+        "densenet",
+        "vit",
+        "timm",
+        "torchvision",
+        "digits",
+        "cifar",
+        "freezing",
+        "local",
+        "mlflow",
+    }
     assert all(info.distribution == f"ftdd {ftdd.__version__}" for info in plugins.infos)
     assert load_plugins(()).components == {word: {} for word in KINDS}
 

@@ -67,7 +67,7 @@ def test_types_are_the_same_where_nothing_was_measured(store: Store, tmp_path: P
     for table in (runs_table(store, "made"), runs_table(empty, "made")):
         for column in ("interpolation_epoch", "frozen_layers", "trainable_parameters", "peak_epoch", "epoch"):
             assert table[column].dtype == pd.Int64Dtype(), column
-        for column in ("final_test_error", "frozen_share_of_parameters", "label_noise_realised", "seconds"):
+        for column in ("final_test_error", "trainable_share_of_parameters", "label_noise_realised", "seconds"):
             assert table[column].dtype == "float64", column
     assert list(curves_table(empty, "made").columns) == ["id", "role", "seed", *COLUMNS]
 

@@ -11,7 +11,12 @@ from ftdd.study.store import Store
 @click.command("report")
 @click.argument("study")
 @store_option
-def command(study: str, store: Path) -> int:
+@click.option(
+    "--over",
+    type=click.Choice(["trainable_parameters", "trainable_share_of_parameters", "trainable_share_of_forward_flops"]),
+    help="Draw one more figure: errors over this instead of frozen layers.",
+)
+def command(study: str, store: Path, over: str | None) -> int:
     """Draw the figures of STUDY again, and write its page: one HTML file that opens from disk.
 
     Works from the run folders alone, also while the study is running or when some of its runs failed.
@@ -25,6 +30,8 @@ def command(study: str, store: Path) -> int:
     except LookupError as error:
         raise click.UsageError(str(error.args[0])) from error
     figures = draw_figures(place, study)
+    if over is not None:
+        figures = (*figures, *draw_figures(place, study, over))
     for figure in (*figures, write_report(place, study)):
         click.echo(str(figure))
     if not figures:

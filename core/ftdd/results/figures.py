@@ -11,8 +11,11 @@ from ftdd.study.store import Store
 FIGURES = {"freezingwise": freezingwise, "epochwise": epochwise}
 
 
-def draw_figures(store: Store, name: str) -> tuple[Path, ...]:
+def draw_figures(store: Store, name: str, x: str = "frozen_layers") -> tuple[Path, ...]:
     """Draw what there is to see of a study into `figures/` of its folder; nothing before a run has ended.
+
+    x: what stands on the freezing-wise figure's horizontal axis, one of `freezingwise.AXES`; a figure over anything but
+    frozen layers has a name of its own.
 
     Works on half-finished and partly failed studies, and says on the figure how many runs are missing. Raises
     LookupError where there is no such study.
@@ -23,6 +26,8 @@ def draw_figures(store: Store, name: str) -> tuple[Path, ...]:
     folder = store.study_folder(name) / "figures"
     written: list[Path] = []
     with journal():
+        if x != "frozen_layers":
+            return tuple(save(freezingwise(series, x), folder / f"over_{x}"))
         for stem, draw in FIGURES.items():
             written += save(draw(series), folder / stem)
     return tuple(written)

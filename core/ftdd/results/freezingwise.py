@@ -1,5 +1,6 @@
 """The freezing-wise figure: errors after training over the number of frozen layers."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -10,10 +11,11 @@ from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
 from ftdd.results.epochwise import interpolated_words
 from ftdd.results.layout import PANEL_WIDTH, Place, finish, frame
-from ftdd.results.series import Panel, Series, band, split
+from ftdd.results.series import Series, band, split
 from ftdd.results.style import OKABE_ITO, short
 
 if TYPE_CHECKING:
@@ -38,6 +40,34 @@ class Measure:
     width: float
 
 
+@dataclass(frozen=True)
+class Axis:
+    """What stands on the horizontal axis: a column of the runs' table that says how much is frozen or trained."""
+
+    column: str
+    words: str
+    log: bool = False
+
+
+AXES = {
+    axis.column: axis
+    for axis in (
+        Axis("frozen_layers", "frozen layers"),
+        Axis("trainable_parameters", "trainable parameters", log=True),
+        Axis("trainable_share_of_parameters", "trainable share of parameters"),
+        Axis("trainable_share_of_forward_flops", "trainable share of forward FLOPs"),
+    )
+}
+
+LineStyle = Literal["-", "--", ":", "-."]
+
+CONTROLS: dict[str, tuple[str, LineStyle, str]] = {
+    "selffer": ("#6a51a3", "--", "D"),
+    "random": ("#555555", ":", "v"),
+    "scratch": ("#999999", "-.", ""),
+}
+"""Colour, line and marker of each control, where it stands beside the transfer that it controls."""
+
 MEASURES = (
     Measure("final_test_error", "test error, final", "test", OKABE_ITO[1], "s", 1.8),
     Measure("best_test_error", "test error, best epoch", "test", OKABE_ITO[2], "o", 1.0),
@@ -45,20 +75,32 @@ MEASURES = (
 )
 
 
-def freezingwise(series: Series) -> Figure:
+def freezingwise(series: Series, x: str = "frozen_layers") -> Figure:
     """One panel for each combination of the other settings: final and best test error, and final train error.
 
-    Shaded: the depths at which training interpolates, by `interpolating_depths`.
+    x: one of AXES. Shaded: where training interpolates, by `interpolating_depths`. Controls of a study stand in the
+    panels of the transfer that they control, with their final test errors; from scratch nothing is frozen, so its error
+    is a level.
     """
-    parts = split(series, "", series.groups)
-    depths = sorted(int(depth) for depth in series.runs["frozen_layers"].unique())
-    figure, places = frame(series, parts, "frozen layers", PANEL_WIDTH if len(depths) > 1 else NARROW)
+    axis = AXES[x]
+    controlled = "control" in series.groups and "transfer" in set(series.runs["control"])
+    groups = [group for group in series.groups if not (controlled and group == "control")]
+    parts = split(series, "control" if controlled else "", groups)
+    several = series.runs[axis.column].nunique() > 1
+    figure, places = frame(series, parts, axis.words, PANEL_WIDTH if several else NARROW)
+    for place in places:
+        _scale(place, series.runs, axis)
+    shaded, drawn = False, dict.fromkeys(CONTROLS, False)
     for place, part in zip(places, parts.panels, strict=True):
-        _panel(place, part, depths)
-    places[0].train.set_xlim(depths[0] - 0.5, depths[-1] + 0.5)
-    places[0].train.set_xticks(spaced(depths, most=12))
-    shaded = any(interpolating_depths(line.runs) for part in parts.panels for line in part.lines)
-    return finish(figure, places, _handles(series.study.eps, shaded))
+        lines = {line.label: line.runs for line in part.lines}
+        main = lines.pop("transfer") if controlled and "transfer" in lines else part.lines[0].runs
+        shaded |= _panel(place, main, axis)
+        for label, runs in lines.items():
+            if controlled:
+                _control(place.test, runs, label, axis)
+                drawn[label] = True
+    controls = [label for label, there in drawn.items() if there]
+    return finish(figure, places, _handles(series.study.eps, shaded, controls))
 
 
 def interpolating_depths(runs: pd.DataFrame) -> tuple[int, ...]:
@@ -71,17 +113,25 @@ def interpolating_depths(runs: pd.DataFrame) -> tuple[int, ...]:
     return tuple(int(depth) for depth in every.index[every])
 
 
-def spans(measured: Sequence[int], chosen: Sequence[int]) -> list[tuple[float, float]]:
-    """The stretches of the axis that belong to the chosen ones of the measured depths.
+def spans(measured: Sequence[float], chosen: Sequence[float], log: bool = False) -> list[tuple[float, float]]:
+    """The stretches of the axis that belong to the chosen ones of the measured places, which rise.
 
-    Each measured depth has the axis half-way to its neighbours, the first and last half a layer beyond.
+    Each measured place has the axis half-way to its neighbours, the first and last as far beyond as the next is
+    near, at most half a layer. log: half-way on a log axis.
     """
-    edges = [measured[0] - 0.5, *((a + b) / 2 for a, b in pairwise(measured)), measured[-1] + 0.5]
+    given = [math.log(place) for place in measured] if log else [float(place) for place in measured]
+    halves = [(b - a) / 2 for a, b in pairwise(given)] or [0.5]
+    edges = [
+        given[0] - min(halves[0], 0.5),
+        *((a + b) / 2 for a, b in pairwise(given)),
+        given[-1] + min(halves[-1], 0.5),
+    ]
+    edges = [math.exp(edge) for edge in edges] if log else edges
     found: list[tuple[float, float]] = []
-    for depth, low, high in zip(measured, edges, edges[1:], strict=False):
-        if depth in chosen and found and found[-1][1] == low:
+    for place, low, high in zip(measured, edges, edges[1:], strict=False):
+        if place in chosen and found and found[-1][1] == low:
             found[-1] = (found[-1][0], high)
-        elif depth in chosen:
+        elif place in chosen:
             found.append((low, high))
     return found
 
@@ -97,27 +147,59 @@ def spaced(places: Sequence[int], most: int) -> list[int]:
     return kept
 
 
-def _panel(place: Place, part: Panel, depths: Sequence[int]) -> None:
-    (line,) = part.lines
-    runs = line.runs.assign(frozen_layers=line.runs["frozen_layers"].astype(int))
+def _panel(place: Place, runs: pd.DataFrame, axis: Axis) -> bool:
+    """Draw the transfer; whether any of it interpolates."""
+    depths = interpolating_depths(runs)
+    at = runs.groupby(runs["frozen_layers"].astype(int))[axis.column].mean().astype(float)
+    chosen = sorted(at[list(depths)])
+    stretches = spans(sorted(set(at)), chosen, axis.log)
     for ax in (place.test, place.train):
-        for low, high in spans(sorted(runs["frozen_layers"].unique()), interpolating_depths(runs)):
+        for low, high in stretches:
             ax.axvspan(low, high, color=SHADE, linewidth=0, zorder=0)
         ax.grid(axis="x", visible=False)
+    placed = runs.assign(at=runs["frozen_layers"].astype(int).map(at))
     for measure in MEASURES:
-        _draw(place.test if measure.axis == "test" else place.train, runs, measure)
-    _parameters_axis(place.test, runs, depths)
+        _draw(place.test if measure.axis == "test" else place.train, placed, measure)
+    _axis_above(place.test, runs, at, axis)
+    return bool(stretches)
+
+
+def _control(ax: "Axes", runs: pd.DataFrame, label: str, axis: Axis) -> None:
+    """The final test error of a control, with its range over seeds."""
+    colour, line, marker = CONTROLS.get(label, ("#777777", "--", "x"))
+    if label == "scratch":
+        errors = runs["final_test_error"].astype(float)
+        ax.axhline(float(errors.mean()), color=colour, linestyle=line, linewidth=1.2, zorder=2)
+        if len(errors) > 1:
+            ax.axhspan(float(errors.min()), float(errors.max()), color=colour, alpha=0.12, linewidth=0, zorder=1)
+        return
+    at = runs.groupby(runs["frozen_layers"].astype(int))[axis.column].mean().astype(float)
+    over = band(runs.assign(at=runs["frozen_layers"].astype(int).map(at)), "at", "final_test_error")
+    ax.fill_between(over.x, over.low, over.high, color=colour, alpha=0.12, linewidth=0, zorder=1)
+    ax.plot(over.x, over.mean, color=colour, linestyle=line, linewidth=1.2, marker=marker, markersize=3.2, zorder=2)
+
+
+def _scale(place: Place, runs: pd.DataFrame, axis: Axis) -> None:
+    """Range and ticks of the horizontal axis."""
+    ax = place.train
+    if axis.column == "frozen_layers":
+        depths = sorted(int(depth) for depth in runs["frozen_layers"].unique())
+        ax.set_xlim(depths[0] - 0.5, depths[-1] + 0.5)
+        ax.set_xticks(spaced(depths, most=12))
+    elif axis.log:
+        place.test.set_xscale("log")
+        ax.set_xscale("log")
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda count, _: short(count)))
+        ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _draw(ax: "Axes", runs: pd.DataFrame, measure: Measure) -> None:
-    over = band(runs, "frozen_layers", measure.column)
+    over = band(runs, "at", measure.column)
     if len(runs) > len(over.x):
         if len(over.x) <= MOST_MARKERS:
             ax.vlines(over.x, over.low, over.high, color=measure.colour, alpha=0.5, linewidth=0.8, zorder=2)
         ax.fill_between(over.x, over.low, over.high, color=measure.colour, alpha=0.15, linewidth=0, zorder=1)
-        ax.scatter(
-            runs["frozen_layers"], runs[measure.column], s=5, color=measure.colour, alpha=0.6, linewidths=0, zorder=2
-        )
+        ax.scatter(runs["at"], runs[measure.column], s=5, color=measure.colour, alpha=0.6, linewidths=0, zorder=2)
     ax.plot(
         over.x,
         over.mean,
@@ -129,19 +211,35 @@ def _draw(ax: "Axes", runs: pd.DataFrame, measure: Measure) -> None:
     )
 
 
-def _parameters_axis(ax: "Axes", runs: pd.DataFrame, depths: Sequence[int]) -> None:
-    """Trainable parameters on a second axis above, at the same places."""
-    counts = runs.groupby("frozen_layers")["trainable_parameters"].first()
-    there = [depth for depth in depths if depth in counts.index]
-    shown = spaced([depths[0], *there, depths[-1]], most=6)
-    shown = [depth for depth in dict.fromkeys(shown) if depth in there]
+def _axis_above(ax: "Axes", runs: pd.DataFrame, at: "pd.Series[float]", axis: Axis) -> None:
+    """A second axis above, at the same places: trainable parameters over frozen layers, and the other way round."""
+    counts = runs.groupby(runs["frozen_layers"].astype(int))["trainable_parameters"].first()
+    layers = axis.column == "frozen_layers"
+    depths = [int(depth) for depth in at.index]
     above = ax.secondary_xaxis("top")
-    above.set_xticks(shown, [short(float(counts[depth])) for depth in shown], fontsize=7)
-    above.set_xlabel("trainable parameters", fontsize=7.5)
+    if layers:
+        shown = spaced(depths, most=6)
+    else:
+        position = {depth: math.log(at[depth]) if axis.log else at[depth] for depth in depths}
+        shown = _apart(depths, position, most=9)
+    labels = [short(float(counts[depth])) if layers else str(depth) for depth in shown]
+    above.set_xticks([float(at[depth]) for depth in shown], labels, fontsize=7)
+    above.xaxis.set_minor_locator(NullLocator())
+    above.set_xlabel("trainable parameters" if layers else "frozen layers", fontsize=7.5)
     above.spines["top"].set_visible(True)
 
 
-def _handles(eps: float, shaded: bool) -> list[Artist]:
+def _apart(depths: Sequence[int], position: dict[int, float], most: int) -> list[int]:
+    """The depths whose places leave room for a label, where `most` fit side by side; the last first, then the rest."""
+    room = (max(position.values()) - min(position.values())) / most
+    kept: list[int] = []
+    for depth in sorted(depths, reverse=True):
+        if all(abs(position[depth] - position[other]) >= room for other in kept):
+            kept.append(depth)
+    return kept
+
+
+def _handles(eps: float, shaded: bool, controls: Sequence[str]) -> list[Artist]:
     handles: list[Artist] = [
         Line2D(
             [],
@@ -154,6 +252,12 @@ def _handles(eps: float, shaded: bool) -> list[Artist]:
         )
         for measure in MEASURES
     ]
+    for label in controls:
+        colour, line, marker = CONTROLS[label]
+        words = f"control {label}, final"
+        handles.append(
+            Line2D([], [], color=colour, linestyle=line, marker=marker, markersize=3.5, linewidth=1.2, label=words)
+        )
     if shaded:
         handles.append(Patch(color=SHADE, label=f"interpolates:\neach run reaches\n{interpolated_words(eps)}"))
     return handles

@@ -23,8 +23,8 @@ WHOLE = (
 """Measured columns of whole numbers: `Int64`, which has empty cells."""
 
 FRACTIONAL = (
-    "frozen_share_of_parameters",
-    "frozen_share_of_forward_flops",
+    "trainable_share_of_parameters",
+    "trainable_share_of_forward_flops",
     "final_train_error",
     "final_train_error_mislabelled",
     "final_test_error",
@@ -78,8 +78,8 @@ def measured(store: Store, run_id: str, eps: float) -> dict[str, Any]:
         "layers": ledger.get("layers"),
         "trainable_parameters": ledger.get("trainable_parameters"),
         "parameters": ledger.get("parameters"),
-        "frozen_share_of_parameters": ledger.get("frozen_share_of_parameters"),
-        "frozen_share_of_forward_flops": ledger.get("frozen_share_of_forward_flops"),
+        "trainable_share_of_parameters": _rest(ledger.get("frozen_share_of_parameters")),
+        "trainable_share_of_forward_flops": _rest(ledger.get("frozen_share_of_forward_flops")),
         "interpolation_epoch": curve.interpolation_epoch(eps),
         "final_train_error": last.train_error if last else None,
         "final_train_error_mislabelled": last.train_error_mislabelled if last else None,
@@ -91,6 +91,10 @@ def measured(store: Store, run_id: str, eps: float) -> dict[str, Any]:
         "peak_test_error": peak.test_error if peak else None,
         "peak_epoch": peak.epoch if peak else None,
     }
+
+
+def _rest(share: float | None) -> float | None:
+    return None if share is None else 1 - share
 
 
 def _row(store: Store, study: StudyRecord, run_id: str) -> dict[str, Any]:

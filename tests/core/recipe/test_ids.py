@@ -8,10 +8,11 @@ from typing import Any, Literal, get_args, get_origin
 import pytest
 from pydantic import BaseModel
 
-from ftdd.components import KINDS
+from ftdd.components import KINDS, Component
 from ftdd.plugins import installed_plugins
 from ftdd.recipe.fields import choice_of
 from ftdd.recipe.specs import TargetSpec, read_spec
+from ftdd.testing import examples
 from ftdd.training.settings import Training
 from ftdd.values import Value, canonical_json, identity
 from tests.core.study.small_study import RECIPE, read
@@ -26,8 +27,8 @@ def test_golden_ids(tmp_path: Path) -> None:
     assert list(study.sources) == [GOLDEN_SOURCE]
 
 
-GOLDEN_TARGETS = ["7fd4e6d07c31", "4a4a97a79d5f", "b257f4d25a98"]
-GOLDEN_SOURCE = "c90df33fdfa7"
+GOLDEN_TARGETS = ["72a88b8ef58e", "e695d7d8b0f9", "37b9ea1afe00"]
+GOLDEN_SOURCE = "ca27ef0fa4ac"
 
 
 def test_ids_do_not_hang_on_order_or_on_how_a_number_is_written(tmp_path: Path) -> None:
@@ -67,10 +68,13 @@ def test_a_spec_reads_back_from_its_json(tmp_path: Path) -> None:
 
 def _values(cls: type[Value]) -> Iterator[tuple[str, Value, Value]]:
     """For every field of a class but its name: a value, and one that differs in that field alone."""
-    needed = {name: _example(field.annotation) for name, field in cls.model_fields.items() if field.is_required()}
-    if "momentum" in cls.model_fields:
-        needed["momentum"] = 0.9  # nesterov is refused without it
-    base = cls.model_validate(needed)
+    if issubclass(cls, Component):
+        base: Value = examples(cls)[0]
+    else:
+        needed = {name: _example(field.annotation) for name, field in cls.model_fields.items() if field.is_required()}
+        if "momentum" in cls.model_fields:
+            needed["momentum"] = 0.9  # nesterov is refused without it
+        base = cls.model_validate(needed)
     for name, field in cls.model_fields.items():
         if get_origin(field.annotation) is Literal and len(get_args(field.annotation)) == 1:
             continue
@@ -86,11 +90,16 @@ def _example(annotation: Any) -> Any:
 
 
 def _changed(cls: type[Value], base: Value, name: str) -> Value:
-    for candidate in (1, 2, 5, 7, 0.25, 0.75, True, False, "all", "none", "less_related", 16, (2, 3), (0.5, 0.6)):
+    given = base.model_dump(exclude_unset=True)
+    words = ("all", "none", "less_related", "mean", "modules", ("other",))
+    for candidate in (1, 2, 5, 7, 0.25, 0.75, True, False, 16, 34, (2, 3), (0.5, 0.6), *words):
         try:
-            other = cls.model_validate(base.model_dump() | {name: candidate})
+            other = cls.model_validate(given | {name: candidate})
         except ValueError:
-            continue
+            try:  # a field may take the place of another one
+                other = cls.model_validate({name: candidate})
+            except ValueError:
+                continue
         if getattr(other, name) != getattr(base, name):
             return other
     raise AssertionError(f"no other value found for {cls.__name__}.{name}: add one to the candidates")
@@ -133,6 +142,13 @@ def test_every_field_of_every_component_changes_the_id(cls: type[Value]) -> None
         "target.training.schedule=cosine",
         "target.training.augmentation=crop_and_flip",
         "freezing=none",
+        "transfer=frozen",
+        "transfer={first_layers: 2}",
+        "batch_norm=live",
+        "soft_freezing={l2_sp: 0.1}",
+        "soft_freezing={layer_decay: 0.9}",
+        "control=random",
+        "control=scratch",
         "seed=1",
     ],
 )
@@ -140,16 +156,13 @@ def test_every_setting_of_a_recipe_changes_the_id(override: str, tmp_path: Path)
     base = read(tmp_path, "freezing.count=1")
     other = read(tmp_path, "freezing.count=1", override)
     assert set(base.targets).isdisjoint(other.targets)
-    of_target = override.startswith(("target", "freezing", "seed"))
+    of_target = override.startswith(("target", "freezing", "seed", "transfer", "batch_norm", "soft_freezing"))
     assert (set(base.sources) == set(other.sources)) == of_target
 
 
 def test_components_of_one_kind_never_share_an_id() -> None:
     for word in KINDS:
-        ids = [
-            canonical_json(cls.model_validate({name: 1 for name, f in cls.model_fields.items() if f.is_required()}))
-            for cls in PLUGINS.components[word].values()
-        ]
+        ids = [canonical_json(component) for cls in PLUGINS.components[word].values() for component in examples(cls)]
         assert len(set(ids)) == len(ids)
 
 

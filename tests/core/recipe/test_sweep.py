@@ -83,7 +83,7 @@ def test_a_policy_that_is_written_as_a_word_takes_the_swept_field_under_its_own_
     recipe = RECIPE.replace("{policy: first_layers, count: 0}", "first_layers")
     study = read(tmp_path, recipe=recipe)
     assert [point.spec.freezing.model_dump() for point in study.points] == [
-        {"policy": "first_layers", "count": count} for count in (0, 3, 9)
+        {"policy": "first_layers", "count": count, "fraction": None} for count in (0, 3, 9)
     ]
     recipe = RECIPE.replace("{name: adam, lr: 0.01}}\n  evaluate", "adam}\n  evaluate")
     rates = read(tmp_path, recipe=recipe[: recipe.index("sweep:")] + "sweep:\n  target.training.optimizer.lr: [1, 2]\n")
