@@ -18,7 +18,7 @@ from typing import Any
 from ftdd.choice import PLACEHOLDER
 from ftdd.components import KINDS, Component
 from ftdd.plugins import installed_plugins
-from ftdd.recipe.specs import SourceSettings, TargetSpec, TaskSettings
+from ftdd.recipe.specs import SourceSettings, TargetSpec, TaskSettings, Transfer
 from ftdd.recipe.study import Header
 from ftdd.training.settings import (
     SGD,
@@ -29,6 +29,7 @@ from ftdd.training.settings import (
     CropAndFlip,
     InverseSquareRoot,
     NoAugmentation,
+    SoftFreezing,
     Step,
     Training,
 )
@@ -43,6 +44,8 @@ FIELDS: Mapping[str, tuple[type[Value], tuple[str, ...]]] = {
     "side": (TaskSettings, ()),
     "source": (SourceSettings, tuple(TaskSettings.model_fields)),
     "training": (Training, ()),
+    "transfer": (Transfer, ()),
+    "soft freezing": (SoftFreezing, ()),
 }
 """Key → class, and the fields that its table leaves out."""
 
@@ -135,7 +138,10 @@ def plain(value: Any) -> str:
     if value is None or value == "":
         return "–"
     if isinstance(value, Value):
-        return f"`{value.model_dump()['name']}`"
+        fields = value.model_dump()
+        return (
+            f"`{fields['name']}`" if "name" in fields else f"`{{{', '.join(f'{k}: {v}' for k, v in fields.items())}}}`"
+        )
     if isinstance(value, (tuple, list)):
         return f"`[{', '.join(map(str, value))}]`"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
