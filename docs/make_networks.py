@@ -20,6 +20,8 @@ from typing import Any
 PAGE = Path(__file__).parent / "reference" / "networks.md"
 SECONDS, BYTES = 120, 14 << 30
 CANDIDATES = 12
+LARGEST = 400
+"""Pixels; networks made for larger images are cut at 256."""
 BEGIN, END = "<!-- networks: made by docs/make_networks.py -->", "<!-- end -->"
 
 
@@ -100,7 +102,8 @@ def cut_one(library: str, names: list[str]) -> dict[str, Any]:
     if library == "timm":
         import timm
 
-        image = ImageShape(*timm.get_pretrained_cfg(name).input_size)
+        channels, height, width = timm.get_pretrained_cfg(name).input_size
+        image = ImageShape(channels, height, width) if height <= LARGEST else ImageShape(channels, 256, 256)
     else:
         image = ImageShape(3, *(299, 299) if name == "inception_v3" else (224, 224))
     architecture = Timm(model=name) if library == "timm" else TorchVision(model=name)

@@ -17,8 +17,10 @@ from ftdd.chain import Chain
 
 Granularity = Literal["blocks", "modules"]
 
-FEWEST_LAYERS = 4
+ENOUGH_LAYERS = 4
 """A network that falls into fewer pieces is taken apart further."""
+FEWEST_LAYERS = 3
+"""Fewer are no chain that could be frozen at a depth."""
 
 LISTS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
@@ -55,10 +57,11 @@ def cut(
             continue
         if best is None or len(chain.names) > len(best.names):
             best = chain
-        if len(best.names) >= FEWEST_LAYERS:
+        if len(best.names) >= ENOUGH_LAYERS:
             break
-    if best is None:
-        raise CannotCut(f"{type(network).__name__} cannot be cut into layers: {faults[0]}")
+    if best is None or len(best.names) < FEWEST_LAYERS:
+        why = faults[0] if faults else f"it falls into {len(best.names) if best else 0} pieces only"
+        raise CannotCut(f"{type(network).__name__} cannot be cut into layers: {why}")
     return best
 
 
@@ -87,7 +90,7 @@ def _ways(
     above = {".".join(name.split(".")[:i]) for name in heads for i in range(len(name.split(".")))}
     if granularity == "modules":
         yield lambda name, module: not _is_primitive(module)
-    yield lambda name, module: name in above or _holds_blocks(module)
+    yield lambda name, module: name in above or _holds_blocks(module) or _holds_weights(module)
     yield lambda name, module: name in above or isinstance(module, LISTS) or _holds_blocks(module)
     yield lambda name, module: not _is_primitive(module)
     yield lambda name, module: name in above or isinstance(module, LISTS)
@@ -117,6 +120,12 @@ def _holds_blocks(module: nn.Module) -> bool:
         if blocks and 2 * len(blocks) >= len(parts):
             return True
     return False
+
+
+def _holds_weights(module: nn.Module) -> bool:
+    """Whether it is a plain sequence with more than two weights of its own: many layers, not one."""
+    own = [child for child in module.children() if _is_primitive(child) and _weights(child)]
+    return type(module) is nn.Sequential and len(own) > 2
 
 
 def _last_weight(network: nn.Module) -> str:

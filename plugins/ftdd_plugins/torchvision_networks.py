@@ -137,8 +137,12 @@ def _head(build: "Callable[..., nn.Module]", classes: int) -> tuple[str, ...]:
     """The modules whose weights change their shape with the number of classes."""
     import torch
 
-    with torch.device("meta"):
-        one, other = build(classes).state_dict(), build(classes + 1).state_dict()
+    try:
+        with torch.device("meta"):
+            one, other = build(classes).state_dict(), build(classes + 1).state_dict()
+    except NotImplementedError:  # some initializations look at the values
+        with torch.random.fork_rng(devices=[]):
+            one, other = build(classes).state_dict(), build(classes + 1).state_dict()
     return tuple(dict.fromkeys(key.rpartition(".")[0] for key in one if one[key].shape != other[key].shape))
 
 
