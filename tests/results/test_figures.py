@@ -289,3 +289,73 @@ def test_svg_is_well_formed_with_text_as_text(tmp_path: Path) -> None:
     root = ElementTree.fromstring(svg.read_text())
     assert "<script>alert(1)</script> & $x$" in {element.text for element in root.iter()}
     assert not [element for element in root.iter() if element.tag.endswith("script")]
+
+
+# ---- controls, and other axes
+
+
+def controlled(seeds: tuple[int, ...] = (0, 1)) -> list[MadeRun]:
+    """Transfer and two controls over three depths, each control higher than the one before; scratch once a seed."""
+    runs = []
+    for rank, control in enumerate(("transfer", "selffer", "random")):
+        for run in over_depths((0, 1, 3), seeds):
+            rows = higher(run.rows, 0.1 * rank)
+            runs.append(MadeRun({"control": control, **run.settings}, run.frozen, rows))
+    for seed in seeds:
+        rows = higher(DESCENT, 0.4 + 0.02 * seed)
+        runs.append(MadeRun({"control": "scratch", "freezing.count": 0, "seed": seed}, 0, rows))
+    return runs
+
+
+def test_controls_stand_beside_the_transfer_they_control(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    made(store, controlled())
+    figure = drawn(freezingwise, store)
+    assert len(figure.axes) == 2
+    labels = legend(figure)
+    for control in ("selffer", "random", "scratch"):
+        assert f"control {control}, final" in labels
+    test = figure.axes[0]
+    last = DESCENT[-1][2]
+    heights = {line.get_color(): float(np.mean(line.get_ydata())) for line in test.get_lines()}
+    for control, height in (("selffer", 0.105), ("random", 0.205), ("scratch", 0.41)):
+        assert heights[labels[f"control {control}, final"]] == pytest.approx(last + height)
+    level = next(line for line in test.get_lines() if line.get_color() == labels["control scratch, final"])
+    assert len(set(level.get_ydata())) == 1
+
+
+def test_a_study_of_controls_without_a_transfer_has_a_panel_for_each(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    made(store, [run for run in controlled() if run.settings["control"] in ("selffer", "random")])
+    figure = drawn(freezingwise, store)
+    assert len(figure.axes) == 4
+    assert "control selffer" in words(figure)
+    assert not any(label.startswith("control") for label in legend(figure))
+
+
+@pytest.mark.parametrize(
+    ("x", "places"),
+    [
+        ("trainable_parameters", [432_100, 432_000, 400_000]),
+        ("trainable_share_of_parameters", [1, 432_000 / 432_100, 400_000 / 432_100]),
+        ("trainable_share_of_forward_flops", [1, 0.9, 0.4]),
+    ],
+)
+def test_errors_over_what_is_trained(x: str, places: list[float], tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    made(store, over_depths((0, 1, 3)))
+    with journal():
+        figure = freezingwise(read_series(store, "made"), x)
+        figure.draw_without_rendering()
+    final = figure.axes[0].get_lines()[0]
+    assert list(final.get_xdata()) == pytest.approx(sorted(places))
+    (above,) = figure.axes[0].child_axes
+    assert above.get_xlabel() == "frozen layers"
+    assert set(draw_figures(store, "made", x)) == {
+        store.study_folder("made") / "figures" / f"over_{x}.{form}" for form in ("png", "svg")
+    }
+
+
+def test_stretches_on_a_log_axis_end_half_way_on_it() -> None:
+    ((low, high),) = spans([1.0, 100.0, 10_000.0], [100.0], log=True)
+    assert (low, high) == (pytest.approx(10.0), pytest.approx(1000.0))

@@ -64,7 +64,13 @@ def frame(series: Series, parts: Split, x_label: str, width: float = PANEL_WIDTH
             place.train.set_ylabel("train error")
         if i + columns >= count:
             place.train.set_xlabel(x_label)
-    figure.suptitle(_broken(series.study.title, "title", whole, lines=4), fontsize=10, weight="bold", x=0.01, ha="left")
+    figure.suptitle(
+        _broken(series.study.title, "title", whole - LEGEND_WIDTH, lines=4),
+        fontsize=10,
+        weight="bold",
+        x=0.01,
+        ha="left",
+    )
     figure.supxlabel(_broken(footnote(series, parts), "note", whole), fontsize=7, color="#444444", x=0.01, ha="left")
     return figure, tuple(places[:count])
 

@@ -1,0 +1,220 @@
+"""Networks of timm and torchvision by their names: layers, weights, sizes, and what is said where something is not there."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from ftdd.components import Architecture, DataUnavailable, Unfit
+from ftdd.cut import cut
+from ftdd.image_shape import ImageShape
+from ftdd_plugins.timm_networks import Timm
+from ftdd_plugins.torchvision_networks import TorchVision
+from ftdd_plugins.torchvision_operators import declare_operators
+
+SMALL = ImageShape(3, 32, 32)
+RESNET = {"timm": Timm(model="resnet18"), "torchvision": TorchVision(model="resnet18")}
+BLOCKS = tuple(f"layer{stage}.{block}" for stage in range(1, 5) for block in range(2))
+
+
+@pytest.mark.parametrize("name", RESNET)
+def test_layers_are_blocks_under_the_networks_own_names(name: str) -> None:
+    chain = RESNET[name].build(ImageShape(3, 224, 224), 1000)
+    assert chain.names == ("conv1", *BLOCKS, "fc")
+    assert sum(parameter.numel() for parameter in chain.parameters()) == 11_689_512
+
+
+def test_timm_orders_and_groups_layers_as_the_chain_does() -> None:
+    """timm's own `group_matcher` as a second opinion: no block before it comes after ours, and none is split."""
+    from ftdd_plugins.timm_networks import _timm
+
+    timm = _timm()
+    from timm.models import group_modules
+
+    for model in ("convnext_atto", "vit_tiny_patch16_224", "resnet18", "mobilenetv3_small_050"):
+        network = timm.create_model(model)
+        groups = group_modules(network, network.group_matcher(coarse=False), reverse=True)
+        names = Timm(model=model).layers(ImageShape(3, 224, 224), 10)
+        places = []
+        for name in names:
+            inside = {group for module, group in groups.items() if module == name or module.startswith(f"{name}.")}
+            places.append(min(inside) if inside else None)
+        known = [place for place in places if place is not None]
+        assert len(known) > len(names) / 2, (model, places)
+        assert known == sorted(known), (model, names, places)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "message"),
+    [
+        (Timm(model="convnext_ato"), "timm has no model 'convnext_ato'; nearest: convnext_atto"),
+        (Timm(model="resnet18.nope"), r"timm has no such weights 'resnet18.nope'; there are: .*a1_in1k"),
+        (TorchVision(model="resnet19"), "torchvision has no classification model 'resnet19'; nearest: resnet1"),
+        (
+            Timm(model="inception_v4"),
+            r"inception_v4 on images of 3×32×32: InceptionV4 cannot be cut into layers: .*; where it needs larger images, set image_size",
+        ),
+    ],
+    ids=lambda value: value.model if isinstance(value, Architecture) else "",
+)
+def test_a_wrong_name_or_size_is_one_sentence_at_the_field(architecture: Architecture, message: str) -> None:
+    with pytest.raises(Unfit, match=message) as caught:
+        architecture.layers(SMALL, 10)
+    assert caught.value.field == "model"
+    assert "\n" not in str(caught.value)
+
+
+def test_torchvision_takes_colour_images_only_and_timm_any() -> None:
+    with pytest.raises(Unfit, match="take 3 channels, got images of 1×32×32"):
+        TorchVision(model="resnet18").build(ImageShape(1, 32, 32), 10)
+    chain = Timm(model="resnet18").build(ImageShape(1, 32, 32), 10)
+    assert chain(torch.zeros(2, 1, 32, 32)).shape == (2, 10)
+
+
+@pytest.mark.parametrize("model", ["vit_tiny_patch16_224", "swin_tiny_patch4_window7_224", "test_vit"])
+def test_a_network_of_fixed_size_is_made_for_the_images_where_it_can(model: str) -> None:
+    image = ImageShape(3, 64, 64)
+    assert Timm(model=model).build(image, 5)(torch.zeros(2, *image)).shape == (2, 5)
+
+
+def test_images_are_resized_where_a_size_is_asked_for() -> None:
+    """A step in front of the first layer; without it the network sees fewer pixels, with it as many as asked for."""
+    torch.manual_seed(0)
+    large = Timm(model="test_resnet", image_size=64).build(SMALL, 5).eval()
+    torch.manual_seed(0)
+    plain = Timm(model="test_resnet").build(ImageShape(3, 64, 64), 5).eval()
+    images = torch.randn(2, *SMALL)
+    resized = torch.nn.functional.interpolate(images, size=(64, 64), mode="bilinear", antialias=True)
+    with torch.no_grad():
+        assert torch.equal(large(images), plain(resized))
+        assert torch.equal(large(large(images, stop=2), start=2), large(images))
+
+
+@pytest.mark.parametrize("name", RESNET)
+@pytest.mark.parametrize("form", ["safetensors", "pt", "nested"])
+def test_weights_come_from_a_file_but_for_the_head(name: str, form: str, tmp_path: Path) -> None:
+    """A checkpoint of another number of classes: all but the head is taken, and the head is new."""
+    network = _network(name)
+    state = dict(network.state_dict())
+    source = cut(network, torch.randn(3, *SMALL), head=("fc",))
+    path = tmp_path / ("weights.safetensors" if form == "safetensors" else "weights.pt")
+    if form == "safetensors":
+        save_file(state, path)
+    else:
+        torch.save({"state_dict": state} if form == "nested" else state, path)
+    torch.manual_seed(2)
+    architecture = RESNET[name].model_copy(update={"checkpoint": str(path)})
+    chain = architecture.build(SMALL, 5)
+    for layer, (one, other) in enumerate(zip(source.layers[:-1], chain.layers[:-1], strict=True)):
+        for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True):
+            assert torch.equal(a, b), chain.names[layer]
+    assert chain(torch.zeros(2, *SMALL)).shape == (2, 5)
+    assert architecture.untrained() == RESNET[name]
+    assert architecture.normalization(SMALL) is not None
+    assert RESNET[name].normalization(SMALL) is None
+
+
+def _network(name: str) -> torch.nn.Module:
+    """Somebody's trained network of 7 classes."""
+    declare_operators()
+    torch.manual_seed(1)
+    if name == "timm":
+        import timm
+
+        return timm.create_model("resnet18", num_classes=7)
+    import torchvision.models
+
+    return torchvision.models.resnet18(num_classes=7)
+
+
+class _Evil:
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        import os
+
+        return os.system, (f"touch '{self.marker}'",)
+
+
+def test_a_file_that_is_no_checkpoint_is_one_sentence_and_runs_nothing(tmp_path: Path) -> None:
+    import pickle
+
+    marker = tmp_path / "it has run"
+    files = {
+        "missing.pt": (None, "there is no file"),
+        "text.pt": (b"hello", "cannot be read as weights"),
+        "text.safetensors": (b"hello", "cannot be read as weights"),
+        "evil.pt": (pickle.dumps(_Evil(marker), protocol=2), "cannot be read as weights"),
+    }
+    for name, (content, message) in files.items():
+        if content is not None:
+            (tmp_path / name).write_bytes(content)
+        architecture = Timm(model="resnet18", checkpoint=str(tmp_path / name))
+        with pytest.raises(DataUnavailable, match=message) as caught:
+            architecture.prepare(lambda line: None)
+        assert "\n" not in str(caught.value)
+    assert not marker.exists()
+    torch.save({"fc.weight": torch.zeros(1)}, tmp_path / "other.pt")
+    with pytest.raises(DataUnavailable, match=r"do not fit: conv1\.weight is missing; .* \(and \d+ more\)"):
+        Timm(model="resnet18", checkpoint=str(tmp_path / "other.pt")).build(SMALL, 5)
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    [Timm(model="resnet18", pretrained=True), TorchVision(model="resnet18", pretrained=True)],
+    ids=["timm", "torchvision"],
+)
+def test_without_a_network_there_is_one_sentence_at_once(
+    architecture: Architecture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """timm alone retries for most of a minute; here nothing is tried again, so few look-ups are made."""
+    import socket
+
+    asked: list[object] = []
+
+    def nowhere(*address: object, **_: object) -> None:
+        asked.append(address)
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", nowhere)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(
+        DataUnavailable, match=r"cannot be reached .*; name a file that has them with architecture\.checkpoint"
+    ):
+        architecture.prepare(lambda line: None)
+    assert len(asked) == 1
+    with pytest.raises(DataUnavailable, match="are not on this machine; ftdd run fetches them"):
+        architecture.build(SMALL, 5)
+    assert len(asked) == 1
+
+
+def test_a_host_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    import socket
+
+    from ftdd_plugins.networks.zoo import check_reachable
+
+    for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    waits: list[float] = []
+
+    def silent(address: tuple[str, int], timeout: float) -> None:
+        waits.append(timeout)
+        raise TimeoutError("timed out")
+
+    monkeypatch.setattr(socket, "create_connection", silent)
+    with pytest.raises(DataUnavailable, match=r"host\.invalid cannot be reached"):
+        check_reachable("https://host.invalid/x", "the weights")
+    assert waits == [1.0]
+
+
+@pytest.mark.parametrize("name", RESNET)
+def test_naming_layers_draws_nothing(name: str) -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    RESNET[name].layers(SMALL, 6)
+    assert torch.equal(torch.rand(1), expected)
