@@ -99,6 +99,10 @@ def _layers(cls: type[Architecture], name: str, fields: tuple[str, ...], image: 
             tree[path] = parse_value(value)
         except NotYaml as error:
             raise click.UsageError(f"--set {text}: {error}") from error
+    needed = [path for path, field in cls.model_fields.items() if field.is_required() and path not in tree]
+    if needed and not fields:
+        output().print(f"\nIts layers are shown where it is told {' and '.join(needed)}: --set {needed[0]}=…")
+        return
     try:
         architecture = cls.model_validate_json(json.dumps(tree), strict=True)
         chain = architecture.build(image, classes)
@@ -178,7 +182,7 @@ def _type_words(schema: dict[str, Any]) -> str:
     if "const" in schema:
         return shown(schema["const"])
     if "anyOf" in schema:
-        return " or ".join(_type_words(option) for option in schema["anyOf"])
+        return " or ".join(_type_words(option) for option in schema["anyOf"] if option != {"type": "null"})
     words = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true | false"}
     if schema.get("type") == "array":
         return "list of " + _type_words(schema.get("items", {})) + "s"

@@ -5,14 +5,17 @@ import itertools
 import math
 import operator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
+from ftdd.chain import Chain
 from ftdd.images import Task
 from ftdd.seeds import permutation, stream_seed
 from ftdd.training.augment import Augmenter
+from ftdd.training.features import NO_CACHE, CacheBudget
 from ftdd.training.loop import batch_slices, train
 from ftdd.training.settings import (
     SGD,
@@ -177,3 +180,46 @@ def test_training_goes_on_where_a_generator_is_dropped() -> None:
     moments = train(small_chain(), assignment())
     next(moments)
     moments.close()
+
+
+class _Two(torch.nn.Module):
+    """Gives a pair of tensors of different shapes and kinds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = torch.nn.Conv2d(1, 4, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        y = self.conv(x)
+        return y, (y.mean(dim=(2, 3)) > 0).long()
+
+
+class _Join(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = torch.nn.Linear(4 * 36 + 4, 3)
+
+    def forward(self, pair: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        maps, flags = pair
+        return self.linear(torch.cat([maps.flatten(1), flags.float()], dim=1))
+
+
+@pytest.mark.parametrize("place", ["memory", "file", "recomputed"])
+def test_several_tensors_that_cross_are_cached_like_one(place: str, tmp_path: Path) -> None:
+    def pair_chain() -> Chain:
+        torch.manual_seed(0)
+        return Chain([("two", _Two()), ("head", _Join())])
+
+    budget = {
+        "memory": CacheBudget(memory=1 << 20),
+        "file": CacheBudget(disk=1 << 20, folder=tmp_path),
+        "recomputed": NO_CACHE,
+    }[place]
+    moments = trained(pair_chain(), replace(assignment(1), cache=budget))
+    assert moments[-1].cache == place
+    plain = measurements(trained(pair_chain(), assignment(1)))
+    for one, other in zip(measurements(moments), plain, strict=True):
+        assert one == pytest.approx(other, abs=1e-5)
+    names = {path.name for path in tmp_path.iterdir()}
+    both = {f"features-{half}{number}.npy" for half in ("train", "test") for number in ("", "-1")}
+    assert names == (both if place == "file" else set())
