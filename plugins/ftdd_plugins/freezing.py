@@ -60,7 +60,7 @@ class FirstLayers(Policy):
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
         if (self.count is None) == (self.fraction is None):
-            raise ValueError("needs either count or fraction")
+            raise ValueError("needs count or fraction, one of the two")
         return self
 
     def frozen(self, layers: tuple[str, ...], epoch: int) -> frozenset[int]:

@@ -81,7 +81,7 @@ def test_what_does_not_fit_the_network_is_refused(policy: Policy, field: str, me
 
 @pytest.mark.parametrize("fields", [{}, {"count": 1, "fraction": 0.5}], ids=str)
 def test_first_layers_takes_a_count_or_a_fraction(fields: dict[str, float]) -> None:
-    with pytest.raises(ValidationError, match="needs either count or fraction"):
+    with pytest.raises(ValidationError, match="needs count or fraction, one of the two"):
         FirstLayers.model_validate(fields)
 
 

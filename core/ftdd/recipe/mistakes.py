@@ -124,6 +124,8 @@ def _range(field: FieldInfo | None, error: Mapping[str, Any]) -> str:
         return f"from {_bound(least)} to below {_bound(below)}"
     if above is not None and below is not None:
         return f"above {_bound(above)} and below {_bound(below)}"
+    if above is not None and most is not None:
+        return f"above {_bound(above)} and at most {_bound(most)}"
     if least is not None:
         return f"{_bound(least)} or more"
     if above is not None and most is None:

@@ -148,12 +148,19 @@ class Training(Value):
     """What is done to training images before each step."""
 
 
+def _as_tuple(given: Any) -> Any:
+    return tuple(given) if isinstance(given, list) else given
+
+
 class SoftFreezing(Value):
     """What keeps layers that are not frozen near the source's weights."""
 
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
     """The learning rate of a layer over that of the layer above it; the head has the optimizer's own. 1 is none."""
-    l2_sp: NonNegativeFloat | tuple[NonNegativeFloat, ...] = 0.0
+    l2_sp: Annotated[
+        Annotated[NonNegativeFloat | tuple[NonNegativeFloat, ...], BeforeValidator(_as_tuple)],
+        or_else("must be a number, 0 or more, or a list of such numbers, one for each layer below the head"),
+    ] = 0.0
     """Strength of the pull towards the source's weights (L2-SP), one for all transferred layers, or a list with one for
     each layer below the head. 0 is plain fine-tuning; the larger, the nearer to hard freezing."""
 

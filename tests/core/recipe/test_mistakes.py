@@ -115,3 +115,10 @@ def test_a_file_that_is_no_recipe_is_one_sentence(content: bytes, answer: str, t
         read_study(path, installed_plugins(), tmp_path)
     (mistake,) = caught.value.mistakes
     assert str(mistake).startswith(answer)
+
+
+def test_the_control_that_trains_on_the_target_first_needs_to_know_how(tmp_path: Path) -> None:
+    assert read_wrong(tmp_path, GOLDEN["recipe"], "source=none", "control=selffer") == [
+        "--set control=selffer: control: selffer trains on the target's own task first, as source.training says; "
+        "source is none"
+    ]

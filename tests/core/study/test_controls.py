@@ -140,3 +140,12 @@ def test_soft_freezing_changes_the_run_and_its_id(tmp_path: Path) -> None:
     one, other = next(iter(study.targets)), next(iter(plain.targets))
     assert one != other
     assert store.run(one).curve().last.train_loss != plain_store.run(other).curve().last.train_loss
+
+
+def test_a_strength_for_each_layer_pulls_each_by_its_own(tmp_path: Path) -> None:
+    """The first layers are held, the others are free: as if the first were frozen with live statistics."""
+    strengths = ", ".join(["1.0e9"] * 3 + ["0"] * 6)
+    study, store = written(tmp_path, "sweep.freezing.count=[0]", f"soft_freezing.l2_sp=[{strengths}]")
+    spec = study.points[0].spec
+    assert spec.soft_freezing.l2_sp == (1e9,) * 3 + (0.0,) * 6
+    assert read_spec(store.run(spec.id).spec.read_text(), installed_plugins()) == spec
