@@ -21,7 +21,7 @@ PAGE = Path(__file__).parent / "reference" / "networks.md"
 SECONDS, BYTES = 120, 14 << 30
 CANDIDATES = 12
 LARGEST = 400
-"""Pixels; networks made for larger images are cut at 256."""
+"""Pixels; networks made for larger images are cut at 224."""
 BEGIN, END = "<!-- networks: made by docs/make_networks.py -->", "<!-- end -->"
 
 
@@ -103,7 +103,7 @@ def cut_one(library: str, names: list[str]) -> dict[str, Any]:
         import timm
 
         channels, height, width = timm.get_pretrained_cfg(name).input_size
-        image = ImageShape(channels, height, width) if height <= LARGEST else ImageShape(channels, 256, 256)
+        image = ImageShape(channels, height, width) if height <= LARGEST else ImageShape(channels, 224, 224)
     else:
         image = ImageShape(3, *(299, 299) if name == "inception_v3" else (224, 224))
     architecture = Timm(model=name) if library == "timm" else TorchVision(model=name)

@@ -26,7 +26,8 @@ def ways(network: nn.Module, heads: Sequence[str], granularity: Granularity) -> 
 
 
 def _is_primitive(module: nn.Module) -> bool:
-    return type(module).__module__.startswith("torch.nn") and not isinstance(module, LISTS)
+    own = type(module).__module__.startswith("torch.nn") and not isinstance(module, LISTS)
+    return own or not any(True for _ in module.children())
 
 
 def _weights(module: nn.Module) -> int:

@@ -90,11 +90,13 @@ class Cutter:
         }
         parts: dict[str, Any] = {"training": True}
         for node in nodes:
+            if node.op == "get_attr":
+                continue  # read where it is used, so that no weight is in a piece that does not use it
             for other in node.all_input_nodes:
                 if other not in known:
                     known[other] = self._elsewhere(graph, other, batch, parts)
             args, kwargs = _mapped(self._record.args[node], known, graph)
-            if node.op in ("call_module", "get_attr"):
+            if node.op == "call_module":
                 parts[_own_name(node)] = self._record.part(node)
             known[node] = graph.create_node(node.op, _own_name(node), args, kwargs)
         given_on: list[Any] = []
