@@ -38,7 +38,7 @@ def frame(series: Series, parts: Split, x_label: str, width: float = PANEL_WIDTH
     width: of a panel, in inches.
     """
     count = len(parts.panels)
-    columns = min(count, COLUMNS)
+    columns = 2 if count == 4 else min(count, COLUMNS)
     rows = -(-count // columns)
     whole = max(width * columns + LEGEND_WIDTH, PANEL_WIDTH + LEGEND_WIDTH)
     figure = Figure(figsize=(whole, 3.7 * rows + 0.8), layout="constrained")
