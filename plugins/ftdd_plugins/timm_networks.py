@@ -1,17 +1,22 @@
 """The architecture `timm`: any network of timm, by its name."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
-
-from pydantic import PositiveInt
-from typing_extensions import Self
 
 import ftdd
 from ftdd.components import Architecture, DataUnavailable, Unfit
 from ftdd.image_shape import ImageShape, Normalization
 from ftdd.plugins import nearest
 from ftdd.values import Json
+from ftdd_plugins.networks.zoo import (
+    NamedNetwork,
+    chain_of,
+    check_reachable,
+    fetched,
+    load,
+    read_weights,
+    sized,
+)
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,7 +30,7 @@ def ftdd_architectures() -> Sequence[type[Architecture]]:
     return [Timm]
 
 
-class Timm(Architecture):
+class Timm(NamedNetwork):
     """Any network of timm (PyTorch Image Models), cut into its own blocks: a layer is a block under timm's own name.
 
     The chain is proved equal to the network, bit for bit, whenever it is built; a network that cannot be cut is
@@ -41,18 +46,6 @@ class Timm(Architecture):
     name: Literal["timm"] = "timm"
     model: str
     """As timm calls it, with or without the tag of its weights: convnext_atto, resnet18.a1_in1k."""
-    pretrained: bool = False
-    """Whether to start from timm's weights; they are fetched once."""
-    checkpoint: str | None = None
-    """A safetensors file, or one of torch's with nothing but weights, to start from instead."""
-    image_size: PositiveInt | None = None
-    """Pixels a side to which images are resized first; as they are where it is left out."""
-    granularity: Literal["blocks", "modules"] = "blocks"
-    """`blocks`: a layer is a block. `modules`: a layer is a convolution or linear map with what follows it."""
-
-    def untrained(self) -> Self:
-        """The same network with new weights."""
-        return self.model_copy(update={"pretrained": False, "checkpoint": None})
 
     def normalization(self, image: ImageShape) -> Normalization | None:
         """That of timm's weights."""
@@ -64,14 +57,8 @@ class Timm(Architecture):
         mean, std = sum(found.mean) / len(found.mean), sum(found.std) / len(found.std)
         return Normalization((mean,) * image.channels, (std,) * image.channels)
 
-    def layers(self, image: ImageShape, classes: int) -> tuple[str, ...]:
-        """The names of the blocks, found by cutting the network once."""
-        return _layers(self.untrained(), image, classes)
-
     def prepare(self, say: Callable[[str], None]) -> None:
         """See that its weights are on this machine, or fetch them."""
-        from ftdd_plugins.networks.zoo import check_reachable, read_weights
-
         if self.checkpoint is not None:
             read_weights(self.checkpoint)
         elif self.pretrained and not _is_here(self.model):
@@ -82,12 +69,10 @@ class Timm(Architecture):
                 raise DataUnavailable(f"timm has no weights of {self.model}; say pretrained: false")
             check_reachable(constants.ENDPOINT, f"the weights of {self.model}")
             say(f"fetching the weights of {self.model}")
-            self._created(classes=None, channels=3)()
+            fetched(self._created(classes=None, channels=3), self.model)
 
     def build(self, image: ImageShape, classes: int) -> "Chain":
         """The network with timm's initialization, or its weights."""
-        from ftdd_plugins.networks.zoo import chain_of, load, read_weights, sized
-
         config = _config(self.model)
         head = (config.classifier,) if isinstance(config.classifier, str) else tuple(config.classifier or ())
         build = self._created(classes, image.channels)
@@ -145,11 +130,3 @@ def _is_here(model: str) -> bool:
     repository = _config(model).hf_hub_id
     files = ("model.safetensors", "pytorch_model.bin")
     return bool(repository) and any(isinstance(try_to_load_from_cache(repository, file), str) for file in files)
-
-
-@lru_cache(maxsize=256)
-def _layers(architecture: Timm, image: ImageShape, classes: int) -> tuple[str, ...]:
-    import torch
-
-    with torch.random.fork_rng(devices=[]):
-        return architecture.build(image, classes).names

@@ -1,18 +1,23 @@
 """The architecture `torchvision`: any of torchvision's classification networks, by its name."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
-
-from pydantic import PositiveInt
-from typing_extensions import Self
 
 import ftdd
 from ftdd.components import Architecture, DataUnavailable, Unfit
 from ftdd.image_shape import ImageShape, Normalization
 from ftdd.plugins import nearest
 from ftdd.values import Json
+from ftdd_plugins.networks.zoo import (
+    NamedNetwork,
+    chain_of,
+    check_reachable,
+    fetched,
+    load,
+    read_weights,
+    sized,
+)
 
 if TYPE_CHECKING:
     from torch import nn
@@ -29,7 +34,7 @@ def ftdd_architectures() -> Sequence[type[Architecture]]:
     return [TorchVision]
 
 
-class TorchVision(Architecture):
+class TorchVision(NamedNetwork):
     """Any classification network of torchvision, cut into its own blocks, under its own names, for colour images.
 
     The chain is proved equal to the network, bit for bit, whenever it is built. With `pretrained` or `checkpoint`,
@@ -42,18 +47,6 @@ class TorchVision(Architecture):
     name: Literal["torchvision"] = "torchvision"
     model: str
     """As torchvision calls it: resnet18, vit_b_16."""
-    pretrained: bool = False
-    """Whether to start from torchvision's weights; they are fetched once."""
-    checkpoint: str | None = None
-    """A safetensors file, or one of torch's with nothing but weights, to start from instead."""
-    image_size: PositiveInt | None = None
-    """Pixels a side to which images are resized first; as they are where it is left out."""
-    granularity: Literal["blocks", "modules"] = "blocks"
-    """`blocks`: a layer is a block. `modules`: a layer is a convolution or linear map with what follows it."""
-
-    def untrained(self) -> Self:
-        """The same network with new weights."""
-        return self.model_copy(update={"pretrained": False, "checkpoint": None})
 
     def normalization(self, image: ImageShape) -> Normalization | None:
         """That of torchvision's weights."""
@@ -62,25 +55,18 @@ class TorchVision(Architecture):
         transforms = _weights(self.model).transforms()
         return Normalization(tuple(transforms.mean), tuple(transforms.std))
 
-    def layers(self, image: ImageShape, classes: int) -> tuple[str, ...]:
-        """The names of the blocks, found by cutting the network once."""
-        return _layers(self.untrained(), image, classes)
-
     def prepare(self, say: Callable[[str], None]) -> None:
         """See that its weights are on this machine, or fetch them."""
-        from ftdd_plugins.networks.zoo import check_reachable, read_weights
-
         if self.checkpoint is not None:
             read_weights(self.checkpoint)
         elif self.pretrained and not _file(self.model).exists():
             check_reachable(_weights(self.model).url, f"the weights of {self.model}")
             say(f"fetching the weights of {self.model}")
-            _weights(self.model).get_state_dict(progress=False, check_hash=True)
+            weights = _weights(self.model)
+            fetched(lambda: weights.get_state_dict(progress=False, check_hash=True), self.model)
 
     def build(self, image: ImageShape, classes: int) -> "Chain":
         """The network with torchvision's initialization, or its weights."""
-        from ftdd_plugins.networks.zoo import chain_of, load, read_weights, sized
-
         _known(self.model)
         if image.channels != 3:
             raise Unfit(f"torchvision's networks take 3 channels, got images of {image}")
@@ -144,11 +130,3 @@ def _head(build: "Callable[..., nn.Module]", classes: int) -> tuple[str, ...]:
         with torch.random.fork_rng(devices=[]):
             one, other = build(classes).state_dict(), build(classes + 1).state_dict()
     return tuple(dict.fromkeys(key.rpartition(".")[0] for key in one if one[key].shape != other[key].shape))
-
-
-@lru_cache(maxsize=256)
-def _layers(architecture: TorchVision, image: ImageShape, classes: int) -> tuple[str, ...]:
-    import torch
-
-    with torch.random.fork_rng(devices=[]):
-        return architecture.build(image, classes).names

@@ -2,12 +2,16 @@
 
 import socket
 from collections.abc import Callable, Collection
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-from ftdd.components import DataUnavailable, Unfit
+from pydantic import PositiveInt
+from typing_extensions import Self
+
+from ftdd.components import Architecture, DataUnavailable, Unfit
 from ftdd.image_shape import ImageShape
 
 if TYPE_CHECKING:
@@ -17,6 +21,37 @@ if TYPE_CHECKING:
     from ftdd.chain import Chain
 
 PATIENCE_SECONDS = 1.0
+
+
+class NamedNetwork(Architecture):
+    """A network that a library builds by its name, and may have weights for."""
+
+    model: str
+    """Its name in the library."""
+    pretrained: bool = False
+    """Whether to start from the library's weights; they are fetched once."""
+    checkpoint: str | None = None
+    """A safetensors file, or one of torch's with nothing but weights, to start from instead."""
+    image_size: PositiveInt | None = None
+    """Pixels a side to which images are resized first; as they are where it is left out."""
+    granularity: Literal["blocks", "modules"] = "blocks"
+    """`blocks`: a layer is a block. `modules`: a layer is a convolution or linear map with what follows it."""
+
+    def untrained(self) -> Self:
+        """The same network with new weights."""
+        return self.model_copy(update={"pretrained": False, "checkpoint": None})
+
+    def layers(self, image: ImageShape, classes: int) -> tuple[str, ...]:
+        """The names of the blocks, found by cutting the network once."""
+        return _layers(self.untrained(), image, classes)
+
+
+@lru_cache(maxsize=256)
+def _layers(architecture: NamedNetwork, image: ImageShape, classes: int) -> tuple[str, ...]:
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        return architecture.build(image, classes).names
 
 
 def chain_of(
@@ -77,19 +112,13 @@ def sized(build: Callable[..., "nn.Module"], image: ImageShape, size: int | None
 
 def load(network: "nn.Module", weights: "dict[str, Any]", head: Collection[str], origin: str) -> None:
     """Copy weights into everything but the head. Raises DataUnavailable with what does not fit."""
+    from ftdd.training.transfer import misfits
+
     fresh = tuple(f"{name}." for name in head)
     own = {key: value for key, value in network.state_dict().items() if not key.startswith(fresh)}
     given = {key: value for key, value in weights.items() if not key.startswith(fresh)}
-    faults = [f"{key} is missing" for key in own if key not in given]
-    faults += [f"{key} is not in the network" for key in given if key not in own]
-    faults += [
-        f"{key} has shape {tuple(given[key].shape)}, the network's has {tuple(own[key].shape)}"
-        for key in own
-        if key in given and given[key].shape != own[key].shape
-    ]
-    if faults:
-        more = f" (and {len(faults) - 3} more)" if len(faults) > 3 else ""
-        raise DataUnavailable(f"the weights of {origin} do not fit: {'; '.join(faults[:3])}{more}")
+    if faults := misfits(own, given):
+        raise DataUnavailable(f"the weights of {origin} do not fit: {faults}")
     import torch
 
     with torch.no_grad():
@@ -135,4 +164,16 @@ def check_reachable(address: str, what: str) -> None:
         raise DataUnavailable(
             f"{what} are not on this machine and {parts.hostname} cannot be reached ({error}); "
             "name a file that has them with architecture.checkpoint, or say pretrained: false"
+        ) from error
+
+
+def fetched(fetch: Callable[[], object], model: str) -> None:
+    """Fetch weights. Raises DataUnavailable with the reason where that fails."""
+    try:
+        fetch()
+    except Exception as error:  # whatever the library, its hub and their connections raise
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise DataUnavailable(
+            f"the weights of {model} could not be fetched: {reason}; name a file that has them with "
+            "architecture.checkpoint, or say pretrained: false"
         ) from error

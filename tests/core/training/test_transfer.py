@@ -34,7 +34,7 @@ def test_wrong_shapes_are_refused_by_name_and_nothing_is_changed() -> None:
     source, target = chain(width=8), chain(width=4)
     before = {name: tensor.clone() for name, tensor in target.state_dict().items()}
     with pytest.raises(
-        TransferRefused, match=r"stem\.weight has shape \(8, 1, 3, 3\), the target's network needs \(4, 1, 3, 3\)"
+        TransferRefused, match=r"stem\.weight has shape \(8, 1, 3, 3\), the network needs \(4, 1, 3, 3\)"
     ):
         transfer(target, source.state_dict())
     assert all(torch.equal(before[name], tensor) for name, tensor in target.state_dict().items())
@@ -43,5 +43,5 @@ def test_wrong_shapes_are_refused_by_name_and_nothing_is_changed() -> None:
 def test_missing_and_left_over_tensors_are_refused() -> None:
     weights = dict(chain().state_dict())
     weights["tail.weight"] = weights.pop("stem.bias")
-    with pytest.raises(TransferRefused, match=r"stem\.bias is missing; tail\.weight is not in the target's network"):
+    with pytest.raises(TransferRefused, match=r"stem\.bias is missing; tail\.weight is not in the network"):
         transfer(chain(), weights)
