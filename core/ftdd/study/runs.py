@@ -6,6 +6,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy
 import torch
@@ -88,7 +89,8 @@ def _carry_out(spec: Spec, folder: RunFolder, store: Store, job: Job, before: St
     normalization = spec.architecture.normalization(drawn.task.train.shape) or spec.pair.normalization()
     chain = starting_chain(spec, drawn.task.train.shape, store).to(job.device)
     if spec.architecture.memory_format == "channels_last":
-        chain = chain.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network: Any = chain  # torch's own types know this overload from 2.14 on
+        chain = network.to(memory_format=torch.channels_last)
     anchor = _anchor(spec, chain)
     if isinstance(spec, TargetSpec) and spec.batch_norm == "recalibrate":
         pixels = Pixels(task.train.images, normalization, spec.architecture.memory_format)
