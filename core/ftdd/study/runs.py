@@ -89,7 +89,7 @@ def _carry_out(spec: Spec, folder: RunFolder, store: Store, job: Job, before: St
     normalization = spec.architecture.normalization(drawn.task.train.shape) or spec.pair.normalization()
     chain = starting_chain(spec, drawn.task.train.shape, store).to(job.device)
     if spec.architecture.memory_format == "channels_last":
-        network: Any = chain  # torch's own types know this overload from 2.14 on
+        network: Any = chain  # the types of torch 2.13 do not know this overload, those of 2.15 do
         chain = network.to(memory_format=torch.channels_last)
     anchor = _anchor(spec, chain)
     if isinstance(spec, TargetSpec) and spec.batch_norm == "recalibrate":
