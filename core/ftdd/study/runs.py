@@ -10,28 +10,24 @@ from typing import Any
 
 import numpy
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 import ftdd
 from ftdd.chain import Chain
 from ftdd.components import DataUnavailable, Job, Unfit
 from ftdd.curve import Curve, to_csv
-from ftdd.image_shape import ImageShape
 from ftdd.images import Task
 from ftdd.plugins import installed_plugins
-from ftdd.recipe.specs import SourceSpec, Spec, TargetSpec, TaskSettings, read_spec
-from ftdd.seeds import stream_seed
+from ftdd.recipe.specs import SourceSpec, Spec, TargetSpec, read_spec
 from ftdd.study import checkpoint
 from ftdd.study.drawing import draw
 from ftdd.study.files import write_json, write_text, write_with
+from ftdd.study.start import RunRefused, anchor_of, recalibrate_frozen, side_of, source_id_of, starting_chain
 from ftdd.study.store import RunFolder, State, Status, Store
 from ftdd.training.features import CacheBudget, Pixels
-from ftdd.training.freezing import FrozenLayerChanged, hashes, layer_facts, ledger
+from ftdd.training.freezing import FrozenLayerChanged, layer_facts, ledger
 from ftdd.training.loop import Assignment, Moment, train
-from ftdd.training.optimizers import Anchor
-from ftdd.training.recalibration import recalibrate
 from ftdd.training.settings import evaluation_epochs
-from ftdd.training.transfer import transfer
 
 SHOW_SECONDS = 0.5
 """Curve and status are written at most this often, for whoever looks on."""
@@ -67,10 +63,6 @@ def carry_out(job: Job) -> None:
                 file.unlink(missing_ok=True)
 
 
-class RunRefused(RuntimeError):
-    """A run cannot begin: a sentence that says why."""
-
-
 def _prepare_torch(job: Job) -> None:
     """The same bits for the same seed, machine and number of threads."""
     torch.set_num_threads(job.threads)
@@ -82,7 +74,7 @@ def _prepare_torch(job: Job) -> None:
 
 
 def _carry_out(spec: Spec, folder: RunFolder, store: Store, job: Job, before: Status) -> None:
-    settings, seed = _side_of(spec)
+    settings, seed = side_of(spec)
     drawn = draw(spec.pair.load(spec.task, job.data), settings, seed, spec.task)
     write_text(folder.path / "train_images.csv", drawn.table())
     task = Task(drawn.task.train.to(job.device), drawn.task.test.to(job.device))
@@ -91,10 +83,10 @@ def _carry_out(spec: Spec, folder: RunFolder, store: Store, job: Job, before: St
     if spec.architecture.memory_format == "channels_last":
         network: Any = chain  # the types of torch 2.13 do not know this overload, those of 2.15 do
         chain = network.to(memory_format=torch.channels_last)
-    anchor = _anchor(spec, chain)
+    anchor = anchor_of(spec, chain)
     if isinstance(spec, TargetSpec) and spec.batch_norm == "recalibrate":
         pixels = Pixels(task.train.images, normalization, spec.architecture.memory_format)
-        _recalibrate(spec, chain, pixels, settings.training.batch_size)
+        recalibrate_frozen(spec, chain, pixels, settings.training.batch_size)
     sizes = layer_facts(chain, drawn.task.train.shape)
     found, unusable = _found(folder, chain)
     resumed_at = [*before.facts.get("resumed_at", ()), *([found.moment.epoch] if found else [])]
@@ -155,79 +147,10 @@ def _found(folder: RunFolder, chain: Chain) -> tuple[checkpoint.Checkpoint | Non
     return found, ""
 
 
-def _side_of(spec: Spec) -> tuple[TaskSettings, int]:
-    """The settings and the seed of the side that a run trains on."""
-    if isinstance(spec, SourceSpec):
-        return spec.source, spec.source.seed
-    return spec.target, spec.seed
-
-
-def _anchor(spec: Spec, chain: Chain) -> Anchor | None:
-    """What pulls the transferred layers back to what they are now."""
-    if isinstance(spec, SourceSpec) or not spec.soft_freezing.l2_sp:
-        return None
-    below = len(chain.names) - 1
-    given = spec.soft_freezing.l2_sp
-    strengths = given if isinstance(given, tuple) else (given,) * below
-    pulled = {
-        parameter: strengths[i]
-        for i in range(spec.transferred(chain.names))
-        for parameter in chain.layers[i].parameters()
-    }
-    return Anchor(pulled, {parameter: parameter.detach().clone() for parameter in pulled})
-
-
-def _recalibrate(spec: TargetSpec, chain: Chain, pixels: Pixels, batch_size: int) -> None:
-    """Batch normalizations of frozen layers take their statistics from the target's training images, in their order."""
-    count = len(pixels.images)
-    whole = torch.arange(count, device=pixels.images.device)[: max(count // batch_size, 1) * batch_size]
-    batches = (pixels.batch(indices) for indices in whole.split(batch_size))  # type: ignore[no-untyped-call]
-    recalibrate(chain, spec.frozen(chain.names, 0), batches)
-
-
-def source_id_of(spec: Spec) -> str | None:
-    """The run that a run starts from; None for a source, and for a target trained from scratch."""
-    source = spec.source_spec if isinstance(spec, TargetSpec) else None
-    return source.id if source else None
-
-
 def _frozen_at(spec: Spec, names: tuple[str, ...]) -> Callable[[int], frozenset[int]]:
     if isinstance(spec, SourceSpec):
         return lambda epoch: frozenset()
     return lambda epoch: spec.frozen(names, epoch)
-
-
-def starting_chain(spec: Spec, image: ImageShape, store: Store) -> Chain:
-    """The network as its training begins: new weights, and what was learned before in the layers that are transferred.
-
-    Raises RunRefused where the source has no weights to give, or others than its ledger says.
-    """
-    _, seed = _side_of(spec)
-    torch.manual_seed(stream_seed(seed, spec.role, "initialization"))
-    architecture = spec.architecture if isinstance(spec, SourceSpec) else spec.starting_architecture
-    classes = len(spec.pair.classes(spec.task))
-    chain = architecture.build(image, classes)
-    if isinstance(spec, SourceSpec):
-        return chain
-    count = spec.transferred(chain.names)
-    if architecture.untrained() != architecture and count < len(chain.names) - 1:
-        fresh = architecture.untrained().build(image, classes)
-        transfer(fresh, chain.state_dict(), count)
-        chain = fresh
-    source_id = source_id_of(spec)
-    if source_id is not None:
-        source = store.run(source_id)
-        state = source.status().state
-        if state is not State.DONE or not source.weights.exists():
-            raise RunRefused(f"its source {source_id} is {state}, so there is nothing to transfer")
-        transfer(chain, load_file(source.weights), count)
-        learned = [layer["hash_after"] for layer in source.read_ledger()["phases"][-1]["layers"]]
-        if list(hashes(chain))[:count] != learned[:count]:
-            raise RunRefused(
-                f"the weights of its source {source_id} are not those that its ledger proves; "
-                f"delete the folder {source.path} and run again"
-            )
-    return chain
 
 
 def machine_facts(job: Job) -> dict[str, object]:

@@ -11,7 +11,8 @@ from safetensors.torch import load_file
 from ftdd.plugins import installed_plugins
 from ftdd.recipe.specs import TargetSpec, read_spec
 from ftdd.recipe.study import Study
-from ftdd.study.runs import carry_out, starting_chain
+from ftdd.study.runs import carry_out
+from ftdd.study.start import starting_chain
 from ftdd.study.store import State, Store
 from tests.core.study.small_study import facts, job, read, written
 

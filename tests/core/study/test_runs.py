@@ -13,7 +13,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from ftdd.study.runs import carry_out, starting_chain
+from ftdd.study.runs import carry_out
+from ftdd.study.start import starting_chain
 from ftdd.study.store import State, Store
 from tests.core.study.small_study import facts, job, written
 
