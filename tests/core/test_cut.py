@@ -185,6 +185,26 @@ class Twice(Network):
         return self.blocks[1](self.blocks[0](self.blocks[1](x)))
 
 
+class SharedPositions(Network):
+    """What all blocks are given is the same for every image, and made where the images are."""
+
+    def middle(self, x: torch.Tensor) -> torch.Tensor:
+        positions = torch.linspace(0, 1, 8, device=x.device) * self.stem.bias.view(4, 1, 1)
+        for block in self.blocks:
+            x = block(x) + positions
+        return x
+
+
+class BatchLast(Network):
+    """Images lie along the second axis between blocks, and along a mixed one."""
+
+    def middle(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.blocks[0](x).movedim(0, 1)
+        x = x.movedim(1, 0).flatten(0, 1)
+        x = self.blocks[1](x.unflatten(0, (-1, 4)))
+        return self.blocks[2](x.flatten(0, 1).unflatten(0, (-1, 4)))
+
+
 @pytest.mark.parametrize(
     ("cls", "layers"),
     [
@@ -196,6 +216,8 @@ class Twice(Network):
         (FunctionalDropout, 5),
         (InPlace, 5),
         (Twice, 5),
+        (SharedPositions, 5),
+        (BatchLast, 5),
     ],
 )
 def test_networks_that_are_not_plain_are_cut_too(cls: type[nn.Module], layers: int) -> None:
@@ -207,7 +229,14 @@ def test_networks_that_are_not_plain_are_cut_too(cls: type[nn.Module], layers: i
     with torch.no_grad():
         assert torch.equal(chain.eval()(images), network.eval()(images))
         for k in range(len(chain.names)):
-            assert torch.equal(chain(chain(images, stop=k), start=k), chain(images))
+            crossing = chain(images, stop=k)
+            assert torch.equal(chain(crossing, start=k), chain(images))
+            for tensor in crossing if isinstance(crossing, tuple) else (crossing,):
+                assert len(tensor) == 7, (
+                    "what crosses must have the batch as its first axis: the cache picks images by it"
+                )
+            one = tuple(t[2:3] for t in crossing) if isinstance(crossing, tuple) else crossing[2:3]
+            assert torch.allclose(chain(one, start=k), chain(images)[2:3], atol=1e-5)
 
 
 def test_several_tensors_cross_as_a_tuple() -> None:

@@ -1,7 +1,7 @@
 """Cut the record of a network into pieces, each a module from what enters it to what leaves it."""
 
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -75,7 +75,7 @@ class Cutter:
         nodes = list(self._nodes[start:stop])
         if len(nodes) == 1 and nodes[0].op == "call_module" and nodes == leaving:
             (node,) = nodes
-            plain = all(isinstance(self._record.two[end], torch.Tensor) for end in (entering[0], node))
+            plain = all(self._is_batch(end) for end in (entering[0], node))
             if plain and self._record.args[node] == ((entering[0],), {}):
                 module: nn.Module = self._record.part(node)
                 return module
@@ -83,10 +83,13 @@ class Cutter:
         given = graph.placeholder("x")
         count = sum(len(_tensors(self._record.two[node])) for node in entering)
         arrived = [graph.call_function(operator.getitem, (given, i)) for i in range(count)] if count > 1 else [given]
-        batch = self._batch(graph, entering, arrived)
-        left = iter(arrived)
+        twos = [tensor for node in entering for tensor in _tensors(self._record.two[node])]
+        threes = [tensor for node in entering for tensor in _tensors(self._record.three[node])]
+        sizes = _Sizes(graph, arrived)
+        symbols = zip(arrived, twos, threes, strict=True)
+        left = iter([_unpacked(graph, *one) if start else one[0] for one in symbols])
         known: dict[fx.Node, Any] = {
-            node: _rebuilt(self._record.two[node], self._record.three[node], left, batch) for node in entering
+            node: _rebuilt(self._record.two[node], self._record.three[node], left, sizes) for node in entering
         }
         parts: dict[str, Any] = {"training": True}
         for node in nodes:
@@ -94,37 +97,78 @@ class Cutter:
                 continue  # read where it is used, so that no weight is in a piece that does not use it
             for other in node.all_input_nodes:
                 if other not in known:
-                    known[other] = self._elsewhere(graph, other, batch, parts)
-            args, kwargs = _mapped(self._record.args[node], known, graph)
+                    known[other] = self._elsewhere(graph, other, sizes, parts)
+            args, kwargs = _mapped(self._record.args[node], known, graph, sizes)
             if node.op == "call_module":
                 parts[_own_name(node)] = self._record.part(node)
             known[node] = graph.create_node(node.op, _own_name(node), args, kwargs)
         given_on: list[Any] = []
         for node in leaving:
-            given_on.extend(_parts(graph, self._record.two[node], known[node]))
+            pairs = zip(_tensors(self._record.two[node]), _tensors(self._record.three[node]), strict=True)
+            for symbol, (two, three) in zip(_parts(graph, self._record.two[node], known[node]), pairs, strict=True):
+                given_on.append(_packed(graph, symbol, two, three, sizes) if stop < len(self._nodes) else symbol)
         graph.output(given_on[0] if len(given_on) == 1 else tuple(given_on))
         return fx.GraphModule(parts, graph, "Piece")
 
-    def _batch(self, graph: fx.Graph, entering: Sequence[fx.Node], arrived: Sequence[fx.Node]) -> Callable[[int], Any]:
-        """Makes the size of the batch, times a factor, out of what enters the piece."""
-        twos = [tensor for node in entering for tensor in _tensors(self._record.two[node])]
-        threes = [tensor for node in entering for tensor in _tensors(self._record.three[node])]
-        for symbol, two, three in zip(arrived, twos, threes, strict=True):
-            for axis, (a, b) in enumerate(zip(two.shape, three.shape, strict=True)):
-                if a != b and a % 2 == 0 and 3 * a == 2 * b:
-                    return lambda times: _times(graph, symbol, axis, a // 2, times)
+    def _is_batch(self, node: fx.Node) -> bool:
+        """Whether it is one tensor whose first axis is the batch."""
+        two, three = self._record.two[node], self._record.three[node]
+        return isinstance(two, torch.Tensor) and _batch_axis(two, three) == (0, 1)
 
-        def unknown(_: int) -> Any:
-            raise CannotCut("the size of the batch is lost between two of its blocks")
-
-        return unknown
-
-    def _elsewhere(self, graph: fx.Graph, node: fx.Node, batch: Callable[[int], Any], parts: dict[str, Any]) -> Any:
+    def _elsewhere(self, graph: fx.Graph, node: fx.Node, sizes: "_Sizes", parts: dict[str, Any]) -> Any:
         """What another piece has made that is no tensor of a batch: a weight, a number, a multiple of its size."""
         if node.op == "get_attr":
             parts[_own_name(node)] = self._record.part(node)
             return graph.get_attr(_own_name(node))
-        return _literal(self._record.two[node], self._record.three[node], batch)
+        return _literal(self._record.two[node], self._record.three[node], sizes)
+
+
+class _Sizes:
+    """What a piece can know of its batch by what enters it: the first axis of the first tensor is the batch."""
+
+    def __init__(self, graph: fx.Graph, arrived: Sequence[fx.Node]) -> None:
+        self._graph = graph
+        self._first = arrived[0]
+
+    def batch(self, times: int) -> fx.Node:
+        """The size of the batch, times a factor."""
+        size = self._graph.call_method("size", (self._first, 0))
+        return size if times == 1 else self._graph.call_function(operator.mul, (size, times))
+
+    def device(self) -> fx.Node:
+        """Where the piece works: constants are made there, wherever the network was recorded."""
+        return self._graph.call_function(getattr, (self._first, "device"))
+
+
+def _batch_axis(two: torch.Tensor, three: torch.Tensor) -> tuple[int, int] | None:
+    """The axis along which images lie, and how many places each has there; None for what is the same for all."""
+    for axis, (a, b) in enumerate(zip(two.shape, three.shape, strict=True)):
+        if a != b and a % 2 == 0 and 3 * a == 2 * b:
+            return axis, a // 2
+    return None
+
+
+def _packed(graph: fx.Graph, symbol: Any, two: torch.Tensor, three: torch.Tensor, sizes: _Sizes) -> Any:
+    """A tensor as it crosses to the next layer: the batch is its first axis, so that images can be told apart."""
+    found = _batch_axis(two, three)
+    if found is None:
+        lone = graph.call_method("unsqueeze", (symbol, 0))
+        return graph.call_method("expand", (lone, sizes.batch(1), *two.shape))
+    axis, own = found
+    if axis:
+        symbol = graph.call_method("movedim", (symbol, axis, 0))
+    return graph.call_method("unflatten", (symbol, 0, (-1, own))) if own > 1 else symbol
+
+
+def _unpacked(graph: fx.Graph, symbol: Any, two: torch.Tensor, three: torch.Tensor) -> Any:
+    """The tensor as it was before it was packed."""
+    found = _batch_axis(two, three)
+    if found is None:
+        return graph.call_function(operator.getitem, (symbol, 0))
+    axis, own = found
+    if own > 1:
+        symbol = graph.call_method("flatten", (symbol, 0, 1))
+    return graph.call_method("movedim", (symbol, 0, axis)) if axis else symbol
 
 
 def _own_name(node: fx.Node) -> Any:
@@ -140,27 +184,29 @@ def _tensors(value: Any) -> list[torch.Tensor]:
     return [tensor for item in value for tensor in _tensors(item)] if isinstance(value, (tuple, list)) else []
 
 
-def _rebuilt(two: Any, three: Any, arrived: Iterator[fx.Node], batch: Callable[[int], Any]) -> Any:
+def _rebuilt(two: Any, three: Any, arrived: Iterator[fx.Node], sizes: _Sizes) -> Any:
     """A value that crosses, put together again from the tensors that have arrived."""
     if isinstance(two, torch.Tensor):
         return next(arrived)
     if isinstance(two, (tuple, list)):
-        return tuple(_rebuilt(a, b, arrived, batch) for a, b in zip(two, three, strict=True))
-    return _literal(two, three, batch)
+        return tuple(_rebuilt(a, b, arrived, sizes) for a, b in zip(two, three, strict=True))
+    return _literal(two, three, sizes)
 
 
-def _mapped(tree: Any, known: Mapping[fx.Node, Any], graph: fx.Graph) -> Any:
+def _mapped(tree: Any, known: Mapping[fx.Node, Any], graph: fx.Graph, sizes: _Sizes) -> Any:
     """Arguments with each node replaced by what it is known as, which may be a tuple."""
     if tree is TRAINING:
         return graph.get_attr("training")
+    if isinstance(tree, torch.device):
+        return sizes.device()
     if isinstance(tree, fx.Node):
         return known[tree]
     if isinstance(tree, (tuple, list)):
-        return type(tree)(_mapped(item, known, graph) for item in tree)
+        return type(tree)(_mapped(item, known, graph, sizes) for item in tree)
     if isinstance(tree, dict):
-        return {key: _mapped(item, known, graph) for key, item in tree.items()}
+        return {key: _mapped(item, known, graph, sizes) for key, item in tree.items()}
     if isinstance(tree, slice):
-        return slice(*(_mapped(part, known, graph) for part in (tree.start, tree.stop, tree.step)))
+        return slice(*(_mapped(part, known, graph, sizes) for part in (tree.start, tree.stop, tree.step)))
     return tree
 
 
@@ -176,21 +222,16 @@ def _parts(graph: fx.Graph, value: Any, symbol: Any) -> Iterator[Any]:
                 yield from _parts(graph, item, inner)
 
 
-def _times(graph: fx.Graph, symbol: fx.Node, axis: int, own: int, times: int) -> Any:
-    size: Any = graph.call_method("size", (symbol, axis))
-    if own != 1:
-        size = graph.call_function(operator.floordiv, (size, own))
-    return size if times == 1 else graph.call_function(operator.mul, (size, times))
-
-
-def _literal(two: Any, three: Any, batch: Callable[[int], Any]) -> Any:
+def _literal(two: Any, three: Any, sizes: _Sizes) -> Any:
     """A value that is the same for every batch, or a whole multiple of its size."""
     if isinstance(two, (tuple, list)) and isinstance(three, (tuple, list)) and len(two) == len(three):
-        return tuple(_literal(a, b, batch) for a, b in zip(two, three, strict=True))
+        return tuple(_literal(a, b, sizes) for a, b in zip(two, three, strict=True))
     if isinstance(two, torch.Tensor):
         raise CannotCut("a tensor passes between two of its blocks that was not foreseen")
+    if isinstance(two, torch.device):
+        return sizes.device()
     if two == three:
         return two
     if isinstance(two, int) and isinstance(three, int) and two % 2 == 0 and 3 * two == 2 * three:
-        return batch(two // 2)
+        return sizes.batch(two // 2)
     raise CannotCut(f"a value that hangs on the size of the batch passes between two of its blocks: {two}, {three}")
