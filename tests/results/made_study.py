@@ -85,7 +85,7 @@ def spec(role: str, settings: Mapping[str, Any]) -> dict[str, Any]:
         *parents, leaf = path.split(".")
         place = tree
         for key in parents:
-            place = place[key]
+            place = place.setdefault(key, {})
         place[leaf] = value
     return tree
 

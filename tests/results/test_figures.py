@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from ftdd.results.epochwise import epochwise, height_at
 from ftdd.results.figures import draw_figures
 from ftdd.results.freezingwise import freezingwise, interpolating_depths, spaced, spans
-from ftdd.results.series import MOST_LINES, MOST_PANELS, Band, band, read_series, split
+from ftdd.results.series import MOST_LINES, MOST_PANELS, Band, band, over_transfer, read_series, split
 from ftdd.results.style import colours, journal, short
 from ftdd.study.store import State, Store
 from tests.results.made_study import DESCENT, MadeRun, higher, made, over_depths
@@ -359,3 +359,37 @@ def test_errors_over_what_is_trained(x: str, places: list[float], tmp_path: Path
 def test_stretches_on_a_log_axis_end_half_way_on_it() -> None:
     ((low, high),) = spans([1.0, 100.0, 10_000.0], [100.0], log=True)
     assert (low, high) == (pytest.approx(10.0), pytest.approx(1000.0))
+
+
+def test_a_study_of_how_many_layers_to_transfer_is_drawn_over_them(tmp_path: Path) -> None:
+    """Yosinski's arms: transferred and frozen in one panel, transferred and trained in the other, over the same depths."""
+    path = "transfer.first_layers"
+    frozen = [
+        MadeRun({"control": control, path: "frozen", "freezing.count": depth}, depth)
+        for control in ("transfer", "selffer")
+        for depth in (0, 1, 3)
+    ]
+    trained = [
+        MadeRun({"control": control, path: depth, "freezing.count": 0}, 0)
+        for control in ("transfer", "selffer")
+        for depth in (0, 1, 3)
+    ]
+    store = Store(tmp_path)
+    made(store, [*frozen, *trained])
+    series = over_transfer(read_series(store, "made"))
+    assert series.depth == "transferred layers"
+    with journal():
+        figure = freezingwise(series)
+        figure.draw_without_rendering()
+    assert len(figure.axes) == 4
+    for text in ("transferred and frozen", "transferred and trained", "transferred layers", "control selffer, final"):
+        assert text in words(figure)
+    for test in figure.axes[:2]:
+        assert list(test.get_lines()[0].get_xdata()) == [0, 1, 3]
+
+
+def test_other_studies_are_left_as_they_are(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    made(store, over_depths((0, 2)))
+    series = read_series(store, "made")
+    assert over_transfer(series) is series

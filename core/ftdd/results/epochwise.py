@@ -34,7 +34,9 @@ def epochwise(series: Series) -> Figure:
             _draw(place, line, shades[line.label], crowded=len(part.lines) > len(OKABE_ITO))
     epoch_axis(places[0].train, float(series.curves["epoch"].max()))
     handles = _handles(series, parts, list(shades.values()))
-    return finish(figure, places, handles, plain(line_by) if len(parts.labels) > 1 else "")
+    return finish(
+        figure, places, handles, (series.depth if depths else plain(line_by)) if len(parts.labels) > 1 else ""
+    )
 
 
 def epoch_axis(ax: "Axes", last: float) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ftdd.results.epochwise import epochwise
 from ftdd.results.freezingwise import freezingwise
-from ftdd.results.series import read_series
+from ftdd.results.series import over_transfer, read_series
 from ftdd.results.style import journal, save
 from ftdd.study.store import Store
 
@@ -25,6 +25,7 @@ def draw_figures(store: Store, name: str, x: str = "frozen_layers") -> tuple[Pat
         return ()
     folder = store.study_folder(name) / "figures"
     written: list[Path] = []
+    series = over_transfer(series)
     with journal():
         if x != "frozen_layers":
             return tuple(save(freezingwise(series, x), folder / f"over_{x}"))

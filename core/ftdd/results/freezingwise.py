@@ -87,7 +87,8 @@ def freezingwise(series: Series, x: str = "frozen_layers") -> Figure:
     groups = [group for group in series.groups if not (controlled and group == "control")]
     parts = split(series, "control" if controlled else "", groups)
     several = series.runs[axis.column].nunique() > 1
-    figure, places = frame(series, parts, axis.words, PANEL_WIDTH if several else NARROW)
+    words = series.depth if axis.column == "frozen_layers" else axis.words
+    figure, places = frame(series, parts, words, PANEL_WIDTH if several else NARROW)
     for place in places:
         _scale(place, series.runs, axis)
     shaded, drawn = False, dict.fromkeys(CONTROLS, False)

@@ -1,7 +1,7 @@
 """From the tables to what a figure shows: panels, lines, and means with a band over seeds."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,8 @@ class Series:
     """Those whose loss was not finite: their last error says nothing, so no mean has it."""
     groups: tuple[str, ...]
     """Swept settings that are neither seeds nor the count of frozen layers."""
+    depth: str = "frozen layers"
+    """What the column `frozen_layers` counts: transferred layers, in a study of how many to transfer."""
 
     @property
     def missing(self) -> int:
@@ -102,6 +104,31 @@ def read_series(store: Store, name: str) -> Series:
         diverged=int(targets["state"].eq(str(State.DIVERGED)).sum()),
         groups=groups_of(done, study.swept),
     )
+
+
+TRANSFERRED = "transfer.first_layers"
+
+
+def over_transfer(series: Series) -> Series:
+    """The same, with depth counting transferred layers, where a study sweeps their number; else as it is.
+
+    Runs in which just the transferred layers are frozen, and runs in which they are trained, become two groups.
+    """
+    if TRANSFERRED not in series.groups:
+        return series
+    given = series.runs[TRANSFERRED]
+    counts = pd.to_numeric(given, errors="coerce")
+    if counts.nunique() < 2:
+        return series
+    frozen = given.eq("frozen")
+    runs = series.runs[frozen | counts.notna()]
+    runs = runs.assign(
+        frozen_layers=counts.where(~frozen, runs["frozen_layers"]).astype("Int64"),
+        transferred=frozen.map({True: "and frozen", False: "and trained"}),
+    )
+    groups = tuple("transferred" if group == TRANSFERRED else group for group in series.groups)
+    curves = series.curves[series.curves["id"].isin(runs["id"])]
+    return replace(series, runs=runs, curves=curves, groups=groups, depth="transferred layers")
 
 
 def split(series: Series, line_by: str, panel_by: Sequence[str]) -> Split:
