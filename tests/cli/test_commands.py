@@ -141,3 +141,14 @@ def test_a_broken_plugin_is_named_and_the_rest_goes_on(folder: Path) -> None:
     assert "plugin 'broken' of brokenftdd 1.0 could not be imported: ModuleNotFoundError" in said.err
     quiet = ftdd("validate", "small.yaml", cwd=folder, PYTHONPATH=str(package), FTDD_DISABLED_PLUGINS="broken")
     assert (quiet.code, quiet.err) == (0, "")
+
+
+def test_brackets_in_what_a_user_wrote_are_brackets(folder: Path) -> None:
+    """rich takes [words] for styles: it swallows them, and ends on [/words] that nothing opened."""
+    recipe = RECIPE.replace("title: A small study", 'title: "Study [/bold] of [red] layers"')
+    sweep = 'sweep:\n  freezing: [{policy: selected, layers: ["stage1*", "stem"]}]\n'
+    (folder / "brackets.yaml").write_text(recipe[: recipe.index("sweep:")] + sweep)
+    said = ftdd("plan", "brackets.yaml", cwd=folder)
+    assert said.code == 0, said.err
+    assert "Study [/bold] of [red] layers" in said.out
+    assert "[stage1*," in said.out

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import click
+from rich.markup import escape
 from rich.table import Table
 
 from ftdd.cli.options import store_option
@@ -57,7 +58,9 @@ def _components(kind: Kind) -> None:
     table = _table(kind.plural, "name", "what", "from")
     known = plugins().components[kind.word]
     for name, cls in known.items():
-        table.add_row(f"  [cyan]{name}[/]", first_line(cls), f"[dim]{owners.get(f'{kind.word} {name}', '')}[/]")
+        table.add_row(
+            f"  [cyan]{escape(name)}[/]", escape(first_line(cls)), f"[dim]{owners.get(f'{kind.word} {name}', '')}[/]"
+        )
     if not known:
         table.add_row("  [dim]none[/]", "", "")
     output().print(table, "")
@@ -69,17 +72,17 @@ def _recipes() -> None:
     table = _table("recipes", "name", "question")
     for name, path in shipped_recipes().items():
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-        table.add_row(f"  [cyan]{name}[/]", str(tree.get("question") or tree.get("title") or ""))
+        table.add_row(f"  [cyan]{name}[/]", escape(str(tree.get("question") or tree.get("title") or "")))
     output().print(table, "")
 
 
 def _studies(store: Store) -> None:
-    output().print(f"[bold]studies in {store.path}[/]", soft_wrap=True)
+    output().print(f"[bold]studies in {escape(str(store.path))}[/]", soft_wrap=True)
     table = _table("", "name", "question", "runs")
     names = store.studies()
     for name in names:
         record = store.read_study(name)
-        table.add_row(f"  [cyan]{name}[/]", record.question or record.title, f"{len(record.run_ids)} runs")
+        table.add_row(f"  [cyan]{name}[/]", escape(record.question or record.title), f"{len(record.run_ids)} runs")
     if not names:
         table.add_row("  [dim]none yet[/]", "", "")
     output().print(table, "")
@@ -90,8 +93,10 @@ def _plugins() -> None:
     styles = {"loaded": "green", "disabled": "yellow", "broken": "red"}
     for info in plugins().infos:
         state = f"[{styles[info.state]}]{info.state}[/]"
-        table.add_row(f"  [cyan]{info.name}[/]", state, info.distribution, ", ".join(info.brings))
+        table.add_row(
+            f"  [cyan]{escape(info.name)}[/]", state, escape(info.distribution), escape(", ".join(info.brings))
+        )
     screen = output()
     screen.print(table)
     for problem in plugins().problems:
-        screen.print(f"[yellow]problem:[/] {problem}", soft_wrap=True)
+        screen.print(f"[yellow]problem:[/] {escape(problem)}", soft_wrap=True)

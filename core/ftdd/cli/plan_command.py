@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 import click
+from rich.markup import escape
 from rich.table import Table
 
 from ftdd.cli.options import data_option, recipe_argument, recipe_store_option, set_option
@@ -46,13 +47,13 @@ def command(
         return 0
     screen = output()
     swept = reading.study.swept
-    table = Table(title=reading.study.header.title or reading.study.name, title_justify="left")
+    table = Table(title=escape(reading.study.header.title or reading.study.name), title_justify="left")
     for heading in ("state", "run", "from source", *swept):
         table.add_column(heading, overflow="fold")
     table.add_column("image passes", justify="right")
     rows = plan.runs if everything else plan.runs[:MOST_ROWS]
     for run in rows:
-        values = [shown(run.settings[path]) if path in run.settings else "" for path in swept]
+        values = [escape(shown(run.settings[path])) if path in run.settings else "" for path in swept]
         name = run.ref.id if run.ref.role == "target" else f"{run.ref.id} (source)"
         table.add_row(state_text(run.state), name, run.ref.source_id or "", *values, f"{run.image_passes:,}")
     screen.print(table)

@@ -4,6 +4,7 @@ import signal
 from pathlib import Path
 
 import click
+from rich.markup import escape
 
 from ftdd.cli.options import data_option, recipe_argument, recipe_store_option, set_option
 from ftdd.cli.progress import Progress
@@ -80,8 +81,9 @@ def command(
     study = write_down(reading.study, plan, reading.store)
     screen = output()
     screen.print(
-        f"[bold]{reading.study.header.title or study.name}[/]: {len(plan.runs)} runs, {len(plan.sources)} of them "
-        f"sources; {len(plan.runs) - len(plan.open)} done already; on {chosen}",
+        f"[bold]{escape(reading.study.header.title or study.name)}[/]: "
+        f"{len(plan.runs)} runs, {len(plan.sources)} of them sources; "
+        f"{len(plan.runs) - len(plan.open)} done already; on {chosen}",
         soft_wrap=True,
     )
     previous = signal.signal(signal.SIGTERM, _interrupt)
@@ -161,13 +163,13 @@ def _tell(reading: Reading, outcome: Outcome) -> int:
     print_summary(store, name)
     figures = sorted((store.study_folder(name) / "figures").glob("*.png"))
     for figure in figures:
-        screen.print(f"figure: {figure}", soft_wrap=True)
+        screen.print(f"figure: {figure}", markup=False, soft_wrap=True)
     if (store.study_folder(name) / "report.html").exists():
-        screen.print(f"report: {store.study_folder(name) / 'report.html'}", soft_wrap=True)
+        screen.print(f"report: {store.study_folder(name) / 'report.html'}", markup=False, soft_wrap=True)
     where = "" if store.path == Path("ftdd-runs").absolute() else f" --store {store.path}"
-    screen.print(f"tables: ftdd results {name} --csv{where}", soft_wrap=True)
+    screen.print(f"tables: ftdd results {name} --csv{where}", markup=False, soft_wrap=True)
     if "ui" in plugin_commands():
-        screen.print(f"compare runs in the browser: ftdd ui{where}", soft_wrap=True)
+        screen.print(f"compare runs in the browser: ftdd ui{where}", markup=False, soft_wrap=True)
     screen.print(f"{outcome.carried_out} runs carried out in {duration(outcome.seconds)}")
     if not outcome.failed:
         return 0

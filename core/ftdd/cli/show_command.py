@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 from pydantic import ValidationError
+from rich.markup import escape
 from rich.table import Table
 
 from ftdd.cli.options import store_option
@@ -84,7 +85,9 @@ def _component(
         field = cls.model_fields[field_name]
         default = "required" if field.is_required() else shown(_plain(field.get_default(call_default_factory=True)))
         kind_of = _type_words(cls.model_json_schema()["properties"][field_name])
-        table.add_row(f"  [cyan]{field_name}[/]", kind_of, default, inspect.cleandoc(field.description or ""))
+        table.add_row(
+            f"  [cyan]{field_name}[/]", kind_of, escape(default), escape(inspect.cleandoc(field.description or ""))
+        )
     if table.row_count:
         screen.print("", table)
     if issubclass(cls, Architecture):
@@ -129,7 +132,7 @@ def _layers(cls: type[Architecture], name: str, fields: tuple[str, ...], image: 
     below_parameters = below_flops = 0
     for i, layer in enumerate(facts):
         table.add_row(
-            f"  {i:>3}  {layer.name}",
+            f"  {i:>3}  {escape(layer.name)}",
             f"{layer.parameter_count:,}",
             f"{layer.flops:,}",
             f"{below_parameters / max(parameters, 1):.1%}",
@@ -144,8 +147,11 @@ def _layers(cls: type[Architecture], name: str, fields: tuple[str, ...], image: 
 def _run(folder: RunFolder, run_id: str) -> None:
     screen = output()
     status, ledger = folder.status(), folder.read_ledger()
-    screen.print(f"[bold]run {run_id}[/], {status.facts.get('role', '')}: {state_text(status.state)} {status.error}")
-    screen.print(f"folder: {folder.path}", soft_wrap=True)
+    screen.print(
+        f"[bold]run {run_id}[/], {status.facts.get('role', '')}: {state_text(status.state)} {escape(status.error)}",
+        soft_wrap=True,
+    )
+    screen.print(f"folder: {folder.path}", markup=False, soft_wrap=True)
     screen.print_json(folder.spec.read_text())
     curve = folder.curve()
     if len(curve):
@@ -167,7 +173,7 @@ def _run(folder: RunFolder, run_id: str) -> None:
         table.add_column(heading)
     for layer in ledger["phases"][-1]["layers"]:
         state = "frozen" if layer["frozen"] else "trained"
-        table.add_row(layer["name"], state, layer["hash_before"][:12], layer["hash_after"][:12])
+        table.add_row(escape(layer["name"]), state, layer["hash_before"][:12], layer["hash_after"][:12])
     screen.print(table)
 
 

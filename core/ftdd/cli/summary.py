@@ -3,6 +3,7 @@
 from itertools import groupby
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from ftdd.cli.screen import number, output, settings_text
@@ -30,9 +31,9 @@ def print_summary(store: Store, name: str) -> None:
 
     screen = output()
     rows = summarize(store, name)
-    screen.print(f"\n[bold]{store.read_study(name).title}[/]", soft_wrap=True)
+    screen.print(f"\n[bold]{escape(store.read_study(name).title)}[/]", soft_wrap=True)
     for settings, group in groupby(rows, key=lambda row: settings_text(row.settings)):
-        table = Table(title=settings or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+        table = Table(title=escape(settings) or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
         for heading in HEADINGS:
             table.add_column(heading, justify="right", no_wrap=True)
         for row in group:

@@ -112,7 +112,8 @@ class TargetSpec(Value):
     architecture: ArchitectureField
     """The network, for source and target."""
     source: Annotated[
-        SourceSettings | None, Field(description="The training on the source; `none` trains from scratch.")
+        SourceSettings | None,
+        Field(description="The training on the source; `none` starts from what the architecture builds."),
     ]
     target: TargetSettings
     """The training on the target."""
