@@ -28,6 +28,7 @@ from ftdd.training.settings import (
     Cosine,
     CropAndFlip,
     InverseSquareRoot,
+    LeastSquares,
     NoAugmentation,
     SoftFreezing,
     Step,
@@ -50,13 +51,13 @@ FIELDS: Mapping[str, tuple[type[Value], tuple[str, ...]]] = {
 """Key → class, and the fields that its table leaves out."""
 
 OPTIONS: Mapping[str, tuple[type[Value], ...]] = {
-    "optimizers": (Adam, AdamW, SGD),
+    "optimizers": (Adam, AdamW, SGD, LeastSquares),
     "schedules": (Constant, Cosine, InverseSquareRoot, Step),
     "augmentations": (NoAugmentation, CropAndFlip),
 }
 """Key → classes among which a field chooses by name."""
 
-COMPONENTS = ("pairs", "architectures", "policies")
+COMPONENTS = ("pairs", "architectures", "policies", "schemes")
 """Keys of the components that ship with ftdd; each is a kind's plural."""
 
 

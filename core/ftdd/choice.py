@@ -1,7 +1,7 @@
 """Fields that take one of several values by name, and fields of more than one form, with one clear message each."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pydantic import (
@@ -27,11 +27,14 @@ class Choice:
 
     kind: the word for messages and for the JSON schema.   tag: the field that holds the name.
     find: gives the class for (name, validation context); raises LookupError with a sentence.
-    options: the classes by name where they are known beforehand.
+    options: the classes by name where they are known beforehand.   words: values that are no class, taken as they are.
     """
 
-    def __init__(self, kind: str, find: Find, tag: str = "name", options: Options | None = None) -> None:
+    def __init__(
+        self, kind: str, find: Find, tag: str = "name", options: Options | None = None, words: Sequence[str] = ()
+    ) -> None:
         self.kind = kind
+        self.words = tuple(words)
         self.tag = tag
         self.find = find
         self.options = options
@@ -44,10 +47,11 @@ class Choice:
         )
 
     def __get_pydantic_json_schema__(self, _: CoreSchema, __: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {PLACEHOLDER: self.kind}
+        chosen = {PLACEHOLDER: self.kind}
+        return {"anyOf": [{"enum": list(self.words)}, chosen]} if self.words else chosen
 
-    def _validate(self, given: Any, _: Any, info: ValidationInfo) -> Value:
-        if isinstance(given, Value):
+    def _validate(self, given: Any, _: Any, info: ValidationInfo) -> Any:
+        if isinstance(given, Value) or given in self.words:
             return given
         if isinstance(given, str):
             given = {self.tag: given}
@@ -65,7 +69,8 @@ class Choice:
         try:
             cls = self.find(name, info.context)
         except LookupError as error:
-            raise PydanticCustomError("choice", "{reason}", {"reason": str(error.args[0])}) from None
+            words = f"; or {', '.join(self.words)}" if self.words else ""
+            raise PydanticCustomError("choice", "{reason}", {"reason": f"{error.args[0]}{words}"}) from None
         return cls.model_validate_json(json.dumps(given), strict=True, context=info.context)
 
 
@@ -93,5 +98,5 @@ def or_else(message: str) -> WrapValidator:
     return WrapValidator(validate)
 
 
-def _dump(value: Value) -> dict[str, Any]:
-    return value.model_dump(mode="json")
+def _dump(value: Value | str) -> Any:
+    return value if isinstance(value, str) else value.model_dump(mode="json")

@@ -4,16 +4,18 @@ A component is a frozen value: its fields are what a recipe may say, its docstri
 its methods are its work. A component's module loads without torch; its methods import what they need.
 """
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 from typing_extensions import Self
 
+from ftdd.comparison import Comparison
+from ftdd.comparison import Side as Side
 from ftdd.image_shape import ImageShape, Normalization
 from ftdd.values import Json, Value
 
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
 
     from ftdd.chain import Chain, Spared
     from ftdd.images import Task
-
-Side = Literal["source", "target"]
 
 
 class Unfit(ValueError):
@@ -35,7 +35,14 @@ class Unfit(ValueError):
 
 
 class DataUnavailable(Exception):
-    """Images or weights are not to be had: a sentence that says which, where, and what to do."""
+    """Images or weights are not to be had: a sentence that says which, where, and what to do.
+
+    field: the setting that names what is missing; "" where none does.
+    """
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
 
 
 @dataclass(frozen=True)
@@ -96,16 +103,57 @@ class Architecture(Component):
             return self.build(image, classes).names
 
 
+@dataclass(frozen=True)
+class Presence:
+    """What of a data set lies in a data folder."""
+
+    state: Literal["there", "modified", "incomplete", "missing"]
+    """`modified`: all files, but some not the official ones; `incomplete`: only some files."""
+    files: tuple[str, ...] = ()
+    """What is missing or not the official file, a phrase each."""
+
+
+class DataSet(ABC):
+    """Files that pairs read: what `ftdd data` lists and gets."""
+
+    name: str
+    """As `ftdd data get` takes it."""
+    about: str
+    """A line: how many images of what, how large, by whom."""
+    home: str
+    """Where it comes from, as an address; "" where it comes with a package."""
+
+    @abstractmethod
+    def presence(self, data: Path) -> Presence:
+        """What of it lies in the data folder."""
+
+    @abstractmethod
+    def get(self, data: Path, say: Callable[[str], None]) -> None:
+        """Bring what is missing into the data folder.
+
+        say: takes a line on what is being done. Raises DataUnavailable with a sentence that says what to do instead.
+        """
+
+
 class Pair(Component):
     """A source task and a target task."""
+
+    labels: ClassVar[Literal["classes", "numbers"]] = "classes"
+    """What is learned: a class, or a number, by least squares; its error is then the mean squared one."""
+    data_sets: ClassVar[Sequence[DataSet]] = ()
+    """Whose files it reads."""
 
     @abstractmethod
     def image_shape(self) -> ImageShape:
         """The shape of every image, of both sides."""
 
     @abstractmethod
-    def classes(self, side: Side) -> tuple[str, ...]:
-        """The names of a side's classes, in the order of their labels."""
+    def classes(self, side: Side, data: Path) -> tuple[str, ...]:
+        """The names of a side's classes, in the order of their labels; of numbers, the one name of what they are.
+
+        data: the folder where data sets lie, for pairs whose classes are what is found there. Raises Unfit, or
+        DataUnavailable like `load`.
+        """
 
     @abstractmethod
     def normalization(self) -> Normalization:
@@ -131,13 +179,52 @@ class Pair(Component):
         say: takes a line on what is being done. Raises DataUnavailable.
         """
 
+    def expected_test_error(self, settings: Mapping[str, Json]) -> float | None:
+        """What theory says that a run's final test error is in the mean; None where there is no theory.
+
+        settings: the run's spec, source or target, as dotted paths to plain values.
+        """
+        return None
+
+
+@dataclass(frozen=True)
+class Score:
+    """How alike two tasks are, by one scheme."""
+
+    value: float
+    """Larger = more alike."""
+    details: Mapping[str, float] = field(default_factory=dict)
+    """What else it found, by name: the score of every layer, for one."""
+
 
 class Scheme(Component):
     """A score of how alike source and target of a pair are; larger = more alike."""
 
+    best: ClassVar[float | None] = None
+    """The score of a task with itself, than which none is greater; None where there is no such number."""
+    symmetric: ClassVar[bool] = False
+    """Whether source and target can change places."""
+    lowest: ClassVar[float | None] = None
+    """Than which no score is smaller; None where there is no such number."""
+
+    def prepare(self, say: Callable[[str], None]) -> None:
+        """See that what it needs is on this machine: weights, mostly. Called once, before anything is trained.
+
+        say: takes a line on what is being done. Raises DataUnavailable.
+        """
+
+    @property
+    def needs(self) -> Literal["classes", "images", "source network", "both networks"]:
+        """What it looks at: names of classes; images and labels; the source network; or a network of the target too."""
+        return "images"
+
     @abstractmethod
-    def score(self, source: "Task", target: "Task") -> float:
-        """The score of these two tasks."""
+    def score(self, given: Comparison) -> Score:
+        """The score of what is compared.
+
+        Draws of its own are the same each time. Raises Unfit where it cannot be had for these tasks, and ImportError
+        with a sentence where a package is missing.
+        """
 
 
 class Policy(Component):

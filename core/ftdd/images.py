@@ -1,4 +1,7 @@
-"""LabelledImages: a set of images with their labels as tensors, and a task made of two of them."""
+"""LabelledImages: a set of images with their labels as tensors, and a task made of two of them.
+
+Images are bytes and labels classes; where a task is a regression, both may be numbers.
+"""
 
 import hashlib
 from dataclasses import dataclass, field, replace
@@ -16,33 +19,43 @@ class LabelledImages:
     """
 
     images: torch.Tensor
-    """uint8, shape (N, C, H, W), contiguous."""
+    """uint8, shape (N, C, H, W), contiguous; or float, measurements that are taken as they are."""
     labels: torch.Tensor
-    """int64, shape (N,): for each image the index of its class, as it is trained on."""
+    """int64, shape (N,): for each image the index of its class, as it is trained on; or float, the number to give."""
     classes: tuple[str, ...]
-    """The classes' names; label i means classes[i]."""
+    """The classes' names; label i means classes[i]. Of numbers, the one name of what they are."""
     clean_labels: torch.Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))
-    """int64, shape (N,): the right labels; the same as `labels` where no label noise was added."""
+    """Shape (N,): the right labels; the same as `labels` where no label noise was added."""
 
     def __post_init__(self) -> None:
         if self.clean_labels.numel() == 0 and self.labels.numel() > 0:
             object.__setattr__(self, "clean_labels", self.labels)
-        if self.images.dtype != torch.uint8 or self.images.ndim != 4 or not self.images.is_contiguous():
+        known = self.images.dtype == torch.uint8 or self.images.is_floating_point()
+        if not known or self.images.ndim != 4 or not self.images.is_contiguous():
             raise ValueError(
-                "images must be a contiguous uint8 tensor of shape (N, C, H, W), "
+                "images must be a contiguous tensor of shape (N, C, H, W), uint8 or float, "
                 f"got {self.images.dtype} of shape {tuple(self.images.shape)}"
             )
         for labels in (self.labels, self.clean_labels):
-            if labels.dtype != torch.int64 or labels.shape != self.images.shape[:1]:
+            kind = labels.dtype == torch.int64 or labels.is_floating_point()
+            if not kind or labels.dtype != self.labels.dtype or labels.shape != self.images.shape[:1]:
                 raise ValueError(
-                    f"labels must be int64 of shape ({len(self.images)},), one for each image, "
+                    f"labels must be int64, or float for numbers, of shape ({len(self.images)},), one for each image, "
                     f"got {labels.dtype} of shape {tuple(labels.shape)}"
                 )
-        if len(self) and not (int(self.labels.min()) >= 0 and int(self.labels.max()) < len(self.classes)):
+        if self.numbers and len(self.classes) != 1:
+            raise ValueError(f"numbers have one name, got {len(self.classes)}")
+        in_range = self.numbers or not len(self)
+        if not in_range and not (int(self.labels.min()) >= 0 and int(self.labels.max()) < len(self.classes)):
             raise ValueError(f"labels must be from 0 to {len(self.classes) - 1}")
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def numbers(self) -> bool:
+        """Whether labels are numbers to give rather than classes."""
+        return self.labels.is_floating_point()
 
     @property
     def shape(self) -> ImageShape:

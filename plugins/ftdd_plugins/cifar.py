@@ -1,51 +1,89 @@
-"""The pair `cifar10_halves`: five of CIFAR-10's classes as source, the other five as target."""
+"""Pairs of CIFAR-10 and CIFAR-100."""
 
-import hashlib
-import io
-import pickle
-from collections.abc import Callable, Sequence
-from functools import lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
 
 import ftdd
-from ftdd.components import DataUnavailable, Pair, Side
-from ftdd.image_shape import ImageShape, Normalization
+from ftdd.components import DataSet, Pair, Side, Unfit
+from ftdd.image_shape import Normalization
+from ftdd.values import Json
+from ftdd_plugins.image_sets.cifar import CIFAR_10, CIFAR_100, SUPERCLASSES
+from ftdd_plugins.image_sets.image_set import Chosen, ChosenClasses, with_common
 
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    from ftdd.images import Task
-
-FOLDER = "cifar-10-batches-py"
-TRAIN_FILES = {
-    "data_batch_1": "c99cafc152244af753f735de768cd75f",
-    "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
-    "data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
-    "data_batch_4": "634d18415352ddfa80567beed471001a",
-    "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
-}
-TEST_FILES = {"test_batch": "40351d587109b95175f43aff81a1287e"}
-"""MD5 of the official files, as torchvision has them."""
-
-CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-IMAGES_OF_CLASS = 5000
 SOURCE_CLASSES = {
     "related": ("bird", "cat", "deer", "ship", "truck"),
     "less_related": ("cat", "deer", "dog", "frog", "horse"),
 }
-HOME = "https://www.cs.toronto.edu/~kriz/cifar.html"
-PATIENCE_SECONDS = 10.0
+"""Of CIFAR-10's halves."""
+
+TARGET_SUPERCLASSES = (
+    "aquatic_mammals",
+    "flowers",
+    "fruit_and_vegetables",
+    "household_furniture",
+    "large_carnivores",
+    "large_natural_outdoor_scenes",
+    "non-insect_invertebrates",
+    "people",
+    "reptiles",
+    "vehicles_1",
+)
+
+NEAR_CIFAR_10 = (
+    *("bus", "pickup_truck", "streetcar", "tractor", "tank", "train", "rocket", "motorcycle"),
+    *(
+        "leopard",
+        "tiger",
+        "lion",
+        "wolf",
+        "fox",
+        "raccoon",
+        "camel",
+        "cattle",
+        "elephant",
+        "lizard",
+        "crocodile",
+        "bear",
+    ),
+)
+FAR_FROM_CIFAR_10 = (
+    *("bottle", "bowl", "can", "cup", "plate", "apple", "orange", "pear", "mushroom", "sweet_pepper"),
+    *("orchid", "poppy", "rose", "sunflower", "tulip", "cloud", "plain", "sea", "forest", "mountain"),
+)
+
+Similarity = Literal["related", "less_related"]
+Share = Annotated[float, Field(ge=0, le=1)]
+ImageSize = Literal[32, 16, 8]
 
 
 @ftdd.hookimpl
 def ftdd_pairs() -> Sequence[type[Pair]]:
-    """The pair of this file."""
-    return [Cifar10Halves]
+    """The pairs of this file."""
+    return [Cifar10Halves, Cifar100Superclasses, Cifar100ToCifar10]
 
 
-class Cifar10Halves(Pair):
+class _Cifar(ChosenClasses):
+    """What the pairs of this file share: images of 32 × 32 pixels or smaller."""
+
+    image_size: ImageSize = 32
+    """Pixels a side; smaller images are the means of squares of pixels."""
+
+    @property
+    def pixels(self) -> int:
+        return self.image_size
+
+    @abstractmethod
+    def chosen(self, side: Side) -> Chosen: ...
+
+
+def _is_zero(value: float) -> bool:
+    return value == 0
+
+
+class Cifar10Halves(_Cifar):
     """CIFAR-10's ten classes split in two: five are the source task, the other five the target task.
 
     `related`: the source (bird, cat, deer, ship, truck) has a near relative of most target classes (airplane,
@@ -56,196 +94,107 @@ class Cifar10Halves(Pair):
     The official files (Krizhevsky 2009), 60,000 images of 32 × 32 pixels, are checked by their md5.
     """
 
+    data_sets: ClassVar[Sequence[DataSet]] = (CIFAR_10,)
+    examples: ClassVar[Sequence[Mapping[str, Json]]] = (
+        {"allow_modified": True, "image_size": 8},
+        {"allow_modified": True, "image_size": 16, "similarity": "less_related", "common": 0.4},
+    )
+
     name: Literal["cifar10_halves"] = "cifar10_halves"
-    similarity: Literal["related", "less_related"] = "related"
+    similarity: Similarity = "related"
     """Which five classes are the source."""
-    image_size: Literal[32, 16, 8] = 32
-    """Pixels a side; smaller images are the means of squares of pixels."""
-    allow_modified: bool = False
-    """Take what files there are, also where they are not the official ones or not all of them."""
+    common: Annotated[Share, Field(exclude_if=_is_zero)] = 0.0
+    """Share of the source's classes that are replaced by classes of the target; their training images are then in
+    both."""
 
-    def image_shape(self) -> ImageShape:
-        """Three channels, square."""
-        return ImageShape(3, self.image_size, self.image_size)
-
-    def classes(self, side: Side) -> tuple[str, ...]:
+    def chosen(self, side: Side) -> Chosen:
         """In CIFAR-10's own order."""
-        source = SOURCE_CLASSES[self.similarity]
-        return tuple(name for name in CLASSES if (name in source) == (side == "source"))
+        own = SOURCE_CLASSES[self.similarity]
+        target = tuple(name for name in CIFAR_10.classes if name not in own)
+        classes = target if side == "target" else with_common(own, target, self.common)
+        return Chosen(CIFAR_10, tuple(name for name in CIFAR_10.classes if name in classes))
 
     def normalization(self) -> Normalization:
         """Means and deviations of the official training images."""
-        return Normalization((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))
-
-    def class_counts(self, side: Side, data: Path) -> tuple[int, ...]:
-        """5,000 each; counted in the files where they may be modified ones."""
-        names = self.classes(side)
-        if not self.allow_modified:
-            return (IMAGES_OF_CLASS,) * len(names)
-        import numpy as np
-
-        labels = np.concatenate([_read(path)[1] for path in self._files(data, TRAIN_FILES)])
-        return tuple(int((labels == CLASSES.index(name)).sum()) for name in names)
-
-    def prepare(self, data: Path, say: Callable[[str], None]) -> None:
-        """Check the files; where none is there, fetch the official archive through torchvision."""
-        folder = data / FOLDER
-        if not any((folder / name).exists() for name in (*TRAIN_FILES, *TEST_FILES)):
-            say(f"CIFAR-10 is not in {folder}: fetching it (170 MB)")
-            _download(data)
-        self._files(data, TRAIN_FILES)
-        self._files(data, TEST_FILES)
-
-    def load(self, side: Side, data: Path) -> "Task":
-        """The classes of a side, averaged down to the image size."""
-        from ftdd.images import Task
-
-        train = _labelled(self._files(data, TRAIN_FILES), self.classes(side), self.image_size)
-        test = _labelled(self._files(data, TEST_FILES), self.classes(side), self.image_size)
-        return Task(train, test)
-
-    def _files(self, data: Path, official: dict[str, str]) -> list[Path]:
-        """The files to read, checked. Raises DataUnavailable with the list of those that are wrong."""
-        folder = data / FOLDER
-        missing = [name for name in official if not (folder / name).is_file()]
-        there = [folder / name for name in official if name not in missing]
-        if self.allow_modified and there:
-            return there
-        modified = [path.name for path in there if _md5(path, path.stat().st_mtime_ns) != official[path.name]]
-        if not missing and not modified:
-            return there
-        faults = [f"missing: {', '.join(missing)}"] if missing else []
-        faults += [f"not the official file by its md5: {', '.join(modified)}"] if modified else []
-        ways = f"put the official files there ({HOME}) or name another folder with --data or FTDD_DATA"
-        if there:
-            ways += ", or say pair.allow_modified: true to take what is there"
-        raise DataUnavailable(f"CIFAR-10 in {folder}: {'; '.join(faults)}; {ways}")
+        return CIFAR_10_NORMALIZATION
 
 
-def _download(data: Path) -> None:
-    """Fetch and unpack the official archive. Raises DataUnavailable where that cannot be done."""
-    import socket
+class Cifar100Superclasses(_Cifar):
+    """Fine classes of CIFAR-100, whose twenty superclasses say what is related: one target, sources near and far.
 
-    from ftdd_plugins.torchvision_operators import declare_operators
-
-    declare_operators()
-    patience = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(PATIENCE_SECONDS)
-    try:
-        from torchvision.datasets import CIFAR10
-
-        CIFAR10(str(data), download=True)
-    except Exception as error:  # whatever urllib, ssl, tarfile or torchvision raise, the user needs the same sentence
-        raise DataUnavailable(
-            f"CIFAR-10 is not in {data / FOLDER} and could not be fetched ({type(error).__name__}: {error}); put the "
-            f"official files there ({HOME}) or name the folder that has them with --data or FTDD_DATA"
-        ) from error
-    finally:
-        socket.setdefaulttimeout(patience)
-
-
-@lru_cache(maxsize=32)
-def _md5(path: Path, modified_ns: int) -> str:
-    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
-
-
-class _Array:
-    """Takes the state of an array in a pickle: its shape and its bytes, if they are bytes."""
-
-    def __init__(self, *_: object) -> None:
-        self._shape: Any = (0,)
-        self._order: Literal["C", "F"] = "C"
-        self._content = b""
-
-    def __setstate__(self, state: Any) -> None:
-        _, self._shape, kind, columns_first, self._content = state
-        self._order = "F" if columns_first else "C"
-        if not (isinstance(kind, _Kind) and kind.name in ("u1", b"u1") and type(self._content) is bytes):
-            raise pickle.UnpicklingError("its pixels are not bytes")
-
-    def values(self) -> "npt.NDArray[np.uint8]":
-        import numpy as np
-
-        return np.frombuffer(self._content, dtype=np.uint8).reshape(self._shape, order=self._order)
-
-
-class _Kind:
-    """Takes the state of a dtype in a pickle: its name."""
-
-    def __init__(self, name: object, *_: object) -> None:
-        self.name = name
-
-    def __setstate__(self, _: object) -> None:
-        """Byte order and the like, which bytes have no need of."""
-
-
-def _encoded(text: str, encoding: str) -> bytes:
-    """How protocol 2 writes bytes from Python 3."""
-    if encoding not in ("latin1", b"latin1"):
-        raise pickle.UnpicklingError(f"it encodes bytes as {encoding}")
-    return text.encode("latin1")
-
-
-class _ArraysOnly(pickle.Unpickler):
-    """Reads CIFAR's pickles and nothing else: a pickle may name any function to call.
-
-    Not even NumPy's own are called: fed with a damaged file they end the process with a segmentation fault.
+    The target is the first `classes_each` fine classes of ten superclasses. `related`: the source is the next
+    `classes_each` of the same superclasses.   `less_related`: the first of the ten other superclasses. Both sources
+    have as many classes and as many images, and the target is the same.
     """
 
-    _STAND_INS: ClassVar[dict[tuple[str, str], object]] = {
-        ("numpy.core.multiarray", "_reconstruct"): _Array,
-        ("numpy", "ndarray"): _Array,
-        ("numpy", "dtype"): _Kind,
-        ("_codecs", "encode"): _encoded,
-    }
+    data_sets: ClassVar[Sequence[DataSet]] = (CIFAR_100,)
+    examples: ClassVar[Sequence[Mapping[str, Json]]] = (
+        {"allow_modified": True, "image_size": 8},
+        {"allow_modified": True, "image_size": 8, "similarity": "less_related", "classes_each": 1, "common": 0.5},
+    )
 
-    def find_class(self, module: str, name: str) -> Any:
-        stand_in = self._STAND_INS.get((module.replace("numpy._core", "numpy.core"), name))
-        if stand_in is None:
-            raise pickle.UnpicklingError(f"it names {module}.{name}, which a file of images has no use for")
-        return stand_in
+    name: Literal["cifar100_superclasses"] = "cifar100_superclasses"
+    similarity: Similarity = "related"
+    """Whether the source has other classes of the target's superclasses, or classes of other superclasses."""
+    superclasses: Annotated[tuple[str, ...], Field(min_length=1, max_length=10)] = TARGET_SUPERCLASSES
+    """The target's; the others, in their own order, are the less related source's, as many of them."""
+    classes_each: Annotated[int, Field(ge=1, le=2)] = 2
+    """Fine classes of each superclass, in alphabetical order."""
+    common: Share = 0.0
+    """Share of the source's classes that are replaced by classes of the target; their training images are then in
+    both."""
 
+    def chosen(self, side: Side) -> Chosen:
+        """Superclass by superclass."""
+        unknown = [name for name in self.superclasses if name not in SUPERCLASSES]
+        if unknown or len(set(self.superclasses)) < len(self.superclasses):
+            from ftdd.plugins import nearest
 
-def _read(path: Path) -> "tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]":
-    """A batch's pixels, shape (N, 3072), and labels, shape (N,)."""
-    import numpy as np
+            fault = (
+                f"no superclass '{unknown[0]}'; {nearest(unknown[0], SUPERCLASSES)}" if unknown else "names one twice"
+            )
+            raise Unfit(fault, "superclasses")
+        each = self.classes_each
+        target = tuple(name for coarse in self.superclasses for name in SUPERCLASSES[coarse][:each])
+        others = [coarse for coarse in SUPERCLASSES if coarse not in self.superclasses][: len(self.superclasses)]
+        related = tuple(name for coarse in self.superclasses for name in SUPERCLASSES[coarse][each : 2 * each])
+        unrelated = tuple(name for coarse in others for name in SUPERCLASSES[coarse][:each])
+        source = related if self.similarity == "related" else unrelated
+        return Chosen(CIFAR_100, target if side == "target" else with_common(source, target, self.common))
 
-    try:
-        batch = _ArraysOnly(io.BytesIO(path.read_bytes()), encoding="bytes").load()
-        pixels: npt.NDArray[np.uint8] = batch[b"data"].values().reshape(-1, 3072)
-        labels = np.asarray(batch[b"labels"], dtype=np.int64)
-    except Exception as error:  # a damaged pickle may raise anything; MemoryError and IndexError have been seen
-        reason = f"{type(error).__name__}: {error}"
-        raise DataUnavailable(
-            f"{path} is not a batch of CIFAR-10 ({reason}); replace it by the official file"
-        ) from error
-    if labels.shape != (len(pixels),) or (len(labels) and not (labels.min() >= 0 and labels.max() < len(CLASSES))):
-        raise DataUnavailable(f"{path} has {len(pixels)} images and {len(labels)} labels, or wrong labels")
-    return pixels, labels
-
-
-def _labelled(files: Sequence[Path], names: tuple[str, ...], size: int) -> Any:
-    import numpy as np
-    import torch
-
-    from ftdd.images import LabelledImages
-
-    parts = [_read(path) for path in files]
-    pixels = np.concatenate([pixels for pixels, _ in parts])
-    labels = np.concatenate([labels for _, labels in parts])
-    label_of = np.full(len(CLASSES), -1)
-    label_of[[CLASSES.index(name) for name in names]] = np.arange(len(names))
-    wanted = label_of[labels] >= 0
-    images = average_down(pixels[wanted].reshape(-1, 3, 32, 32), size)
-    return LabelledImages(torch.from_numpy(images), torch.from_numpy(label_of[labels[wanted]]), names)
+    def normalization(self) -> Normalization:
+        """Means and deviations of the official training images."""
+        return Normalization((0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762))
 
 
-def average_down(images: "npt.NDArray[np.uint8]", size: int) -> "npt.NDArray[np.uint8]":
-    """Images of shape (N, C, H, H) as means of squares, rounded half up, shape (N, C, size, size)."""
-    import numpy as np
+class Cifar100ToCifar10(_Cifar):
+    """From twenty classes of CIFAR-100 to CIFAR-10: the target is the same, the source is near to it or far from it.
 
-    count, channels, height, _ = images.shape
-    side = height // size
-    squares = images.reshape(count, channels, size, side, size, side).astype(np.uint32).sum(axis=(3, 5))
-    means: npt.NDArray[np.uint32] = (squares + side * side // 2) // (side * side)
-    return means.astype(np.uint8)
+    `related`: vehicles and larger animals (bus, pickup_truck, streetcar, tractor, tank, train, rocket, motorcycle;
+    leopard, tiger, lion, wolf, fox, raccoon, camel, cattle, elephant, lizard, crocodile, bear).   `less_related`: food
+    containers, fruit, flowers and landscapes (bottle, bowl, can, cup, plate; apple, orange, pear, mushroom,
+    sweet_pepper; orchid, poppy, rose, sunflower, tulip; cloud, plain, sea, forest, mountain).
+    """
+
+    data_sets: ClassVar[Sequence[DataSet]] = (CIFAR_10, CIFAR_100)
+    examples: ClassVar[Sequence[Mapping[str, Json]]] = (
+        {"allow_modified": True, "image_size": 8},
+        {"allow_modified": True, "image_size": 8, "similarity": "less_related"},
+    )
+
+    name: Literal["cifar100_to_cifar10"] = "cifar100_to_cifar10"
+    similarity: Similarity = "related"
+    """Which twenty classes are the source."""
+
+    def chosen(self, side: Side) -> Chosen:
+        """The lists of the docstring; CIFAR-10's own order."""
+        if side == "target":
+            return Chosen(CIFAR_10, CIFAR_10.classes)
+        return Chosen(CIFAR_100, NEAR_CIFAR_10 if self.similarity == "related" else FAR_FROM_CIFAR_10)
+
+    def normalization(self) -> Normalization:
+        """That of CIFAR-10, for both sides."""
+        return CIFAR_10_NORMALIZATION
+
+
+CIFAR_10_NORMALIZATION = Normalization((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))

@@ -51,7 +51,7 @@ class Digits(Pair):
         """8 × 8, one channel."""
         return ImageShape(1, 8, 8)
 
-    def classes(self, side: Side) -> tuple[str, ...]:
+    def classes(self, side: Side, data: Path) -> tuple[str, ...]:
         """The digits as words of one figure."""
         return tuple(str(digit) for digit in self._digits(side))
 
@@ -87,7 +87,7 @@ class Digits(Pair):
 
             label_of = {digit: label for label, digit in enumerate(self._digits(side))}
             labels = np.array([label_of[int(digit)] for digit in digits[chosen]], dtype=np.int64)
-            return LabelledImages(torch.from_numpy(images[chosen]), torch.from_numpy(labels), self.classes(side))
+            return LabelledImages(torch.from_numpy(images[chosen]), torch.from_numpy(labels), self.classes(side, data))
 
         return Task(train=half(wanted & ~tested), test=half(wanted & tested))
 

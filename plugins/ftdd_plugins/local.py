@@ -1,4 +1,4 @@
-"""The executor `local`: one process per run on this machine."""
+"""The executor `local`: processes on this machine, each with one run at a time."""
 
 import multiprocessing
 import os
@@ -7,6 +7,8 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -28,7 +30,8 @@ def ftdd_executors() -> Sequence[type[Executor]]:
 class Local(Executor):
     """Processes on this machine: one per physical core, with one thread each, or one per GPU.
 
-    A run has a process of its own, so that one that is killed (by the kernel for its memory, say) is one failed run.
+    A process carries out one run at a time, so that one that is killed (by the kernel for its memory, say) is one
+    failed run.
     """
 
     name: Literal["local"] = "local"
@@ -78,69 +81,109 @@ def _context() -> BaseContext:
     return multiprocessing.get_context("spawn")
 
 
+@dataclass(frozen=True)
+class _Worker:
+    """A process that takes one job after another, and the line to it."""
+
+    process: BaseProcess
+    line: Connection
+    slot: int
+
+
 class _Processes:
-    """A crew of processes, one for each run at work."""
+    """A crew of processes, each of which carries out one run at a time, until it is told to end or dies."""
 
     def __init__(self, slots: int) -> None:
         self.slots = slots
         self._context = _context()
         self._threads = ThreadPoolExecutor(slots, thread_name_prefix="local executor")
-        self._at_work: set[BaseProcess] = set()
+        self._all: set[_Worker] = set()
+        self._idle: list[_Worker] = []
         self._free = list(range(slots))
         self._lock = threading.Lock()
         self._closed = False
 
     def submit(self, job: Job) -> "Future[None]":
-        """Start the job as soon as a slot is free."""
+        """Give the job to a worker as soon as one is idle."""
         return self._threads.submit(self._carry_out, job)
 
     def close(self) -> None:
         """End all processes: kindly, and after a while by force. Their runs go on from their checkpoints."""
         with self._lock:
             self._closed = True
-            left = list(self._at_work)
+            left = list(self._all)
         self._threads.shutdown(wait=False, cancel_futures=True)
-        for process in left:
-            process.terminate()
-        for process in left:
-            process.join(PATIENCE_SECONDS)
-            if process.is_alive():
-                process.kill()
+        for worker in left:
+            worker.process.terminate()
+        for worker in left:
+            worker.process.join(PATIENCE_SECONDS)
+            if worker.process.is_alive():
+                worker.process.kill()
         self._threads.shutdown(wait=True)
 
     def _carry_out(self, job: Job) -> None:
         with self._lock:
             if self._closed:
                 return
-            slot = self._free.pop()
-            process = self._context.Process(target=work, args=(job, slot), daemon=True)  # type: ignore[attr-defined]
-            process.start()
-            self._at_work.add(process)
+            worker = self._rested() or self._hired()
         try:
-            process.join()
-        finally:
+            worker.line.send(job)
+            worker.line.recv()
+        except (EOFError, OSError):  # the other end of the line is gone
+            worker.process.join()
             with self._lock:
-                self._at_work.discard(process)
-                self._free.append(slot)
-        if process.exitcode != 0 and not self._closed:
-            raise RuntimeError(_last_words(process.exitcode))
+                self._all.discard(worker)
+                self._free.append(worker.slot)
+            if not self._closed:
+                raise RuntimeError(_last_words(worker.process.exitcode)) from None
+            return
+        with self._lock:
+            self._idle.append(worker)
+
+    def _rested(self) -> _Worker | None:
+        """One that is idle; those that died meanwhile are dismissed."""
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.process.is_alive():
+                return worker
+            self._all.discard(worker)
+            self._free.append(worker.slot)
+        return None
+
+    def _hired(self) -> _Worker:
+        slot = self._free.pop()
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=work, args=(theirs, slot), daemon=True)  # type: ignore[attr-defined]
+        try:
+            process.start()
+        except BaseException:
+            self._free.append(slot)
+            raise
+        theirs.close()  # so that the line breaks when the worker dies
+        worker = _Worker(process, ours, slot)
+        self._all.add(worker)
+        return worker
 
 
-def work(job: Job, slot: int) -> None:
-    """What a worker process does: one run, on its own GPU where there are several."""
+def work(line: Connection, slot: int) -> None:
+    """What a worker process does: one run after another, on its own GPU where there are several."""
     import signal
 
     from ftdd.study.runs import carry_out
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's: it ends its workers itself
     _end_with_parent()
-    if job.device == "cuda":
-        import dataclasses
+    while True:
+        try:
+            job: Job = line.recv()
+        except EOFError:
+            return
+        if job.device == "cuda":
+            import torch
 
-        import torch
-
-        job = dataclasses.replace(job, device=f"cuda:{slot % max(torch.cuda.device_count(), 1)}")
-    carry_out(job)
+            job = replace(job, device=f"cuda:{slot % max(torch.cuda.device_count(), 1)}")
+        carry_out(job)
+        line.send(None)
 
 
 def _end_with_parent() -> None:

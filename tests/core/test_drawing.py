@@ -185,7 +185,7 @@ def test_golden_draws() -> None:
 @pytest.mark.parametrize(
     ("images", "labels", "message"),
     [
-        (torch.zeros(2, 1, 2, 2), torch.zeros(2, dtype=torch.int64), "contiguous uint8"),
+        (torch.zeros(2, 1, 2, 2, dtype=torch.int16), torch.zeros(2, dtype=torch.int64), "uint8 or float"),
         (torch.zeros(2, 2, 2, dtype=torch.uint8), torch.zeros(2, dtype=torch.int64), r"shape \(N, C, H, W\)"),
         (torch.zeros(2, 1, 2, 2, dtype=torch.uint8), torch.zeros(3, dtype=torch.int64), "one for each image"),
         (torch.zeros(2, 1, 2, 2, dtype=torch.uint8), torch.tensor([0, 2]), "labels must be from 0 to 1"),

@@ -69,12 +69,13 @@ PIXELS = torch.zeros(2, 1, 4, 4, dtype=torch.uint8)
 @pytest.mark.parametrize(
     ("pixels", "labels", "clean", "message"),
     [
-        (PIXELS.float(), [0, 1], [0, 1], r"contiguous uint8 .* got torch.float32 of shape \(2, 1, 4, 4\)"),
+        (PIXELS.int(), [0, 1], [0, 1], r"uint8 or float, got torch.int32 of shape \(2, 1, 4, 4\)"),
         (PIXELS[:, 0], [0, 1], [0, 1], r"got torch.uint8 of shape \(2, 4, 4\)"),
         (PIXELS.to(memory_format=torch.preserve_format).transpose(1, 2)[:, :, :, ::2], [0, 1], [0, 1], "contiguous"),
-        (PIXELS, [0, 1, 1], [0, 1], r"labels must be int64 of shape \(2,\), .* got torch.int64 of shape \(3,\)"),
+        (PIXELS, [0, 1, 1], [0, 1], r"labels must be int64, .* of shape \(2,\), .* got torch.int64 of shape \(3,\)"),
         (PIXELS, [0, 1], [0, 1, 1], r"got torch.int64 of shape \(3,\)"),
-        (PIXELS, [0.0, 1.0], [0, 1], "got torch.float32"),
+        (PIXELS, [0.0, 1.0], [0, 1], "got torch.int64"),
+        (PIXELS, [0.0, 1.0], [0.0, 1.0], "numbers have one name, got 2"),
         (PIXELS, [0, 2], [0, 1], "labels must be from 0 to 1"),
         (PIXELS, [-1, 1], [0, 1], "labels must be from 0 to 1"),
     ],

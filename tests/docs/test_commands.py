@@ -85,7 +85,8 @@ class Reader:
         )
         changed = re.sub(r"^(\s*ftdd run (?:[^\n]*\\\n)*[^\n#]*)", rf"\1 {small}", script, flags=re.MULTILINE)
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-        extra = {"PATH": path, "PYTHONPATH": os.pathsep.join(self.sites)}
+        # A page's reader has no FTDD_DATA: data sets lie in ./ftdd-data, where pages put them.
+        extra = {"PATH": path, "PYTHONPATH": os.pathsep.join(self.sites), "FTDD_DATA": ""}
         if not self.mirror:
             extra["FTDD_DISABLED_PLUGINS"] = "mlflow"
         done = subprocess.run(
@@ -111,7 +112,7 @@ class Reader:
         if self.sites:
             self._shell(block, f"ftdd validate {recipe.name}", last=True)
         else:
-            assert read_study(recipe, installed_plugins(), self.folder).points, block.place
+            assert read_study(recipe, installed_plugins(), self.folder / "ftdd-data").points, block.place
 
     def _python(self, block: Block) -> None:
         code = compile("\n" * block.line + block.text, block.place, "exec", dont_inherit=True)

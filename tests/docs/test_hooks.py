@@ -3,13 +3,16 @@
 import ast
 import inspect
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ftdd import hookspecs
+from ftdd.comparison import Comparison, Side
 from ftdd.components import KINDS
+from ftdd.images import Task
 from ftdd.plugins import component_fault
 from tests.docs.blocks import ROOT, Block, blocks
 
@@ -87,7 +90,15 @@ def test_the_examples_do_what_they_say(tmp_path: Path) -> None:
     source, target = (names["Stripes"]().load(side, tmp_path) for side in ("source", "target"))
     assert (len(source.train), len(target.test)) == (200, 100)
     assert source.train.digest() != target.train.digest()
-    assert names["CommonClasses"]().score(source, target) == 1.0
+    darker = Task(replace(source.train, images=source.train.images // 2), source.test)
+    tasks: dict[Side, Task] = {"source": darker, "target": target}
+    same: dict[Side, Task] = {"source": target, "target": target}
+    compared = [
+        Comparison(lambda side: (), each.__getitem__, lambda side: pytest.fail("no network is asked for"))
+        for each in (tasks, same)
+    ]
+    scores = [names["Brightness"]().score(given).value for given in compared]
+    assert -1 <= scores[0] < scores[1] == 0.0
     assert [names["Thaw"](every=2).frozen(chain.names, epoch) for epoch in (0, 1, 2, 9)] == [
         frozenset({0}),
         frozenset({0}),

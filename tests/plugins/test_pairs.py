@@ -13,8 +13,10 @@ import pytest
 import torch
 
 from ftdd.components import DataUnavailable, Pair
-from ftdd_plugins.cifar import CLASSES, FOLDER, Cifar10Halves, average_down
+from ftdd_plugins.cifar import Cifar10Halves
 from ftdd_plugins.digits import Digits
+from ftdd_plugins.image_sets.cifar import CIFAR_10
+from ftdd_plugins.image_sets.image_set import average_down
 
 
 @pytest.mark.parametrize("side", ["source", "target"])
@@ -23,7 +25,7 @@ from ftdd_plugins.digits import Digits
 )
 def test_digits_are_what_the_pair_says_without_loading_them(pair: Pair, side: str, tmp_path: Path) -> None:
     task = pair.load(side, tmp_path)  # type: ignore[arg-type]
-    assert task.train.classes == pair.classes(side)  # type: ignore[arg-type]
+    assert task.train.classes == pair.classes(side, tmp_path)  # type: ignore[arg-type]
     assert task.train.shape == pair.image_shape()
     counts = torch.bincount(task.train.labels, minlength=len(task.train.classes)).tolist()
     assert tuple(counts) == pair.class_counts(side, tmp_path)  # type: ignore[arg-type]
@@ -53,11 +55,11 @@ def test_pixels_average_down_like_a_plain_loop() -> None:
 
 
 @pytest.mark.parametrize("similarity", ["related", "less_related"])
-def test_the_halves_share_no_class_and_are_all_of_them(similarity: str) -> None:
+def test_the_halves_share_no_class_and_are_all_of_them(similarity: str, tmp_path: Path) -> None:
     pair = Cifar10Halves.model_validate({"similarity": similarity})
-    source, target = pair.classes("source"), pair.classes("target")
+    source, target = pair.classes("source", tmp_path), pair.classes("target", tmp_path)
     assert len(source) == len(target) == 5
-    assert set(source) | set(target) == set(CLASSES)
+    assert set(source) | set(target) == set(CIFAR_10.classes)
 
 
 def test_real_images_are_read_when_modified_files_are_allowed(data: Path) -> None:
@@ -92,11 +94,13 @@ def test_without_files_and_without_a_network_there_is_one_sentence(
 
     monkeypatch.setattr(socket, "getaddrinfo", no_network)
     said: list[str] = []
-    with pytest.raises(DataUnavailable, match=r"CIFAR-10 is not in .* and could not be fetched") as caught:
+    with pytest.raises(DataUnavailable, match=r"cifar-10-python\.tar\.gz could not be fetched") as caught:
         Cifar10Halves(allow_modified=allow).prepare(tmp_path, said.append)
-    assert "--data or FTDD_DATA" in str(caught.value)
+    assert f"put the file at {tmp_path / 'cifar-10-python.tar.gz'}, from https://www.cs.toronto.edu" in str(
+        caught.value
+    )
     assert "\n" not in str(caught.value)
-    assert len(said) == 1
+    assert said[0] == f"CIFAR-10 is not in {tmp_path / CIFAR_10.folder}: fetching it"
 
 
 def test_a_network_that_never_answers_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +109,7 @@ def test_a_network_that_never_answers_is_given_up(tmp_path: Path, monkeypatch: p
         proxy = f"http://127.0.0.1:{silent.getsockname()[1]}"
         for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
             monkeypatch.setenv(name, proxy)
-        monkeypatch.setattr("ftdd_plugins.cifar.PATIENCE_SECONDS", 0.5)
+        monkeypatch.setattr("ftdd_plugins.image_sets.download.PATIENCE_SECONDS", 0.5)
         with pytest.raises(DataUnavailable, match="could not be fetched"):
             Cifar10Halves().prepare(tmp_path, lambda line: None)
     assert socket.getdefaulttimeout() is None
@@ -132,7 +136,7 @@ class Evil:
 
 def test_a_file_that_calls_a_function_is_refused_and_the_function_is_not_called(tmp_path: Path) -> None:
     """Unpickling calls what the file names; one that we read with pickle itself proves that this file would."""
-    folder, marker = tmp_path / FOLDER, tmp_path / "it has run"
+    folder, marker = tmp_path / CIFAR_10.folder, tmp_path / "it has run"
     folder.mkdir()
     content = pickle.dumps({b"data": Evil(marker), b"labels": []}, protocol=2)
     for name in ("data_batch_1", "test_batch"):
@@ -147,7 +151,7 @@ def test_a_file_that_calls_a_function_is_refused_and_the_function_is_not_called(
 def test_a_damaged_file_is_refused_whatever_byte_is_wrong(tmp_path: Path) -> None:
     """Every byte of the frame around the pixels, one after another: read, or refused, and nothing else."""
     whole = pickle.dumps({b"data": np.arange(6144, dtype=np.uint8).reshape(2, 3072), b"labels": [0, 1]}, protocol=2)
-    folder = tmp_path / FOLDER
+    folder = tmp_path / CIFAR_10.folder
     folder.mkdir()
     refused = 0
     frame = [i for i in range(len(whole)) if i < 200 or i > len(whole) - 60]
@@ -164,13 +168,13 @@ def test_a_damaged_file_is_refused_whatever_byte_is_wrong(tmp_path: Path) -> Non
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_pixels_are_read_in_the_order_in_which_they_lie(order: Literal["C", "F"], tmp_path: Path) -> None:
     rows = np.random.default_rng(0).integers(0, 256, (6, 3072)).astype(np.uint8)
-    batch = {b"data": np.asarray(rows, order=order), b"labels": [2, 4, 0, 9, 1, 2]}
-    folder = tmp_path / FOLDER
+    batch = {b"data": np.asarray(rows, order=order), b"labels": [2, 4, 0, 9, 1, 8]}
+    folder = tmp_path / CIFAR_10.folder
     folder.mkdir()
     for name in ("data_batch_1", "test_batch"):
         (folder / name).write_bytes(pickle.dumps(batch, protocol=2))
     task = Cifar10Halves(similarity="less_related", allow_modified=True).load("target", tmp_path)
-    assert task.train.labels.tolist() == [2, 0, 4, 1, 2]
+    assert task.train.labels.tolist() == [2, 0, 4, 1, 3]
     assert np.array_equal(task.train.images.numpy().reshape(5, 3072), rows[[0, 2, 3, 4, 5]])
 
 
@@ -187,7 +191,7 @@ def test_pixels_are_read_in_the_order_in_which_they_lie(order: Literal["C", "F"]
     ids=["empty", "garbage", "no labels", "wrong label", "a label too few", "wrong shape"],
 )
 def test_a_file_that_is_no_batch_is_refused_by_name(content: bytes, tmp_path: Path) -> None:
-    folder = tmp_path / FOLDER
+    folder = tmp_path / CIFAR_10.folder
     folder.mkdir()
     (folder / "data_batch_1").write_bytes(content)
     (folder / "test_batch").write_bytes(content)
@@ -196,9 +200,9 @@ def test_a_file_that_is_no_batch_is_refused_by_name(content: bytes, tmp_path: Pa
 
 
 def test_a_truncated_file_is_refused(data: Path, tmp_path: Path) -> None:
-    folder = tmp_path / FOLDER
+    folder = tmp_path / CIFAR_10.folder
     folder.mkdir()
-    whole = (data / FOLDER / "test_batch").read_bytes()
+    whole = (data / CIFAR_10.folder / "test_batch").read_bytes()
     (folder / "data_batch_1").write_bytes(whole[: len(whole) // 2])
     (folder / "test_batch").write_bytes(whole)
     with pytest.raises(DataUnavailable, match=r"data_batch_1 is not a batch of CIFAR-10"):

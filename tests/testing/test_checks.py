@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
 import torch
 from torch import nn
 
 from ftdd.chain import Chain
-from ftdd.components import Architecture, Component, Every, Policy, Side, Unfit
+from ftdd.comparison import Comparison
+from ftdd.components import Architecture, Component, Every, Policy, Scheme, Score, Side, Unfit
 from ftdd.image_shape import ImageShape, Normalization
 from ftdd.images import LabelledImages, Task
 from ftdd.testing import check, checks_of
@@ -227,7 +228,83 @@ BROKEN_PAIRS = {
     "tests_on_other_images": TrainsOnItsTest(),
 }
 
-BROKEN = {**BROKEN_ARCHITECTURES, **BROKEN_POLICIES, **BROKEN_PAIRS}
+
+class Brightness(Scheme):
+    """A scheme without a fault."""
+
+    best: ClassVar[float | None] = 0.0
+    lowest: ClassVar[float | None] = -1.0
+    symmetric: ClassVar[bool] = True
+
+    name: Literal["brightness"] = "brightness"
+
+    def means(self, given: Comparison) -> tuple[torch.Tensor, torch.Tensor]:
+        """Of each side: the mean of every colour and the mean deviation, over the full range."""
+        both: tuple[Side, Side] = ("source", "target")
+        images = [given.task(side).train.images.float() / 255 for side in both]
+        first, second = (torch.cat([x.mean((0, 2, 3)), x.std((2, 3)).mean(0)]) for x in images)
+        return first, second
+
+    def score(self, given: Comparison) -> Score:
+        source, target = self.means(given)
+        return Score(-float((source - target).abs().mean()))
+
+
+class RefusesAll(Brightness):
+    def score(self, given: Comparison) -> Score:
+        raise Unfit("not today")
+
+
+class NotANumber(Brightness):
+    """Of images that are all the same, as a correlation would be."""
+
+    def score(self, given: Comparison) -> Score:
+        flat = given.task("target").train.images.float().std() == 0
+        return Score(float("nan")) if flat else super().score(given)
+
+
+class Draws(Brightness):
+    """Its last bit is by chance."""
+
+    def score(self, given: Comparison) -> Score:
+        found = super().score(given).value
+        return Score(found - 1e-9 * float(torch.rand(())))
+
+
+class FarFromItself(Brightness):
+    """Compares with other images than it is given, as a loader that draws two subsets does."""
+
+    def score(self, given: Comparison) -> Score:
+        return Score(super().score(given).value - 0.01)
+
+
+class OneWay(Brightness):
+    """Twice as far where the source is the darker one."""
+
+    def score(self, given: Comparison) -> Score:
+        source, target = self.means(given)
+        found = super().score(given).value
+        return Score(2 * found if source[:3].mean() < target[:3].mean() else found)
+
+
+class Turncoat(Brightness):
+    """Large samples turn the order round."""
+
+    def score(self, given: Comparison) -> Score:
+        found = super().score(given).value
+        images = len(given.task("target").train)
+        return Score(found if images < 200 or found > -1e-6 else -0.9 - found)
+
+
+BROKEN_SCHEMES = {
+    "gives_a_finite_number": NotANumber(),
+    "gives_the_same_again": Draws(),
+    "likes_a_task_itself_best": FarFromItself(),
+    "is_symmetric_where_it_says_so": OneWay(),
+    "keeps_the_order_as_the_sample_grows": Turncoat(),
+}
+
+BROKEN = {**BROKEN_ARCHITECTURES, **BROKEN_POLICIES, **BROKEN_PAIRS, **BROKEN_SCHEMES}
 
 
 def _refused(component: Component) -> list[str]:
@@ -246,16 +323,33 @@ def test_a_fault_is_refused_by_its_own_check_alone(name: str) -> None:
     assert _refused(BROKEN[name]) == [name]
 
 
-@pytest.mark.parametrize("component", [Small(), Fine(), Mirrored()], ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize("component", [Small(), Fine(), Mirrored(), Brightness()], ids=lambda one: type(one).__name__)
 def test_what_has_no_fault_passes(component: Component) -> None:
     check(component)
 
 
 def test_every_check_has_a_broken_component() -> None:
-    """`takes_some_images` has one of its own: what takes no images can be checked for nothing else."""
+    """Two have one of their own: what takes no images, or no tasks, can be checked for nothing else."""
     known: Sequence[Callable[..., None]] = [
-        one for component in (Small(), Fine(), Digits()) for one in checks_of(component)
+        one for component in (Small(), Fine(), Digits(), Brightness()) for one in checks_of(component)
     ]
-    assert {one.__name__ for one in known} - {"takes_some_images"} == set(BROKEN)
+    assert {one.__name__ for one in known} - {"takes_some_images", "takes_ordinary_tasks"} == set(BROKEN)
     with pytest.raises(AssertionError, match="takes none of"):
         check(TakesNothing())
+    with pytest.raises(AssertionError, match="raises Unfit for an ordinary pair of tasks"):
+        check(RefusesAll())
+
+
+class NeedsMore(Brightness):
+    """Of a package that nobody has."""
+
+    sentence: str = "needs spam, which is not installed: pip install spam"
+
+    def score(self, given: Comparison) -> Score:
+        raise ImportError(self.sentence)
+
+
+def test_a_scheme_whose_package_is_missing_passes_unseen_if_it_says_so() -> None:
+    check(NeedsMore())
+    with pytest.raises(AssertionError, match="does not say in a sentence which package is missing: spam"):
+        check(NeedsMore(sentence="spam"))

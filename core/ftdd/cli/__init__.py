@@ -13,6 +13,8 @@ COMMANDS = {
     "run": "Carry out a study: train what is missing, draw its figures.",
     "plan": "Show what a study would do, what is done, and what the rest will cost.",
     "validate": "Check recipes; name every mistake with its line.",
+    "similarity": "Score how alike the source and the target of a recipe are.",
+    "data": "List the data sets, and get them.",
     "results": "Print or write the tables of a study.",
     "report": "Draw a study's figures and its page again.",
     "list": "List components, plugins, recipes and studies.",

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from ftdd.components import Architecture, DataUnavailable, Pair, Side, Unfit
 from ftdd.image_shape import ImageShape
-from ftdd.recipe.specs import TargetSpec, TaskSettings
+from ftdd.recipe.specs import SourceSettings, TargetSpec, TaskSettings
 from ftdd.subsets import largest_even_subset
+from ftdd.training.settings import LeastSquares
 
 Fault = tuple[str, str]
 """Dotted path, message."""
@@ -22,7 +23,11 @@ def faults(spec: TargetSpec, data: Path) -> Iterator[Fault]:
     if spec.source is not None:
         yield from _task_faults(spec.pair, "source", spec.source, data)
     try:
-        layers = layer_names(spec.architecture, spec.pair.image_shape(), len(spec.pair.classes("target")))
+        image, classes = spec.pair.image_shape(), len(spec.pair.classes("target", data))
+    except (Unfit, DataUnavailable):
+        return  # said already
+    try:
+        layers = layer_names(spec.architecture, image, classes)
     except Unfit as unfit:
         yield _at("architecture", unfit)
         return
@@ -70,11 +75,15 @@ def _class_counts(pair: Pair, side: Side, data: Path) -> tuple[int, ...]:
 
 def _task_faults(pair: Pair, side: Side, settings: TaskSettings, data: Path) -> Iterator[Fault]:
     try:
-        classes = len(pair.classes(side))
+        classes = len(pair.classes(side, data))
     except Unfit as unfit:
         yield _at("pair", unfit)
         return
-    if classes < 2:
+    except DataUnavailable as unavailable:
+        yield _at("pair", unavailable)
+        return
+    yield from _fit_to_labels(pair, side, settings)
+    if classes < 2 and pair.labels == "classes":
         yield "pair", f"the {side} has {classes} class; a task needs two or more"
         return
     try:
@@ -92,5 +101,23 @@ def _task_faults(pair: Pair, side: Side, settings: TaskSettings, data: Path) -> 
             )
 
 
-def _at(part: str, unfit: Unfit) -> Fault:
-    return f"{part}.{unfit.field}" if unfit.field else part, str(unfit)
+def _fit_to_labels(pair: Pair, side: Side, settings: TaskSettings) -> Iterator[Fault]:
+    """Numbers are fitted, classes are told apart: what is asked for must be of the pair's kind."""
+    training = settings.training
+    exact = isinstance(training.optimizer, LeastSquares)
+    if pair.labels == "classes" and exact:
+        yield f"{side}.training.optimizer", "least_squares fits numbers; the labels of this pair are classes"
+    if pair.labels == "numbers":
+        if settings.label_noise > 0:
+            yield (
+                f"{side}.label_noise",
+                "the labels of this pair are numbers; its own fields say their noise",
+            )
+        if training.augmentation.name != "none":
+            yield f"{side}.training.augmentation", "the images of this pair are measurements, which cannot be cropped"
+        if isinstance(settings, SourceSettings) and settings.stop_at is not None:
+            yield f"{side}.stop_at", "the labels of this pair are numbers, so there is no accuracy"
+
+
+def _at(part: str, error: Unfit | DataUnavailable) -> Fault:
+    return f"{part}.{error.field}" if error.field else part, str(error)

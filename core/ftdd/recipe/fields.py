@@ -31,11 +31,16 @@ def fields_at(root: type[Value], tree: Json, path: Path, context: Any) -> Iterab
 def class_at(root: type[Value], tree: Json, path: Path, context: Any) -> type[Value] | None:
     """The class of the value at a path; None where it is no such value, or its name is wrong."""
     cls: type[Value] | None = root
+    field: FieldInfo | None = None
     for part in path:
-        field = cls.model_fields.get(str(part)) if cls else None
+        if isinstance(part, int):
+            field = _item(field, part)
+            tree = tree[part] if isinstance(tree, list) and part < len(tree) else None
+        else:
+            field = cls.model_fields.get(part) if cls else None
+            tree = tree.get(part) if isinstance(tree, dict) else None
         if field is None:
             return None
-        tree = tree.get(str(part)) if isinstance(tree, dict) else None
         cls = _class_of(field, tree, context)
     return cls
 

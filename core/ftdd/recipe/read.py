@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic import ValidationError
 
-from ftdd.components import Every, Unfit
+from ftdd.components import DataUnavailable, Every, Unfit
 from ftdd.plugins import Plugins, nearest
 from ftdd.recipe.check import faults, layer_names
 from ftdd.recipe.document import Document, NotYaml, Path, parse, parse_value
@@ -136,7 +136,7 @@ class _Reader:
 
     def _header(self, tree: Tree) -> Header | None:
         try:
-            header = Header.model_validate_json(json.dumps(tree), strict=True)
+            header = Header.model_validate_json(json.dumps(tree), strict=True, context=self._plugins)
         except ValidationError as error:
             self._say_all(error, Header, tree, {})
             return None
@@ -250,13 +250,13 @@ class _Reader:
                 return None
             try:
                 cls = self._plugins.named(kind, str(mapping["name"]))
-                parts[kind] = cls.model_validate_json(json.dumps(mapping), strict=True)
+                parts[kind] = cls.model_validate_json(json.dumps(mapping), strict=True, context=self._plugins)
             except (LookupError, ValidationError):
                 return None
         pair = parts["pair"]
         try:
-            return layer_names(parts["architecture"], pair.image_shape(), len(pair.classes("target")))
-        except Unfit:
+            return layer_names(parts["architecture"], pair.image_shape(), len(pair.classes("target", self._data)))
+        except (Unfit, DataUnavailable):
             return None
 
     # ---- one point

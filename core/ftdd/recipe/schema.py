@@ -20,7 +20,7 @@ def recipe_schema(plugins: Plugins) -> dict[str, Any]:
     header = Header.model_json_schema()
     definitions = dict(setting.get("$defs", {}))
     for word, kind in KINDS.items():
-        if word in ("pair", "architecture", "policy"):
+        if word in ("pair", "architecture", "policy", "scheme"):
             _define(definitions, word, kind.base.tag, plugins.components[word])
     for field in Training.model_fields.values():
         for mark in field.metadata:

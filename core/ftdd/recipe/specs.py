@@ -1,13 +1,13 @@
 """Specs: all that determines a run's numbers, and the ids made of it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt
 
 from ftdd.choice import Choice, or_else
-from ftdd.components import Architecture, Every, Pair, Policy, Side
+from ftdd.components import Architecture, Every, Pair, Policy, Scheme, Side
 from ftdd.training.settings import Evaluate, SoftFreezing, Training
 from ftdd.values import Json, Value, identity, tree_identity
 
@@ -16,17 +16,20 @@ if TYPE_CHECKING:
     from ftdd.plugins import Plugins
 
 
-def _component(kind: str, tag: str = "name") -> Choice:
+def component_choice(kind: str, tag: str = "name", words: Sequence[str] = ()) -> Choice:
+    """A component by its name, or by a mapping with its fields; words are taken as they are."""
+
     def find(name: str, context: Any) -> type[Value]:
         plugins: Plugins = context
         return plugins.named(kind, name)
 
-    return Choice(kind, find, tag)
+    return Choice(kind, find, tag, words=words)
 
 
-PairField = Annotated[Pair, _component("pair")]
-ArchitectureField = Annotated[Architecture, _component("architecture")]
-PolicyField = Annotated[Policy, _component("policy", "policy")]
+PairField = Annotated[Pair, component_choice("pair")]
+ArchitectureField = Annotated[Architecture, component_choice("architecture")]
+PolicyField = Annotated[Policy, component_choice("policy", "policy")]
+SchemeField = Annotated[Scheme, component_choice("scheme")]
 
 ImageCount = Annotated[PositiveInt | Literal["all"], or_else("must be a whole number of images, 1 or more, or all")]
 NoiseFraction = Annotated[float, Field(ge=0, le=1)]
@@ -47,11 +50,31 @@ class TaskSettings(Value):
     """When to measure: `every` epoch, `{every: n}`, or `log`, 20 times a decade. Always at epoch 0 and at the end."""
 
 
+class StopAt(Value):
+    """When a source is good enough."""
+
+    accuracy: Annotated[float, Field(gt=0, le=1)]
+    """Test accuracy on the source."""
+
+    @property
+    def test_error(self) -> float:
+        """The test error that is good enough. 1 − 0.9 is below 0.1 in floats, so what is hit exactly has some room."""
+        return 1 - self.accuracy + 1e-9
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class SourceSettings(TaskSettings):
     """The training on the source."""
 
     seed: NonNegativeInt = 0
     """Moves the source's subset, noise, initialization and batch order."""
+    stop_at: Annotated[StopAt | None, Field(exclude_if=_is_none)] = None
+    """`{accuracy: a}` ends the training after the first epoch with a test accuracy of a or more, to give sources of
+    different tasks the same quality. A source that never gets there fails. Measured after every epoch, whatever
+    `evaluate` says. The control `selffer` is not stopped by it."""
 
 
 class TargetSettings(TaskSettings):
@@ -161,6 +184,13 @@ class TargetSpec(Value):
             return None
         if self.control == "transfer":
             return SourceSpec(pair=self.pair, architecture=self.architecture, source=self.source)
+        return self.own_source_spec
+
+    @property
+    def own_source_spec(self) -> SourceSpec | None:
+        """The spec of a source run on the target's own task, images and wrong labels; None where there is no source."""
+        if self.source is None:
+            return None
         own = self.target
         settings = SourceSettings(
             images=own.images,

@@ -7,8 +7,9 @@ from typing import Annotated
 from pydantic import Field, PositiveInt
 
 from ftdd.choice import or_else
-from ftdd.recipe.specs import SourceSpec, TargetSpec
-from ftdd.values import Json, Value
+from ftdd.components import Architecture, Pair
+from ftdd.recipe.specs import SchemeField, SourceSpec, TargetSpec
+from ftdd.values import Json, Value, canonical_json
 
 
 class Header(Value):
@@ -27,6 +28,8 @@ class Header(Value):
     """For the reader."""
     eps: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """A run interpolates when its train error is at or below this."""
+    similarity: tuple[SchemeField, ...] = ()
+    """Schemes that score how alike source and target are: names, or mappings with `name` and a scheme's own fields."""
     executor: str | None = None
     """Who carries runs out; `local`, processes on this machine, where it is left out."""
     device: str | None = None
@@ -47,6 +50,23 @@ class Point:
 
 
 @dataclass(frozen=True)
+class Group:
+    """Target runs that start from one source."""
+
+    pair: Pair
+    architecture: Architecture
+    source: SourceSpec | None
+    own: SourceSpec | None
+    """Like the source, trained on the target's own task; as the first of the runs would train it."""
+    runs: tuple[str, ...]
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether they start from weights that somebody else has trained, and from no source run."""
+        return self.source is None and self.architecture.untrained() != self.architecture
+
+
+@dataclass(frozen=True)
 class Study:
     """What a recipe asks for."""
 
@@ -62,9 +82,34 @@ class Study:
         return tuple(dict.fromkeys(path for point in self.points for path in point.settings))
 
     @property
+    def groups(self) -> tuple["Group", ...]:
+        """The pairs and sources that its transfers start from: what schemes score, each once."""
+        found: dict[str, list[TargetSpec]] = {}
+        for spec in self.targets.values():
+            if spec.control == "transfer":
+                source = spec.source_spec
+                key = canonical_json(spec.pair) + (source.id if source else canonical_json(spec.architecture))
+                found.setdefault(key, []).append(spec)
+        return tuple(
+            Group(
+                specs[0].pair,
+                specs[0].architecture,
+                specs[0].source_spec,
+                specs[0].own_source_spec,
+                tuple(spec.id for spec in specs),
+            )
+            for specs in found.values()
+        )
+
+    @property
     def sources(self) -> dict[str, SourceSpec]:
-        """The source runs by their ids: each once, however many targets start from it."""
-        specs = (point.spec.source_spec for point in self.points)
+        """The source runs by their ids: each once, however many targets start from it.
+
+        Where a scheme compares with a network trained on the target itself, one such run for each pair is among them.
+        """
+        specs = [point.spec.source_spec for point in self.points]
+        if any(scheme.needs == "both networks" for scheme in self.header.similarity):
+            specs += [group.own for group in self.groups]
         return {spec.id: spec for spec in specs if spec is not None}
 
     @property

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from ftdd.results.epochwise import epochwise
 from ftdd.results.freezingwise import freezingwise
+from ftdd.results.likeness import likeness, likeness_axis
+from ftdd.results.scores import scored, scores
 from ftdd.results.series import over_transfer, read_series
 from ftdd.results.style import journal, save
 from ftdd.study.store import Store
@@ -31,4 +33,8 @@ def draw_figures(store: Store, name: str, x: str = "frozen_layers") -> tuple[Pat
             return tuple(save(freezingwise(series, x), folder / f"over_{x}"))
         for stem, draw in FIGURES.items():
             written += save(draw(series), folder / stem)
+        if likeness_axis(series) is not None:
+            written += save(likeness(series), folder / "likeness")
+        if scored(series):
+            written += save(scores(series), folder / "scores")
     return tuple(written)

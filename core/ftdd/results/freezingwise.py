@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SHADE = "#f1ecdf"
+THEORY = "#222222"
 NARROW = 1.9
 """Inches of a panel with a single depth."""
 MOST_MARKERS = 25
@@ -92,6 +93,7 @@ def freezingwise(series: Series, x: str = "frozen_layers") -> Figure:
     for place in places:
         _scale(place, series.runs, axis)
     shaded, drawn = False, dict.fromkeys(CONTROLS, False)
+    squared_scale(places, series.runs)
     for place, part in zip(places, parts.panels, strict=True):
         lines = {line.label: line.runs for line in part.lines}
         main = lines.pop("transfer") if controlled and "transfer" in lines else part.lines[0].runs
@@ -101,7 +103,26 @@ def freezingwise(series: Series, x: str = "frozen_layers") -> Figure:
                 _control(place.test, runs, label, axis)
                 drawn[label] = True
     controls = [label for label, there in drawn.items() if there]
-    return finish(figure, places, _handles(series.study.eps, shaded, controls))
+    theory = bool(series.runs["expected_test_error"].notna().any())
+    return finish(figure, places, _handles(series.study.eps, shaded, controls, theory))
+
+
+def squared_scale(places: Sequence[Place], runs: pd.DataFrame) -> None:
+    """A log axis where errors are no fractions: squared ones have peaks a hundred times as high as what is beside."""
+    if float(runs["final_test_error"].max()) > 1:
+        for place in places:
+            place.test.set_yscale("log")
+            place.test.yaxis.set_major_formatter(FuncFormatter(lambda error, _: f"{error:g}"))
+            place.test.yaxis.set_minor_formatter(NullFormatter())
+        places[0].test.set_ylabel("squared test error")
+        places[0].train.set_ylabel("squared\ntrain error")
+
+
+def draw_theory(ax: "Axes", runs: pd.DataFrame, at: str, colour: str = THEORY) -> None:
+    """What theory expects, with a gap where that is infinite."""
+    if runs["expected_test_error"].notna().any():
+        means = runs.groupby(at)["expected_test_error"].mean()
+        ax.plot(means.index, means, color=colour, linestyle=(0, (4, 2)), linewidth=1.3, zorder=5)
 
 
 def interpolating_depths(runs: pd.DataFrame) -> tuple[int, ...]:
@@ -161,6 +182,7 @@ def _panel(place: Place, runs: pd.DataFrame, axis: Axis) -> bool:
     placed = runs.assign(at=runs["frozen_layers"].astype(int).map(at))
     for measure in MEASURES:
         _draw(place.test if measure.axis == "test" else place.train, placed, measure)
+    draw_theory(place.test, placed, "at")
     _axis_above(place.test, runs, at, axis)
     return bool(stretches)
 
@@ -240,7 +262,7 @@ def _apart(depths: Sequence[int], position: dict[int, float], most: int) -> list
     return kept
 
 
-def _handles(eps: float, shaded: bool, controls: Sequence[str]) -> list[Artist]:
+def _handles(eps: float, shaded: bool, controls: Sequence[str], theory: bool) -> list[Artist]:
     handles: list[Artist] = [
         Line2D(
             [],
@@ -259,6 +281,8 @@ def _handles(eps: float, shaded: bool, controls: Sequence[str]) -> list[Artist]:
         handles.append(
             Line2D([], [], color=colour, linestyle=line, marker=marker, markersize=3.5, linewidth=1.2, label=words)
         )
+    if theory:
+        handles.append(Line2D([], [], color=THEORY, linestyle=(0, (4, 2)), linewidth=1.3, label="expected by theory"))
     if shaded:
         handles.append(Patch(color=SHADE, label=f"interpolates:\neach run reaches\n{interpolated_words(eps)}"))
     return handles

@@ -65,13 +65,13 @@ def frame(series: Series, parts: Split, x_label: str, width: float = PANEL_WIDTH
         if i + columns >= count:
             place.train.set_xlabel(x_label)
     figure.suptitle(
-        _broken(series.study.title, "title", whole - LEGEND_WIDTH, lines=4),
+        broken(series.study.title, "title", whole - LEGEND_WIDTH, lines=4),
         fontsize=10,
         weight="bold",
         x=0.01,
         ha="left",
     )
-    figure.supxlabel(_broken(footnote(series, parts), "note", whole), fontsize=7, color="#444444", x=0.01, ha="left")
+    figure.supxlabel(broken(footnote(series, parts), "note", whole), fontsize=7, color="#444444", x=0.01, ha="left")
     return figure, tuple(places[:count])
 
 
@@ -83,9 +83,9 @@ def finish(figure: Figure, places: Sequence[Place], handles: "Sequence[Artist]",
     legend = figure.legend(
         handles=list(handles), loc="outside right upper", handlelength=1.8, labelspacing=0.4, alignment="left"
     )
-    legend.set_title(_broken(title, "panel", LEGEND_WIDTH))
+    legend.set_title(broken(title, "panel", LEGEND_WIDTH))
     for text in legend.get_texts():
-        text.set_text("\n".join(_broken(line, "panel", LEGEND_WIDTH, lines=3) for line in text.get_text().split("\n")))
+        text.set_text("\n".join(broken(line, "panel", LEGEND_WIDTH, lines=3) for line in text.get_text().split("\n")))
     return figure
 
 
@@ -107,16 +107,16 @@ def footnote(series: Series, parts: Split) -> str:
 def _panel_title(panel: Panel, width: float) -> str:
     """The settings in one line where they fit, else a line or more for each."""
     together = ", ".join(panel.settings)
-    if "\n" not in _broken(together, "panel", width):
+    if "\n" not in broken(together, "panel", width):
         return together
-    return "\n".join(_broken(setting, "panel", width, lines=3) for setting in panel.settings)
+    return "\n".join(broken(setting, "panel", width, lines=3) for setting in panel.settings)
 
 
 def _runs(count: int) -> str:
     return "1 run is" if count == 1 else f"{count} runs are"
 
 
-def _broken(text: str, font: str, width: float, lines: int | None = None) -> str:
+def broken(text: str, font: str, width: float, lines: int | None = None) -> str:
     """Text in lines that fit a width in inches; what is past the last line is left out, and … says so."""
     letters = int(LETTERS_PER_INCH[font] * width)
     return textwrap.fill(text, letters, max_lines=lines, placeholder=" …", break_on_hyphens=False)

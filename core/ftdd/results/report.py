@@ -1,5 +1,6 @@
 """The page of a study: one HTML file that opens from disk, with its figures inside."""
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,11 @@ from markupsafe import Markup
 
 from ftdd.results.summary import Spread, summarize
 from ftdd.results.table import runs_table
-from ftdd.results.words import shown
+from ftdd.results.words import plain, shown
 from ftdd.study.files import write_text
+from ftdd.study.scores import read_scores
 from ftdd.study.store import State, Store, StudyRecord
+from ftdd.values import flat
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
 
@@ -27,6 +30,17 @@ class Proof:
 
     run_id: str
     ledger: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Every scheme's score of every pair and source."""
+
+    places: tuple[str, ...]
+    """Pairs and sources: by what the pairs differ in, or by the source's id."""
+    source_test_errors: tuple[float | None, ...]
+    values: dict[str, list[float | None]]
+    """By scheme, in the order of the places."""
 
 
 def write_report(store: Store, name: str) -> Path:
@@ -48,6 +62,7 @@ def write_report(store: Store, name: str) -> Path:
         diverged=int((table["state"] == str(State.DIVERGED)).sum()),
         failed=[run for run in runs if run["state"] == str(State.FAILED)],
         proof=_proof(store, study),
+        scores=_scores(store, name),
         recipe=(store.study_folder(name) / "recipe.yaml").read_text(encoding="utf-8"),
         machines=_machines(store, study),
         cost={role: float(table["seconds"][table["role"] == role].sum()) for role in ("source", "target")},
@@ -60,6 +75,7 @@ def write_report(store: Store, name: str) -> Path:
 def _environment() -> Environment:
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters["error"] = lambda value: "–" if value is None or pd.isna(value) else f"{value:.3f}"
+    environment.filters["score"] = lambda value: "–" if value is None else f"{value:.4g}"
     environment.filters["spread"] = _spread
     environment.filters["count"] = lambda value: "–" if value is None or pd.isna(value) else f"{int(value):,}"
     environment.filters["percent"] = lambda value: f"{value:.1%}"
@@ -105,6 +121,28 @@ def _proof(store: Store, study: StudyRecord) -> Proof | None:
             there.append(Proof(entry.id, found))
     middle = [proof for proof in there if proof.ledger["frozen_layers"] < proof.ledger["layers"] - 1]
     return max(middle or there, key=lambda proof: int(proof.ledger["frozen_layers"]), default=None)
+
+
+def _scores(store: Store, name: str) -> Scores | None:
+    """The scores that the study has; None where there is none."""
+    rows = read_scores(store, name)
+    places = {(json.dumps(row.pair, sort_keys=True), row.source_id): row for row in rows}
+    if not places:
+        return None
+    leaves = [flat(row.pair) for row in places.values()]
+    paths = dict.fromkeys(path for one in leaves for path in one)
+    differing = [path for path in paths if len({str(one.get(path)) for one in leaves}) > 1]
+    words = [", ".join(f"{plain(path)} {shown(one.get(path))}" for path in differing) for one in leaves]
+    twice = {word for word in words if words.count(word) > 1}
+    titles = [
+        f"{word} {row.source_id or ''}".strip() if word in twice else word
+        for word, row in zip(words, places.values(), strict=True)
+    ]
+    found = {(row.scheme, json.dumps(row.pair, sort_keys=True), row.source_id): row.value for row in rows}
+    values = {
+        scheme: [found.get((scheme, *place)) for place in places] for scheme in dict.fromkeys(r.scheme for r in rows)
+    }
+    return Scores(tuple(titles), tuple(row.source_test_error for row in places.values()), values)
 
 
 def _machines(store: Store, study: StudyRecord) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from ftdd.curve import COLUMNS, Curve
+from ftdd.study.scores import read_scores, scores_of_run
 from ftdd.study.store import Store, StudyRecord
 from ftdd.values import Json, flat
 
@@ -32,6 +33,8 @@ FRACTIONAL = (
     "final_test_error_noisy",
     "best_test_error",
     "peak_test_error",
+    "expected_test_error",
+    "source_test_error",
     "seconds",
     "label_noise_realised",
     *(column for column in COLUMNS if column not in WHOLE),
@@ -47,7 +50,9 @@ def runs_table(store: Store, name: str) -> pd.DataFrame:
     study.
     """
     study = store.read_study(name)
-    return _frame([_row(store, study, run_id) for run_id in study.run_ids])
+    rows = read_scores(store, name)
+    scores = {run_id: scores_of_run(rows, run_id) for run_id in study.run_ids}
+    return _frame([_row(store, study, run_id, scores[run_id]) for run_id in study.run_ids])
 
 
 def curves_table(store: Store, name: str) -> pd.DataFrame:
@@ -97,7 +102,7 @@ def _rest(share: float | None) -> float | None:
     return None if share is None else 1 - share
 
 
-def _row(store: Store, study: StudyRecord, run_id: str) -> dict[str, Any]:
+def _row(store: Store, study: StudyRecord, run_id: str, scores: dict[str, float]) -> dict[str, Any]:
     status = store.run(run_id).status()
     spec, *unreadable = _spec(store, run_id)
     numbers = measured(store, run_id, study.eps)
@@ -114,6 +119,9 @@ def _row(store: Store, study: StudyRecord, run_id: str) -> dict[str, Any]:
         "state": str(status.state),
         **_swept(study, run_id, spec),
         **numbers,
+        "expected_test_error": status.facts.get("expected_test_error"),
+        "source_test_error": _final_test_error(store, sources.get(run_id)),
+        **scores,
         "epoch": status.epoch,
         "seconds": status.seconds,
         "label_noise_realised": status.facts.get("data", {}).get("label_noise_realised"),
@@ -124,13 +132,21 @@ def _row(store: Store, study: StudyRecord, run_id: str) -> dict[str, Any]:
     }
 
 
+def _final_test_error(store: Store, run_id: str | None) -> float | None:
+    """Of a source that has ended: how good it is at its own task. Every score of a source network hangs on it."""
+    if run_id is None or not store.run(run_id).status().state.final:
+        return None
+    curve, _ = _curve(store, run_id)
+    return curve.last.test_error if len(curve) else None
+
+
 def _frame(rows: list[dict[str, Any]], columns: list[str] | None = None) -> pd.DataFrame:
     """A table whose measured columns have the same types in every study, and whole numbers stay whole."""
     table = pd.DataFrame(rows, columns=columns)
     for column in table.columns:
         values = [value for row in rows if (value := row.get(column)) is not None]
         whole = values and all(isinstance(value, int) and not isinstance(value, bool) for value in values)
-        if column in FRACTIONAL:
+        if column in FRACTIONAL or str(column).startswith("similarity."):
             table[column] = table[column].astype("float64")
         elif column in WHOLE or whole:
             table[column] = table[column].astype("Int64")

@@ -16,6 +16,8 @@ def shown(value: Any) -> str:
 
     A component written out as JSON is its name, any other mapping `given`, what is not there `none`.
     """
+    if isinstance(value, (list, dict)):
+        value = json.dumps(value)
     if value is None or (not isinstance(value, str) and pd.isna(value)):
         return "none"
     if isinstance(value, str) and value.startswith("{"):

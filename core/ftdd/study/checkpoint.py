@@ -56,6 +56,7 @@ def load(path: Path, chain: Chain) -> Checkpoint | None:
             seconds=content["seconds"],
             record=None,
             diverged=False,
+            ended=False,
             optimizer=content["optimizer"],
             phases=tuple(_phase(phase) for phase in content["phases"]),
             cache=content["cache"],

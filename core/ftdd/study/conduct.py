@@ -76,7 +76,16 @@ def study_record(study: Study) -> StudyRecord:
         source = point.spec.source_spec
         entries.append(StudyEntry(point.spec.id, source.id if source else None, point.settings))
     header = study.header
-    return StudyRecord(study.name, header.title or study.name, header.question, header.eps, study.swept, tuple(entries))
+    started_from = {entry.source_id for entry in entries}
+    return StudyRecord(
+        study.name,
+        header.title or study.name,
+        header.question,
+        header.eps,
+        study.swept,
+        tuple(entries),
+        tuple(run_id for run_id in study.sources if run_id not in started_from),
+    )
 
 
 def write_down(study: Study, plan: Plan, store: Store) -> StudyRef:

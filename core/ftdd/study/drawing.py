@@ -54,13 +54,21 @@ def draw(task: Task, settings: TaskSettings, seed: int, side: Side) -> Drawn:
     """Choose the images of a run and add its label noise. Raises ValueError where a class has too few images."""
     chosen = _chosen(task.train, settings.images, seed, side, "subset")
     tested = _chosen(task.test, settings.test_images, seed, side, "test subset")
+    if task.train.numbers:  # how noisy numbers are is the pair's own business
+        return Drawn(
+            Task(task.train.at(torch.from_numpy(chosen)), task.test.at(torch.from_numpy(tested))), _plain(chosen)
+        )
     classes = len(task.train.classes)
     labels = task.train.labels.numpy()
     noise_seed = stream_seed(seed, side, "label noise")
     noisy = noisy_labels(labels, chosen, classes, settings.label_noise, noise_seed)
     train = replace(task.train.at(torch.from_numpy(chosen)), labels=torch.from_numpy(noisy))
     test = task.test.at(torch.from_numpy(tested))
-    return Drawn(Task(train, test), tuple(int(index) for index in chosen))
+    return Drawn(Task(train, test), _plain(chosen))
+
+
+def _plain(indices: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> tuple[int, ...]:
+    return tuple(int(index) for index in indices)
 
 
 def _chosen(
@@ -68,4 +76,5 @@ def _chosen(
 ) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
     if count == "all":
         return np.arange(len(images), dtype=np.int64)
-    return even_subset(images.labels.numpy(), len(images.classes), count, stream_seed(seed, side, purpose))
+    classes = np.zeros(len(images), dtype=np.int64) if images.numbers else images.labels.numpy()
+    return even_subset(classes, len(images.classes), count, stream_seed(seed, side, purpose))

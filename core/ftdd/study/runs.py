@@ -1,11 +1,13 @@
 """Carry out one run: from its spec to its folder."""
 
+import math
 import platform
 import socket
 import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy
@@ -18,7 +20,7 @@ from ftdd.components import DataUnavailable, Job, Unfit
 from ftdd.curve import Curve, to_csv
 from ftdd.images import Task
 from ftdd.plugins import installed_plugins
-from ftdd.recipe.specs import SourceSpec, Spec, TargetSpec, read_spec
+from ftdd.recipe.specs import SourceSettings, SourceSpec, Spec, TargetSpec, read_spec
 from ftdd.study import checkpoint
 from ftdd.study.drawing import draw
 from ftdd.study.files import write_json, write_text, write_with
@@ -27,13 +29,17 @@ from ftdd.study.store import RunFolder, State, Status, Store
 from ftdd.training.features import CacheBudget, Pixels
 from ftdd.training.freezing import FrozenLayerChanged, layer_facts, ledger
 from ftdd.training.loop import Assignment, Moment, train
-from ftdd.training.settings import evaluation_epochs
+from ftdd.training.settings import EveryEpochs, evaluation_epochs
+from ftdd.values import flat
 
 SHOW_SECONDS = 0.5
 """Curve and status are written at most this often, for whoever looks on."""
 CHECKPOINT_SECONDS = 5.0
 CHECKPOINT_SHARE = 50
 """Between two checkpoints lies at least this many times what the last one took: 2% of the time."""
+
+
+_plugins = lru_cache(maxsize=1)(installed_plugins)  # a worker carries out one run after another
 
 
 def carry_out(job: Job) -> None:
@@ -48,7 +54,7 @@ def carry_out(job: Job) -> None:
         if before.state.final:
             return
         try:
-            spec = read_spec(folder.spec.read_text(), installed_plugins())
+            spec = read_spec(folder.spec.read_text(), _plugins())
             _prepare_torch(job)
             _carry_out(spec, folder, store, job, before)
         except Exception as error:  # whatever it is, it is this run's failure and nobody else's
@@ -79,7 +85,7 @@ def _carry_out(spec: Spec, folder: RunFolder, store: Store, job: Job, before: St
     write_text(folder.path / "train_images.csv", drawn.table())
     task = Task(drawn.task.train.to(job.device), drawn.task.test.to(job.device))
     normalization = spec.architecture.normalization(drawn.task.train.shape) or spec.pair.normalization()
-    chain = starting_chain(spec, drawn.task.train.shape, store).to(job.device)
+    chain = starting_chain(spec, drawn.task.train.shape, len(task.train.classes), store).to(job.device)
     if spec.architecture.memory_format == "channels_last":
         network: Any = chain  # the types of torch 2.13 do not know this overload, those of 2.15 do
         chain = network.to(memory_format=torch.channels_last)
@@ -90,19 +96,23 @@ def _carry_out(spec: Spec, folder: RunFolder, store: Store, job: Job, before: St
     sizes = layer_facts(chain, drawn.task.train.shape)
     found, unusable = _found(folder, chain)
     resumed_at = [*before.facts.get("resumed_at", ()), *([found.moment.epoch] if found else [])]
+    expected = spec.pair.expected_test_error(flat(spec.model_dump(mode="json")))
     facts = {
         "role": spec.role,
         "source_id": source_id_of(spec),
         "data": drawn.facts(settings.label_noise),
         **machine_facts(job),
         "memory_format": spec.architecture.memory_format,
+        **({} if expected is None else {"expected_test_error": expected if math.isfinite(expected) else None}),
         "resumed_at": resumed_at,
         **({"checkpoint_unusable": unusable} if unusable else {}),
     }
+    stop_at = settings.stop_at if isinstance(settings, SourceSettings) else None
+    evaluate = EveryEpochs() if stop_at else settings.evaluate
     assignment = Assignment(
         task=task,
         training=settings.training,
-        evaluate_at=evaluation_epochs(settings.evaluate, settings.training.epochs),
+        evaluate_at=evaluation_epochs(evaluate, settings.training.epochs),
         frozen_at=_frozen_at(spec, chain.names),
         side=spec.role,
         seed=seed,
@@ -113,6 +123,7 @@ def _carry_out(spec: Spec, folder: RunFolder, store: Store, job: Job, before: St
         anchor=anchor,
         memory_format=spec.architecture.memory_format,
         cache=CacheBudget(job.cache_memory, job.cache_disk, folder.path),
+        stop_at_test_error=stop_at.test_error if stop_at else None,
     )
     journal = _Journal(folder, before.started or time.time(), settings.training.epochs, facts)
     curve = found.curve if found else Curve()
@@ -121,12 +132,18 @@ def _carry_out(spec: Spec, folder: RunFolder, store: Store, job: Job, before: St
     for moment in train(chain, assignment, found.moment if found else None):
         if moment.record is not None:
             curve = Curve((*curve.records, moment.record))
-        if moment.diverged or moment.epoch == settings.training.epochs:
+        if moment.ended:
             write_json(folder.ledger, ledger(sizes, moment.phases))
             journal.show(curve, moment)
             state = State.DIVERGED if moment.diverged else State.DONE
         else:
             journal.keep_up(chain, curve, moment)
+    if stop_at and state is State.DONE and curve.last.test_error > stop_at.test_error:
+        raise RunRefused(
+            f"its test accuracy is {1 - curve.last.test_error:.3f} after {curve.last.epoch} epochs, at best "
+            f"{1 - curve.best.test_error:.3f}, and source.stop_at asks for {stop_at.accuracy:g}: ask for less, or give "
+            "it more epochs or images"
+        )
     if isinstance(spec, SourceSpec) and state is State.DONE:
         weights = {
             name: tensor.cpu().clone(memory_format=torch.contiguous_format)

@@ -32,7 +32,7 @@ def source_id_of(spec: Spec) -> str | None:
     return source.id if source else None
 
 
-def starting_chain(spec: Spec, image: ImageShape, store: Store) -> Chain:
+def starting_chain(spec: Spec, image: ImageShape, classes: int, store: Store) -> Chain:
     """The network as its training begins: new weights, and what was learned before in the layers that are transferred.
 
     Raises RunRefused where the source has no weights to give, or others than its ledger says.
@@ -40,7 +40,6 @@ def starting_chain(spec: Spec, image: ImageShape, store: Store) -> Chain:
     _, seed = side_of(spec)
     torch.manual_seed(stream_seed(seed, spec.role, "initialization"))
     architecture = spec.architecture if isinstance(spec, SourceSpec) else spec.starting_architecture
-    classes = len(spec.pair.classes(spec.task))
     chain = architecture.build(image, classes)
     if isinstance(spec, SourceSpec):
         return chain

@@ -9,7 +9,8 @@
                       checkpoint.pt    while it runs: where to go on
                       log.txt          the traceback of a run that failed
                       lock             held by the process that carries it out; freed by the kernel with its holder
-    studies/<name>/   recipe.yaml  runs.json  figures/  report.html
+    studies/<name>/   recipe.yaml  runs.json  scores.json  figures/  report.html
+    scores/<id>.json  a scheme's score of two tasks, kept by what it depends on
 
 Every file is replaced whole, so a reader never sees half of one. Only the holder of a run's lock writes into
 its folder. A run has ended when status.json says so; it is written last.
@@ -192,11 +193,14 @@ class StudyRecord:
     eps: float
     swept: tuple[str, ...]
     entries: tuple[StudyEntry, ...]
+    compared: tuple[str, ...] = ()
+    """Source runs that no target starts from, and that are there to be compared with."""
 
     @property
     def source_ids(self) -> tuple[str, ...]:
         """The source runs, each once, in the order in which targets name them."""
-        return tuple(dict.fromkeys(entry.source_id for entry in self.entries if entry.source_id))
+        named = (entry.source_id for entry in self.entries if entry.source_id)
+        return tuple(dict.fromkeys((*named, *self.compared)))
 
     @property
     def run_ids(self) -> tuple[str, ...]:
@@ -233,7 +237,15 @@ class Store:
         except FileNotFoundError:
             raise LookupError(f"no study '{name}' in {self.path}; {nearest(name, self.studies())}") from None
         entries = tuple(StudyEntry(one["id"], one["source_id"], one["settings"]) for one in tree["runs"])
-        return StudyRecord(tree["name"], tree["title"], tree["question"], tree["eps"], tuple(tree["swept"]), entries)
+        return StudyRecord(
+            tree["name"],
+            tree["title"],
+            tree["question"],
+            tree["eps"],
+            tuple(tree["swept"]),
+            entries,
+            tuple(tree.get("compared", ())),
+        )
 
     def write_study(self, record: StudyRecord, recipe: str) -> None:
         """Write a study's recipe and its list of runs."""
@@ -248,5 +260,6 @@ class Store:
                 "eps": record.eps,
                 "swept": list(record.swept),
                 "runs": [vars(entry) for entry in record.entries],
+                "compared": list(record.compared),
             },
         )

@@ -3,15 +3,17 @@
 import json
 from collections.abc import Callable, Sequence
 
-from ftdd.components import Architecture, Component, Pair, Policy
+from ftdd.components import Architecture, Component, Pair, Policy, Scheme
 from ftdd.testing.architectures import ARCHITECTURE_CHECKS
 from ftdd.testing.pairs import PAIR_CHECKS
 from ftdd.testing.policies import POLICY_CHECKS
+from ftdd.testing.schemes import SCHEME_CHECKS
 
 CHECKS: dict[type[Component], Sequence[Callable[..., None]]] = {
     Architecture: ARCHITECTURE_CHECKS,
     Pair: PAIR_CHECKS,
     Policy: POLICY_CHECKS,
+    Scheme: SCHEME_CHECKS,
 }
 
 
@@ -29,4 +31,7 @@ def check(component: Component) -> None:
 
 def examples(cls: type[Component]) -> list[Component]:
     """Small components of a class, as its `examples` say."""
-    return [cls.model_validate_json(json.dumps(dict(fields)), strict=True) for fields in cls.examples]
+    from ftdd.plugins import installed_plugins
+
+    plugins = installed_plugins()
+    return [cls.model_validate_json(json.dumps(dict(fields)), strict=True, context=plugins) for fields in cls.examples]

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 import torch
-from torch.nn.functional import cross_entropy
 
 from ftdd.chain import Chain
 from ftdd.images import LabelledImages
 from ftdd.training.features import Inputs, slices
+from ftdd.training.objective import errors, total_loss
 
 
 @dataclass(frozen=True)
@@ -15,28 +15,27 @@ class Measure:
     """Error and loss on a whole set."""
 
     error: float
-    """Fraction of the images not given their label, in [0, 1]."""
+    """Fraction of the images not given their label, in [0, 1]; of numbers, the mean squared error."""
     loss: float
-    """Mean cross-entropy, in nats."""
-    wrong: torch.Tensor
-    """Which images; bool, shape (N,)."""
+    """Mean cross-entropy, in nats; of numbers, the mean squared error."""
+    errors: torch.Tensor
+    """Of each image; float64, shape (N,)."""
 
     def error_where(self, chosen: torch.Tensor) -> float | None:
         """The error on the chosen images (bool, shape (N,)); None where none is chosen."""
         count = int(chosen.sum())
-        return int((self.wrong & chosen).sum()) / count if count else None
+        return float(self.errors[chosen].sum()) / count if count else None
 
 
 @torch.no_grad()
 def measure(chain: Chain, inputs: Inputs, images: LabelledImages) -> Measure:
     """Error and loss on these images, which `inputs` turns into what the chain takes."""
     chain.eval()
-    wrong, losses = [], []
+    missed, lost = [], []
     for indices in slices(images.images):
-        logits = chain(inputs.batch(indices), start=inputs.start)
+        outputs = chain(inputs.batch(indices), start=inputs.start)
         labels = images.labels[indices]
-        wrong.append(logits.argmax(dim=1) != labels)
-        losses.append(cross_entropy(logits, labels, reduction="sum").double())
-    missed = torch.cat(wrong)
-    loss = float(torch.stack(losses).sum()) / len(images)
-    return Measure(int(missed.sum()) / len(images), loss, missed)
+        missed.append(errors(outputs, labels))
+        lost.append(total_loss(outputs, labels))
+    each = torch.cat(missed)
+    return Measure(float(each.sum()) / len(images), float(torch.stack(lost).sum()) / len(images), each)

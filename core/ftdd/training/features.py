@@ -69,7 +69,9 @@ class Pixels:
         self._format = torch.channels_last if memory_format == "channels_last" else torch.contiguous_format
 
     def normalized(self, images: torch.Tensor) -> torch.Tensor:
-        """Bytes, shape (n, C, H, W), as floats of mean about 0 and deviation about 1."""
+        """Bytes, shape (n, C, H, W), as floats of mean about 0 and deviation about 1; measurements as they are."""
+        if images.is_floating_point():
+            return images
         return (images.float() * self._scale - self._shift).contiguous(memory_format=self._format)
 
     def batch(self, indices: torch.Tensor) -> torch.Tensor:

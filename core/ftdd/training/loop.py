@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch.nn.functional import cross_entropy
 
 from ftdd.chain import Chain, Spared
 from ftdd.components import Side
@@ -28,8 +27,10 @@ from ftdd.training.features import (
     prefix_inputs,
 )
 from ftdd.training.freezing import Phase, check_unchanged, hashes
+from ftdd.training.least_squares import fit
+from ftdd.training.objective import mean_loss
 from ftdd.training.optimizers import Anchor, build_optimizer, carry_over, parameter_groups, set_learning_rate
-from ftdd.training.settings import CropAndFlip, Training
+from ftdd.training.settings import CropAndFlip, LeastSquares, Training
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ class Assignment:
     """Pulls weights towards where they started."""
     memory_format: MemoryFormat = "contiguous"
     cache: CacheBudget = NO_CACHE
+    stop_at_test_error: float | None = None
+    """End at the first evaluation with a test error at or below it."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,8 @@ class Moment:
     record: Record | None
     """What was measured at this epoch; None where it was not its turn, or the training has diverged."""
     diverged: bool
+    ended: bool
+    """Whether it is the last one."""
     optimizer: dict[str, Any]
     """The optimizer's state; its tensors are the living ones, so write them before going on."""
     phases: tuple[Phase, ...]
@@ -94,7 +99,7 @@ def train(chain: Chain, assignment: Assignment, resume: Moment | None = None) ->
 
     def rate(at: int) -> float:
         factor = settings.schedule.factor(min(at, steps - 1), len(batches), steps)
-        return settings.optimizer.lr * factor
+        return settings.optimizer.rate * factor
 
     chain.freeze(assignment.frozen_at(max(resume.epoch - 1, 0) if resume else 0), assignment.spared)
     optimizer = build_optimizer(settings.optimizer, parameter_groups(chain, assignment.layer_decay))
@@ -108,13 +113,19 @@ def train(chain: Chain, assignment: Assignment, resume: Moment | None = None) ->
         if finite and epoch in assignment.evaluate_at:
             record = _evaluate(chain, views, assignment, epoch, step, rate(step), began)
             finite = record.finite
-        ended = epoch == settings.epochs or not finite
+        good_enough = (
+            record is not None
+            and assignment.stop_at_test_error is not None
+            and record.test_error <= assignment.stop_at_test_error
+        )
+        ended = epoch == settings.epochs or not finite or good_enough
         return Moment(
             epoch,
             step,
             time.perf_counter() - began,
             record if finite else None,
             not finite,
+            ended,
             optimizer.state_dict(),
             _closed(chain, phases, epoch) if ended else phases,
             views.place,
@@ -123,7 +134,7 @@ def train(chain: Chain, assignment: Assignment, resume: Moment | None = None) ->
     if resume is None:
         now = moment(0)
         yield now
-        if now.diverged:
+        if now.ended:
             return
     for epoch in range(resume.epoch if resume else 0, settings.epochs):
         if assignment.frozen_at(epoch) != chain.frozen:
@@ -141,10 +152,15 @@ def train(chain: Chain, assignment: Assignment, resume: Moment | None = None) ->
         views.draw(epoch)
         chain.train()
         finite = torch.ones((), dtype=torch.bool, device=labels.device)
-        for batch in batches:
+        exact = isinstance(settings.optimizer, LeastSquares)
+        if exact:
+            fit(chain, views.train, labels, assignment.anchor)
+            step += 1
+        learns = any(parameter.requires_grad for parameter in chain.parameters())
+        for batch in batches if learns and not exact else ():
             indices = shuffled[batch]
             set_learning_rate(optimizer, rate(step))
-            loss = cross_entropy(chain(views.train.batch(indices), start=views.train.start), labels[indices])
+            loss = mean_loss(chain(views.train.batch(indices), start=views.train.start), labels[indices])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
@@ -154,7 +170,7 @@ def train(chain: Chain, assignment: Assignment, resume: Moment | None = None) ->
             step += 1
         now = moment(epoch + 1, finite=bool(finite))
         yield now
-        if now.diverged:
+        if now.ended:
             break
     check_unchanged(chain, now.phases[-1])
 

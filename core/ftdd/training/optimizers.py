@@ -6,7 +6,7 @@ import torch
 from torch.nn import Parameter
 
 from ftdd.chain import Chain
-from ftdd.training.settings import SGD, Adam, AdamW, Optimizer
+from ftdd.training.settings import SGD, Adam, AdamW, LeastSquares, Optimizer
 
 Groups = list[dict[str, object]]
 
@@ -33,6 +33,8 @@ def build_optimizer(settings: Optimizer, groups: Groups) -> torch.optim.Optimize
     Fused: one kernel for all parameters. Adam over a ResNet of width 4 takes 0.4 ms a step instead of 1.4 on a CPU
     core, of 7.7 ms that the whole step takes.
     """
+    if not groups:  # a head may have no weights
+        groups = [{"params": [], "factor": 1.0}]
     match settings:
         case AdamW():
             return torch.optim.AdamW(
@@ -51,6 +53,8 @@ def build_optimizer(settings: Optimizer, groups: Groups) -> torch.optim.Optimize
                 weight_decay=settings.weight_decay,
                 fused=True,
             )
+        case LeastSquares():  # holds the weights; `ftdd.training.least_squares` moves them
+            return torch.optim.SGD(groups, lr=1.0)
         case _:
             raise TypeError(f"no optimizer for {type(settings).__name__}")
 
@@ -67,6 +71,11 @@ class Anchor:
     def __init__(self, strengths: Mapping[Parameter, float], starts: Mapping[Parameter, torch.Tensor]) -> None:
         """Both by parameter; those that are not in `strengths` are not pulled."""
         self._pulled = [(p, starts[p], strength) for p, strength in strengths.items() if strength > 0]
+
+    @property
+    def pulls(self) -> Mapping[Parameter, tuple[torch.Tensor, float]]:
+        """By parameter: what it is pulled to, and how strongly."""
+        return {parameter: (start, strength) for parameter, start, strength in self._pulled}
 
     @torch.no_grad()
     def pull(self, optimizer: torch.optim.Optimizer) -> None:

@@ -13,16 +13,30 @@ from ftdd.values import Value
 class Optimizer(Value):
     """Which rule moves the weights, and how far."""
 
+    @property
+    def rate(self) -> float:
+        """What the schedule multiplies: the learning rate of the first step."""
+        return 1.0
+
+
+class GradientOptimizer(Optimizer):
+    """Steps along the gradient."""
+
     lr: PositiveFloat
     """Learning rate of the first step; the schedule multiplies it."""
     weight_decay: NonNegativeFloat = 0.0
     """Of trainable parameters; 0 is none."""
 
+    @property
+    def rate(self) -> float:
+        """The learning rate of the first step."""
+        return self.lr
+
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
-class Adam(Optimizer):
+class Adam(GradientOptimizer):
     """Adam (Kingma and Ba 2015); weight decay is added to the gradient."""
 
     name: Literal["adam"] = "adam"
@@ -30,7 +44,7 @@ class Adam(Optimizer):
     """Decay of the running means of the gradient and of its square."""
 
 
-class AdamW(Optimizer):
+class AdamW(GradientOptimizer):
     """Adam with decoupled weight decay (Loshchilov and Hutter 2019)."""
 
     name: Literal["adamw"] = "adamw"
@@ -38,7 +52,7 @@ class AdamW(Optimizer):
     """Decay of the running means of the gradient and of its square."""
 
 
-class SGD(Optimizer):
+class SGD(GradientOptimizer):
     """Stochastic gradient descent."""
 
     name: Literal["sgd"] = "sgd"
@@ -52,6 +66,16 @@ class SGD(Optimizer):
         if self.nesterov and self.momentum == 0:
             raise ValueError("nesterov needs a momentum above 0")
         return self
+
+
+class LeastSquares(Optimizer):
+    """The exact fit of a network that is linear in its trainable weights, to numbers: no step size, one step is all.
+
+    Of all solutions with the least squared error it takes the one nearest to where the weights started, which is
+    where gradient descent ends. With `soft_freezing.l2_sp` = a it makes mean squared error + a/2 · |w − source|² least.
+    """
+
+    name: Literal["least_squares"] = "least_squares"
 
 
 class Schedule(Value):
@@ -140,7 +164,7 @@ class Training(Value):
     """Passes over the training images."""
     batch_size: PositiveInt
     """Images a step; a rest of one image joins the batch before it."""
-    optimizer: Annotated[Optimizer, among("optimizer", Adam, AdamW, SGD)]
+    optimizer: Annotated[Optimizer, among("optimizer", Adam, AdamW, SGD, LeastSquares)]
     """Which rule moves the weights."""
     schedule: Annotated[Schedule, among("schedule", Constant, Cosine, InverseSquareRoot, Step)] = Constant()
     """How the learning rate changes over the steps."""
@@ -175,9 +199,14 @@ def _long_form(given: Any) -> Any:
     return {"every": 1} if given == "every" else given
 
 
+def _with_the_word(schema: dict[str, Any]) -> None:
+    schema["anyOf"] = [{"const": "every"}, *schema["anyOf"]]
+
+
 Evaluate = Annotated[
     EveryEpochs | Literal["log"],
     BeforeValidator(_long_form),
+    Field(json_schema_extra=_with_the_word),
     or_else("must be every, log, or {every: n} with a whole number of epochs"),
 ]
 """When to evaluate: `every` epoch, `{every: n}`, or `log`: 20 epochs a decade, evenly on a log axis."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ftdd.curve import COLUMNS
 from ftdd.results.table import measured
+from ftdd.study.scores import read_scores, scores_of_run
 from ftdd.study.store import State, Store, StudyRecord
 from ftdd.values import Json, flat
 
@@ -114,10 +115,19 @@ def _points(store: Store, run_id: str, started: int) -> list[Point]:
 
 def _finals(store: Store, study: StudyRecord, run_id: str, timestamp: int) -> list[Point]:
     numbers = measured(store, run_id, study.eps)
+    numbers |= scores_of_run(read_scores(store, study.name), run_id)
+    numbers["expected_test_error"] = store.run(run_id).status().facts.get("expected_test_error")
     numbers["seconds_in_all"] = store.run(run_id).status().seconds
     numbers["label_noise_realised"] = store.run(run_id).status().facts.get("data", {}).get("label_noise_realised")
+    scored = _written(store.study_folder(study.name) / "scores.json")
     return [
-        Point(key, float(value), timestamp, 0)
+        # Of two values at one step and time MLflow shows the larger: scores can change, so they have their own time.
+        Point(key, float(value), max(scored, timestamp) if key.startswith("similarity.") else timestamp, 0)
         for key, value in numbers.items()
         if value is not None and math.isfinite(value)
     ]
+
+
+def _written(path: Path) -> int:
+    """When a file was written, in milliseconds since 1970; 0 where there is none."""
+    return int(path.stat().st_mtime * 1000) if path.exists() else 0

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from filelock import FileLock
 
+from ftdd.study.scores import read_scores, scores_of_run
 from ftdd.study.store import State, Store, StudyRecord
 from ftdd_plugins.mirror.content import Content, Point, content
 from ftdd_plugins.mirror.tracking import artifact_location, open_client, tracking_uri, unavailable
@@ -154,7 +155,8 @@ class Mirror:
         """Of the folder's status: another one means that there is something to mirror."""
         path = self.store.run(run_id).path / "status.json"
         text = path.read_bytes() if path.exists() else b""
-        return hashlib.sha256(text + repr(self.record.eps).encode()).hexdigest()[:16]
+        scores = scores_of_run(read_scores(self.store, self.record.name), run_id)
+        return hashlib.sha256(text + repr((self.record.eps, *scores.items())).encode()).hexdigest()[:16]
 
     def _digests(self) -> dict[str, str]:
         """What every run of the experiment says it was mirrored from."""

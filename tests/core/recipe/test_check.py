@@ -34,7 +34,7 @@ class Made(Pair):
     def image_shape(self) -> ImageShape:
         return ImageShape(1, self.size, self.size)
 
-    def classes(self, side: Side) -> tuple[str, ...]:
+    def classes(self, side: Side, data: Path) -> tuple[str, ...]:
         return tuple(map(str, range(len(self.counts))))
 
     def normalization(self) -> Normalization:

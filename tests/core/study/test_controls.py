@@ -30,7 +30,7 @@ def carried_out(tmp_path: Path, *overrides: str) -> tuple[Study, Store]:
 def _start(study: Study, store: Store, **settings: object) -> tuple[TargetSpec, dict[str, torch.Tensor]]:
     """The spec of the point with these settings, and the weights with which it begins."""
     (spec,) = (point.spec for point in study.points if settings.items() <= dict(point.settings).items())
-    chain = starting_chain(spec, spec.pair.image_shape(), store)
+    chain = starting_chain(spec, spec.pair.image_shape(), 3, store)
     return spec, dict(chain.state_dict())
 
 
@@ -98,7 +98,7 @@ def test_only_the_layers_that_are_transferred_start_from_the_source(given: str, 
     source = spec.source_spec
     assert source is not None
     learned = load_file(store.run(source.id).weights)
-    chain = starting_chain(spec, spec.pair.image_shape(), store)
+    chain = starting_chain(spec, spec.pair.image_shape(), 3, store)
     transferred = [name for name in chain.names if name in _alike(start, {**start, **learned})]
     fresh = _start(*carried_out(tmp_path / "fresh", "sweep.freezing.count=[3]", "control=random"))[1]
     assert transferred == list(chain.names[:count])

@@ -153,7 +153,7 @@ def test_the_head_is_drawn_by_the_targets_seed_and_the_rest_is_the_sources(tmp_p
     study, store = written(tmp_path, "sweep.freezing.count=[0]", "sweep.seed=[0, 1]")
     (source_id,) = study.sources
     carry_out(job(store, source_id))
-    one, other = (starting_chain(point.spec, point.spec.pair.image_shape(), store) for point in study.points)
+    one, other = (starting_chain(point.spec, point.spec.pair.image_shape(), 3, store) for point in study.points)
     for name in one.names:
         same = all(
             torch.equal(a, b)

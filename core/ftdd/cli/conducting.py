@@ -1,0 +1,174 @@
+"""Carry out runs the way every command does that trains: options, checks, progress, Ctrl-C."""
+
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ftdd.cli.options import Decorator
+from ftdd.cli.progress import Progress
+from ftdd.cli.reading import Reading, read
+from ftdd.cli.screen import messages
+from ftdd.cli.surroundings import plugins
+from ftdd.components import DataUnavailable, Executor
+from ftdd.plugins import nearest
+from ftdd.study.conduct import Machine, Outcome, conduct, write_down
+from ftdd.study.devices import DeviceUnavailable, fitting_device
+from ftdd.study.plan import Plan
+from ftdd.study.store import State
+
+_OPTIONS: Sequence[Decorator] = (
+    click.option("--workers", type=click.IntRange(1), help="Runs at once.  [default: one per physical core, or GPU]"),
+    click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads of each worker."),
+    click.option("--device", help="cpu, cuda, cuda:1, mps.  [default: the fastest there is]"),
+    click.option(
+        "--cache-memory",
+        type=click.IntRange(0),
+        default=1024,
+        show_default=True,
+        metavar="MIB",
+        help="Frozen layers' outputs that each worker keeps in memory; 0 for none.",
+    ),
+    click.option(
+        "--cache-disk",
+        type=click.IntRange(0),
+        default=8192,
+        show_default=True,
+        metavar="MIB",
+        help="Frozen layers' outputs that it keeps in a file where memory is not enough; 0 for none.",
+    ),
+)
+
+
+def machine_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say where and how runs are carried out: arguments of `begin`."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A study whose data, executor and device are there."""
+
+    reading: Reading
+    executor: Executor
+    machine: Machine
+
+
+def begin(
+    recipe: str,
+    overrides: Sequence[str],
+    store: Path | None,
+    data: Path | None,
+    *,
+    workers: int | None,
+    threads: int,
+    device: str | None,
+    cache_memory: int,
+    cache_disk: int,
+) -> Begun | None:
+    """Read a recipe and see that all it needs is there; None where data or weights are not, which is then said.
+
+    Raises RecipeError and click.UsageError.
+    """
+    reading = read(recipe, overrides, store, data)
+    header = reading.study.header
+    try:
+        chosen = fitting_device(device or header.device)
+    except DeviceUnavailable as error:
+        raise click.UsageError(str(error)) from error
+    executor = _executor(header.executor)
+    if not _prepare_data(reading):
+        return None
+    reading = read(recipe, overrides, store, data)  # set sizes are known for certain now
+    machine = Machine(reading.data, chosen, workers or header.workers, threads, cache_memory << 20, cache_disk << 20)
+    return Begun(reading, executor, machine)
+
+
+def carry_out(begun: Begun, plan: Plan, afterwards: Callable[[Progress], None]) -> Outcome | None:
+    """Carry out a plan of the study; None where it was interrupted, which is then said.
+
+    afterwards: what is done when all runs have ended, before listeners hear that the study has finished.
+    """
+    reading = begun.reading
+    study = write_down(reading.study, plan, reading.store)
+    previous = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with Progress() as progress:
+            return conduct(
+                study,
+                plan,
+                begun.executor,
+                begun.machine,
+                plugins().listeners,
+                progress.show,
+                progress.say,
+                afterwards=lambda: afterwards(progress),
+            )
+    except KeyboardInterrupt:
+        states = [reading.store.run(run.ref.id).status().state for run in plan.runs]
+        done = sum(state.final for state in states)
+        begun_runs = sum(state is State.INTERRUPTED for state in states)
+        messages().print(
+            f"interrupted: {done} of {len(states)} runs are done, {begun_runs} will go on from their checkpoints. "
+            "The same command goes on.",
+            soft_wrap=True,
+        )
+        return None
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def tell_failures(begun: Begun, outcome: Outcome) -> int:
+    """Say which runs failed, and why; the command's exit code."""
+    if not outcome.failed:
+        return 0
+    errors = messages()
+    errors.print(f"[red]{len(outcome.failed)} runs failed:[/]")
+    for run_id, reason in outcome.failed.items():
+        errors.print(f"  {run_id}: {reason or 'not carried out'}", markup=False, soft_wrap=True)
+        log = begun.reading.store.run(run_id).log
+        if log.exists():
+            errors.print(f"    {log}", markup=False, soft_wrap=True)
+    errors.print("The same command tries them again and leaves the others as they are.", soft_wrap=True)
+    return 1
+
+
+def _interrupt(_: int, __: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _executor(name: str | None) -> Executor:
+    known = {key: cls for key, cls in plugins().components["executor"].items() if issubclass(cls, Executor)}
+    if name is None:
+        name = next((key for key, cls in known.items() if cls.default), None)
+    if name is None:
+        raise click.UsageError("no executor is installed that could carry runs out (ftdd list plugins)")
+    if name not in known:
+        raise click.UsageError(f"executor: no executor '{name}'; {nearest(name, known, 'ftdd list executors')}")
+    return known[name]()
+
+
+def _prepare_data(reading: Reading) -> bool:
+    """See that every pair's images and every network's weights are there; say what is wrong where they are not."""
+    screen = messages()
+    specs = [point.spec for point in reading.study.points]
+
+    def say(line: str) -> None:
+        screen.print(line, markup=False, soft_wrap=True)
+
+    try:
+        for pair in dict.fromkeys(spec.pair for spec in specs):
+            pair.prepare(reading.data, say)
+        for architecture in dict.fromkeys(spec.starting_architecture for spec in specs):
+            architecture.prepare(say)
+        for scheme in reading.study.header.similarity:
+            scheme.prepare(say)
+    except DataUnavailable as error:
+        screen.print(f"ftdd: {error}", markup=False, style="red", soft_wrap=True)
+        return False
+    return True

@@ -1,0 +1,238 @@
+"""How alike source and target are: every scheme of a study on every pair and source, each computed once.
+
+A score is kept in `scores/<id>.json` of the store, by all that it depends on: the scheme with its fields, the pair, and
+the runs whose networks it looks at. What a study asked for lies in its `scores.json`.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from ftdd.comparison import Comparison, Network
+from ftdd.components import KINDS, Architecture, DataUnavailable, Scheme, Side, Unfit
+from ftdd.recipe.study import Group, Study
+from ftdd.study.files import write_json
+from ftdd.study.store import State, Store
+from ftdd.values import Json, Value, tree_identity
+
+LONGEST_LABEL = 80
+"""Characters: MLflow takes metric names of 250, tables less."""
+
+VERSION = 1
+"""Of what scores mean; another one computes them anew."""
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """One scheme's answer for one pair and source."""
+
+    scheme: str
+    """Its label."""
+    pair: dict[str, Json]
+    source_id: str | None
+    value: float | None
+    """None where it could not be had; `error` says why."""
+    details: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    """That it took when it was computed, loading images and network included."""
+    source_test_error: float | None = None
+    """Of the source network on its own task: scores of a network hang on how good it is."""
+    error: str = ""
+    runs: tuple[str, ...] = ()
+    """The target runs of which it is said."""
+
+
+def labels(schemes: Sequence[Scheme]) -> dict[Scheme, str]:
+    """What each scheme is called in tables and metrics: its name, with those of its settings that are not the default.
+
+    Where two would be called the same, the later ones have a number.
+    """
+    named: dict[Scheme, str] = {}
+    for scheme in schemes:
+        label = _words(scheme, str(KINDS["scheme"].name_of(scheme)))[:LONGEST_LABEL]
+        same = sum(other == label or other.startswith(f"{label}.") for other in named.values())
+        named.setdefault(scheme, f"{label}.{same + 1}" if same else label)
+    return named
+
+
+def _words(value: Value, name: str) -> str:
+    parts = [name]
+    for key, field_info in type(value).model_fields.items():
+        given = getattr(value, key)
+        if key == "name" or given == field_info.default:
+            continue
+        if isinstance(given, Value):
+            parts.append(_words(given, str(getattr(given, "name", ""))))
+        else:
+            word = str(given).rsplit("/", 1)[-1]  # of a path, its file
+            parts.append("".join(c if (c.isascii() and c.isalnum()) or c in "._" else "_" for c in word))
+    return "-".join(parts)
+
+
+def score_study(
+    study: Study, schemes: Sequence[Scheme], store: Store, data: Path, say: Callable[[str], None]
+) -> tuple[ScoreRow, ...]:
+    """Every scheme on every pair and source of a study, written into the study's `scores.json`.
+
+    What other schemes said of the study's runs before is kept there.
+    say: takes a line on what is being computed. What cannot be had is a row with an error; nothing is raised for it.
+    """
+    rows = []
+    named = labels(schemes)
+    for group in study.groups:
+        comparison = _Once(group, store, data)
+        for scheme in named:
+            say(f"similarity: {named[scheme]}")
+            rows.append(_row(scheme, named[scheme], group, comparison, store))
+    path = store.study_folder(study.name) / "scores.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_suffix(".lock")):
+        now = {(row.scheme, group) for row in rows for group in row.runs}
+        asked = {run for group in study.groups for run in group.runs}
+        before = [row for row in read_scores(store, study.name) if row.runs and set(row.runs) <= asked]
+        kept = [row for row in before if not any((row.scheme, run) in now for run in row.runs)]
+        write_json(path, [asdict(row) for row in (*rows, *kept)])
+    return tuple(rows)
+
+
+def read_scores(store: Store, name: str) -> tuple[ScoreRow, ...]:
+    """What a study's `scores.json` says; nothing where there is none, or none that can be read."""
+    try:
+        rows = json.loads((store.study_folder(name) / "scores.json").read_text())
+        return tuple(ScoreRow(**{**row, "runs": tuple(row["runs"])}) for row in rows)
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
+        return ()
+
+
+def scores_of_run(rows: Sequence[ScoreRow], run_id: str) -> dict[str, float]:
+    """The scores that are said of a target run, as columns and metrics: `similarity.<label>`."""
+    found = (row for row in rows if run_id in row.runs and row.value is not None)
+    return {f"similarity.{row.scheme}": row.value for row in found if row.value is not None}
+
+
+class _Once:
+    """A comparison whose tasks and networks are loaded when they are first asked for, and kept for the next scheme."""
+
+    def __init__(self, group: Group, store: Store, data: Path) -> None:
+        self._group, self._store, self._data = group, store, data
+        self._tasks: dict[Side, Any] = {}
+        self._networks: dict[Side, Network] = {}
+
+    def value(self) -> Comparison:
+        return Comparison(lambda side: self._group.pair.classes(side, self._data), self._task, self._network)
+
+    def _task(self, side: Side) -> Any:
+        if side not in self._tasks:
+            self._tasks[side] = self._group.pair.load(side, self._data)
+        return self._tasks[side]
+
+    def _network(self, side: Side) -> Network:
+        if side not in self._networks:
+            self._networks[side] = self._loaded(side)
+        return self._networks[side]
+
+    def _loaded(self, side: Side) -> Network:
+        import torch
+        from safetensors.torch import load_file
+
+        from ftdd.training.trained import TrainedNetwork
+
+        spec = self._group.source if side == "source" else self._group.own
+        if spec is None and side == "source" and self._group.pretrained:
+            return self._given(self._group.architecture)
+        if spec is None:
+            raise LookupError("no source is trained in this study")
+        folder = self._store.run(spec.id)
+        state = folder.status().state
+        if state is not State.DONE or not folder.weights.exists():
+            raise LookupError(f"the network of run {spec.id} is not there: it is {state}")
+        image = spec.pair.image_shape()
+        with torch.random.fork_rng(devices=[]):
+            chain = spec.architecture.build(image, len(spec.pair.classes(spec.task, self._data)))
+        chain.load_state_dict(load_file(folder.weights))
+        normalization = spec.architecture.normalization(image) or spec.pair.normalization()
+        return TrainedNetwork(chain, normalization, spec.architecture.memory_format)
+
+    def _given(self, architecture: Architecture) -> Network:
+        """The network with the weights that it brings; its head is new, so it has no classes of its own."""
+        import torch
+
+        from ftdd.training.trained import TrainedNetwork
+
+        pair = self._group.pair
+        image = pair.image_shape()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            chain = architecture.build(image, len(pair.classes("target", self._data)))
+        normalization = architecture.normalization(image) or pair.normalization()
+        return TrainedNetwork(chain, normalization, architecture.memory_format, head_is_new=True)
+
+
+def _row(scheme: Scheme, label: str, group: Group, comparison: _Once, store: Store) -> ScoreRow:
+    source_id = group.source.id if group.source else None
+    pair = group.pair.model_dump(mode="json")
+    row = ScoreRow(label, pair, source_id, None, runs=group.runs, source_test_error=_test_error(store, source_id))
+    path = store.path / "scores" / f"{_score_id(scheme, group)}.json"
+    kept = _kept(path)
+    if kept is None:
+        began = time.perf_counter()
+        try:
+            if group.pair.labels == "numbers":
+                raise Unfit("compares classes; the labels of this pair are numbers")
+            score = scheme.score(comparison.value())
+        except Exception as error:  # whatever a scheme raises, it costs this score and nothing else
+            known = isinstance(error, (Unfit, LookupError, ImportError, DataUnavailable, ValueError))
+            said = str(error.args[0] if error.args else error)
+            message = said if known and said else f"{type(error).__name__}: {said}"
+            return ScoreRow(**{**asdict(row), "runs": group.runs, "error": message})
+        kept = {
+            "value": float(score.value),
+            "details": {name: float(value) for name, value in score.details.items()},
+            "seconds": time.perf_counter() - began,
+        }
+        write_json(path, {"scheme": scheme.model_dump(mode="json"), "pair": pair, "source_id": source_id, **kept})
+    own = {name: kept[name] for name in ("value", "details", "seconds")}
+    return ScoreRow(**{**asdict(row), "runs": group.runs, **own})
+
+
+def _score_id(scheme: Scheme, group: Group) -> str:
+    networks = [spec for _, spec in _networks(scheme, group)]
+    return tree_identity(
+        {
+            "version": VERSION,
+            "scheme": scheme.model_dump(mode="json"),
+            "pair": group.pair.model_dump(mode="json"),
+            "networks": networks,
+        }
+    )
+
+
+def _networks(scheme: Scheme, group: Group) -> Iterator[tuple[Side, Json]]:
+    if scheme.needs in ("source network", "both networks"):
+        given = group.architecture.model_dump(mode="json") if group.pretrained else None
+        yield "source", group.source.id if group.source else given
+    if scheme.needs == "both networks":
+        yield "target", group.own.id if group.own else None
+
+
+def _kept(path: Path) -> dict[str, Any] | None:
+    try:
+        tree = json.loads(path.read_text())
+        return tree if isinstance(tree["value"], float) and {"details", "seconds"} <= set(tree) else None
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _test_error(store: Store, source_id: str | None) -> float | None:
+    if source_id is None:
+        return None
+    try:
+        curve = store.run(source_id).curve()
+    except ValueError:
+        return None
+    return curve.last.test_error if len(curve) else None

@@ -1,0 +1,1 @@
+"""Data sets of images: their files, found, checked, fetched and read."""

@@ -1,0 +1,257 @@
+"""Decode image files once, in parallel, into an array that processes share."""
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from filelock import FileLock
+
+from ftdd.components import DataUnavailable
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+MOST_PIXELS = 50_000_000
+"""Of one image: more is a mistake or an attack, since a small file can hold gigabytes."""
+MOST_BYTES = 200_000_000
+"""Of one file."""
+BESIDE = "ftdd-decoded"
+"""The folder for decoded images in the data folder."""
+SAY_SECONDS = 5.0
+NAMED_FAULTS = 3
+
+Channels = Literal[1, 3]
+
+
+class Unreadable(ValueError):
+    """An image cannot be decoded; the message says why."""
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """One image as it lies somewhere."""
+
+    name: str
+    """As messages and the manifest call it."""
+    mark: str
+    """Changes when the content does: a checksum, or size and time."""
+    read: Callable[[], bytes]
+
+
+def decoded(
+    files: Sequence[ImageFile], side: int, channels: Channels, title: str, data: Path, say: Callable[[str], None]
+) -> "npt.NDArray[np.uint8]":
+    """The images of these files, memory-mapped, uint8, shape (N, channels, side, side).
+
+    Each is turned upright (EXIF), its shorter side is brought to `side` pixels and its middle is kept. The array
+    is kept under `cache_folder(data)` with a manifest that lists the files; it is made again when a name or a mark
+    changes. say: takes a line on the progress. Raises DataUnavailable with the names of files that cannot be read.
+    """
+    import numpy as np
+
+    sha = hashlib.sha256(f"3 {side} {channels}\n".encode())
+    for file in files:
+        sha.update(os.fsencode(f"{file.name}\t{file.mark}\n"))
+    name = f"{''.join(c if c.isalnum() else '-' for c in title.lower())[:40]}-{sha.hexdigest()[:16]}"
+    root = data / BESIDE
+    if not (root / name / "manifest.json").exists():
+        root = cache_folder(data)
+    folder = root / name
+    if not (folder / "manifest.json").exists():
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            with FileLock(root / f"{name}.lock"):
+                if not (folder / "manifest.json").exists():
+                    _decode_into(folder, files, side, channels, title, say)
+        except BrokenPipeError:  # that was `say`: nobody listens any more
+            raise
+        except OSError as error:
+            raise DataUnavailable(
+                f"{title}: its decoded images cannot be written into {root} ({error.strerror or error}); make room "
+                "there, or name another folder with --data or XDG_CACHE_HOME"
+            ) from error
+    images: npt.NDArray[np.uint8] = np.load(folder / "images.npy", mmap_mode="r")
+    return images
+
+
+def cache_folder(data: Path) -> Path:
+    """Where decoded images are kept: `ftdd-decoded` in the data folder, or the user's cache where that is read-only."""
+    within = data / BESIDE
+    if data.is_dir() and not _read_only(within if within.is_dir() else data):
+        return within
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ftdd" / "decoded"
+
+
+def decode(content: bytes, side: int, channels: Channels) -> "npt.NDArray[np.uint8]":
+    """One image, shape (channels, side, side). Raises Unreadable."""
+    import numpy as np
+    from PIL import Image, ImageOps
+
+    if len(content) > MOST_BYTES:
+        raise Unreadable(f"has {len(content) >> 20} MB")
+    try:
+        with Image.open(io.BytesIO(content), formats=_formats()) as opened:
+            width, height = opened.size
+            if width * height > MOST_PIXELS:
+                raise Unreadable(f"has {width:,} × {height:,} pixels; at most {MOST_PIXELS:,} in all")
+            if opened.format == "JPEG":
+                opened.draft(None, (2 * side, 2 * side))
+            upright = ImageOps.exif_transpose(opened)
+            square = _square(_flat(upright, channels), side)
+    except Unreadable:
+        raise
+    except Exception as error:  # Pillow raises whatever its decoders do: OSError, SyntaxError, ValueError, struct.error
+        raise Unreadable(_why(error)) from error
+    pixels = np.asarray(square, dtype=np.uint8)
+    return np.ascontiguousarray(pixels.reshape(side, side, channels).transpose(2, 0, 1))
+
+
+def _flat(image: Any, channels: Channels) -> Any:
+    """The image in one or three channels of bytes; what is transparent is white; 16 bits are brought to 8."""
+    from PIL import Image
+
+    if image.mode.startswith("I") or image.mode == "F":
+        import numpy as np
+
+        values = np.nan_to_num(np.asarray(image, dtype=np.float64))
+        largest = values.max(initial=0)
+        full = 65535.0 if image.mode.startswith("I;16") or largest > 255 else 255.0
+        if image.mode == "F" and largest <= 1:
+            full = 1.0
+        image = Image.fromarray(np.clip(values * (255.0 / full) + 0.5, 0, 255).astype(np.uint8))
+    if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "La", "RGBa"):
+        clear = image.convert("RGBA")
+        white = Image.new("RGBA", clear.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(white, clear)
+    return image.convert("L" if channels == 1 else "RGB")
+
+
+def _square(image: Any, side: int) -> Any:
+    """The middle square, brought to a size."""
+    from PIL import Image
+
+    width, height = image.size
+    if (width, height) == (side, side):
+        return image
+    edge = min(width, height)
+    left, top = (width - edge) / 2, (height - edge) / 2
+    return image.resize((side, side), Image.Resampling.BICUBIC, box=(left, top, left + edge, top + edge))
+
+
+def _why(error: Exception) -> str:
+    from PIL import Image, UnidentifiedImageError
+
+    if isinstance(error, UnidentifiedImageError):
+        return "is no image that Pillow knows"
+    if isinstance(error, Image.DecompressionBombError):
+        return "has too many pixels"
+    if "truncated" in str(error).lower():
+        return "is cut off"
+    return f"cannot be decoded ({' '.join(str(error).split()) or type(error).__name__})"
+
+
+@lru_cache(maxsize=1)
+def _formats() -> list[str]:
+    """All that Pillow opens, less EPS: for that it runs another program, Ghostscript, on the file."""
+    from PIL import Image
+
+    Image.init()
+    return [name for name in Image.ID if name != "EPS"]
+
+
+def _decode_into(
+    folder: Path, files: Sequence[ImageFile], side: int, channels: Channels, title: str, say: Callable[[str], None]
+) -> None:
+    temporary = Path(tempfile.mkdtemp(prefix=".making-", dir=folder.parent))
+    try:
+        faults = _decode_to(temporary / "images.npy", files, side, channels, title, say)
+        if faults:
+            named = "; ".join(faults[:NAMED_FAULTS]) + (
+                f"; and {len(faults) - NAMED_FAULTS} more" * (len(faults) > NAMED_FAULTS)
+            )
+            raise DataUnavailable(f"{title}: {named}; replace or remove {'it' if len(faults) == 1 else 'them'}")
+        manifest = {
+            "title": title,
+            "images": len(files),
+            "side": side,
+            "channels": channels,
+            "files": [[file.name, file.mark] for file in files],
+        }
+        (temporary / "manifest.json").write_text(json.dumps(manifest))
+        temporary.chmod(0o755)
+        shutil.rmtree(folder, ignore_errors=True)  # half of one, from a copy that was cut off
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _decode_to(
+    path: Path, files: Sequence[ImageFile], side: int, channels: Channels, title: str, say: Callable[[str], None]
+) -> list[str]:
+    """Write the images as a .npy file, one after another; what is wrong with files, a phrase each.
+
+    Written, not mapped: where the disk is full, a write raises, and a mapping ends the process.
+    """
+    import numpy as np
+    from PIL import Image
+
+    faults: list[str] = []
+    began = said = time.monotonic()
+    header = {"descr": "|u1", "fortran_order": False, "shape": (len(files), channels, side, side)}
+    with path.open("wb") as out, warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit of our own is lower
+        np.lib.format.write_array_header_1_0(out, header)
+        for i, (file, result) in enumerate(_in_parallel(files, side, channels)):
+            if isinstance(result, str):
+                faults.append(f"{file.name} {result}")
+            else:
+                out.write(result.tobytes())
+            now = time.monotonic()
+            if now - said > SAY_SECONDS:
+                said = now
+                left = (now - began) / (i + 1) * (len(files) - i - 1)
+                say(f"{title}: {i + 1:,} of {len(files):,} images decoded, about {left:.0f} s left")
+    return faults
+
+
+def _in_parallel(
+    files: Sequence[ImageFile], side: int, channels: Channels
+) -> "Iterator[tuple[ImageFile, npt.NDArray[np.uint8] | str]]":
+    """Every file with its image, or with what is wrong with it, in order. Threads: Pillow's decoders leave the lock."""
+
+    def one(file: ImageFile) -> "npt.NDArray[np.uint8] | str":
+        try:
+            return decode(file.read(), side, channels)
+        except Unreadable as error:
+            return str(error)
+        except OSError as error:
+            return f"cannot be read ({error.strerror or error})"
+
+    ahead = 256
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for start in range(0, len(files), ahead):
+            part = files[start : start + ahead]
+            yield from zip(part, pool.map(one, part), strict=True)
+
+
+def _read_only(folder: Path) -> bool:
+    """Whether nobody is meant to write there, or a file cannot be made there, whatever the permissions say."""
+    if not folder.stat().st_mode & 0o222:
+        return True
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return False
+    except OSError:
+        return True

@@ -1,0 +1,132 @@
+"""Images in folders, one for each class."""
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from ftdd.components import DataUnavailable
+from ftdd_plugins.image_sets.decoding import MOST_BYTES, ImageFile
+
+TRAIN_NAMES = ("train", "training")
+TEST_NAMES = ("test", "val", "valid", "validation")
+
+
+@dataclass(frozen=True)
+class Folders:
+    """What of a folder is trained and what is tested on: for each class, its files in the order of their names."""
+
+    train: dict[str, tuple[Path, ...]]
+    test: dict[str, tuple[Path, ...]]
+
+
+def found_from(data: Path, given: str) -> Path:
+    """A folder that a recipe names: absolute, of a home, or else in the data folder. Raises DataUnavailable."""
+    try:
+        return data / Path(given).expanduser()
+    except RuntimeError as error:
+        raise DataUnavailable(f"{given}: there is no such user; name another folder") from error
+
+
+def class_folders(folder: Path, test_share: float) -> Folders:
+    """The classes of a folder: `<class>/…`, or `train/<class>/…` with `test`, `val` or `validation` beside.
+
+    test_share: of each class, where there is no test folder, in (0, 1): about as many, those whose names' hashes are
+    small. So a new file moves no other, but for one that was alone in its half and had been put there for that.
+    Raises DataUnavailable with one sentence.
+    """
+    entries = _listed(folder)
+    halves = {path.name.lower(): path for path in entries}
+    trained = next((halves[name] for name in TRAIN_NAMES if name in halves), None)
+    if trained is None:
+        return _shared_out(_images_of(entries, folder), test_share, folder)
+    tested = next((halves[name] for name in TEST_NAMES if name in halves), None)
+    train = _images_of(_listed(trained), trained)
+    if tested is None:
+        return _shared_out(train, test_share, trained)
+    test = _images_of(_listed(tested), tested)
+    lacking = sorted(set(train) - set(test))
+    if lacking:
+        raise DataUnavailable(f"{tested} has no folder for the class '{lacking[0]}', which {trained} has; add it")
+    return Folders(train, {name: files for name, files in test.items() if name in train})
+
+
+def image_files(paths: Sequence[Path], folder: Path) -> list[ImageFile]:
+    """These files, marked by size and time."""
+    files = []
+    for path in paths:
+        stat = path.stat()
+        files.append(ImageFile(str(path), f"{stat.st_size} {stat.st_mtime_ns}", _reader(path, stat.st_size)))
+    return files
+
+
+def _reader(path: Path, size: int) -> Callable[[], bytes]:
+    def read() -> bytes:
+        if size > MOST_BYTES:
+            raise OSError(f"{size >> 20} MB; at most {MOST_BYTES >> 20} MB")
+        return path.read_bytes()
+
+    return read
+
+
+def _shared_out(images: dict[str, tuple[Path, ...]], test_share: float, folder: Path) -> Folders:
+    train, test = {}, {}
+    for name, files in images.items():
+        if len(files) < 2:
+            raise DataUnavailable(
+                f"{folder / name} has one image; a class needs two or more where part of them is held out to test on"
+            )
+        ranked = sorted(files, key=_place)
+        held_out = {path for path in ranked[:-1] if _place(path) < test_share} or {ranked[0]}
+        train[name] = tuple(path for path in files if path not in held_out)
+        test[name] = tuple(path for path in files if path in held_out)
+    return Folders(train, test)
+
+
+def _place(path: Path) -> float:
+    """A number in [0, 1) from the file's name: all names fall evenly."""
+    return int.from_bytes(hashlib.sha256(os.fsencode(path.name)).digest()[:6], "big") / (1 << 48)
+
+
+def _images_of(entries: Sequence[Path], folder: Path) -> dict[str, tuple[Path, ...]]:
+    if not entries:
+        raise DataUnavailable(f"{folder} has no folders in it; there must be one for each class, with its images")
+    suffixes = _suffixes()
+    found = {}
+    for entry in entries:
+        try:
+            files = sorted(path for path in entry.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
+        except PermissionError as error:
+            raise DataUnavailable(f"{error.filename} cannot be read: permission denied; make it readable") from error
+        files = [path for path in files if not any(part.startswith(".") for part in path.relative_to(entry).parts)]
+        if not files:
+            _listed(entry)
+            raise DataUnavailable(f"{entry} has no images in it; fill it, or take the folder away")
+        found[entry.name] = tuple(files)
+    return found
+
+
+def _listed(folder: Path) -> list[Path]:
+    """The folders in a folder, by name; hidden ones left out. Raises DataUnavailable."""
+    try:
+        entries = sorted(folder.iterdir())
+    except FileNotFoundError:
+        raise DataUnavailable(
+            f"there is no folder {folder}; paths that are not absolute are taken from the data folder (--data)"
+        ) from None
+    except NotADirectoryError:
+        raise DataUnavailable(f"{folder} is a file; name the folder in which the class folders are") from None
+    except PermissionError:
+        raise DataUnavailable(f"{folder} cannot be read: permission denied; make it readable") from None
+    except OSError as error:
+        raise DataUnavailable(f"{folder} cannot be read ({error.strerror}); name another folder") from error
+    return [path for path in entries if path.is_dir() and not path.name.startswith(".")]
+
+
+@lru_cache(maxsize=1)
+def _suffixes() -> frozenset[str]:
+    from PIL import Image
+
+    return frozenset(Image.registered_extensions())

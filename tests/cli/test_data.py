@@ -1,0 +1,166 @@
+"""`ftdd data` and the contact sheets of `ftdd show`, called as a user calls them, without any network."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.cli.commands import Said, ftdd
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where a user stands; the data folder in it is empty."""
+    (tmp_path / "data").mkdir()
+    return tmp_path
+
+
+def called(*arguments: str, folder: Path, **changes: str) -> Said:
+    """With a cache of its own, and a proxy that nobody is behind: what would be fetched is refused at once."""
+    surroundings = {
+        **dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9"),
+        **dict.fromkeys(("no_proxy", "NO_PROXY"), ""),
+        "FTDD_DATA": str(folder / "data"),
+        "XDG_CACHE_HOME": str(folder / "cache"),
+        **changes,
+    }
+    return ftdd(*arguments, cwd=folder, timeout=120, **surroundings)
+
+
+def one_sentence(said: Said) -> str:
+    """The last line of what went wrong; no traceback before it."""
+    assert said.code == 1, said
+    assert "Traceback" not in said.err
+    last = said.err.splitlines()[-1]
+    assert last.startswith("ftdd: "), said.err
+    assert sum(line.startswith("ftdd: ") for line in said.err.splitlines()) == 1
+    return last
+
+
+def test_data_lists_what_is_missing_and_how_to_get_it(folder: Path) -> None:
+    said = called("data", folder=folder)
+    assert said.code == 0, said.err
+    assert f"data folder: {folder / 'data'}\n" in said.out
+    rows = {line.split()[0]: line for line in said.out.splitlines() if line[:1].isalpha() and line.split()}
+    for name in ("cifar10", "cifar100", "tiny_imagenet"):
+        assert "missing" in rows[name]
+        assert f"\n{name}: ftdd data get {name}  (from http" in said.out
+    assert not list((folder / "data").iterdir())
+
+
+def test_data_says_which_files_are_not_the_official_ones(folder: Path, data: Path) -> None:
+    said = called("data", "--data", str(data), folder=folder)
+    assert said.code == 0, said.err
+    rows = {line.partition(":")[0]: line for line in said.out.splitlines() if ": " in line}
+    assert "data_batch_2 is missing" in rows["cifar10"]
+    assert "data_batch_1 is not the official file" in rows["cifar10"]
+    assert rows["cifar100"] == "cifar100: train is not the official file, test is not the official file"
+    assert rows["tiny_imagenet"] == "tiny_imagenet: tiny-imagenet-200.zip is not the official file"
+
+
+def test_a_data_set_that_is_none_is_named_with_the_nearest(folder: Path) -> None:
+    said = called("data", "get", "cifar_10", folder=folder)
+    assert said.code == 2
+    assert "no data set 'cifar_10'; nearest: cifar10" in said.err
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("cifar10", "cifar-10-python.tar.gz"),
+        ("cifar100", "cifar-100-python.tar.gz"),
+        ("tiny_imagenet", "tiny-imagenet-200.zip"),
+    ],
+)
+def test_without_a_network_get_says_what_to_fetch_by_hand(name: str, file: str, folder: Path) -> None:
+    said = called("data", "get", name, folder=folder)
+    last = one_sentence(said)
+    assert f"{file} could not be fetched (" in last
+    assert f"put the file at {folder / 'data' / file}, from http" in last
+    assert said.out == ""
+    assert not (folder / "data" / file).exists()
+
+
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_the_folder_can_be_named_before_get_and_after_it(where: str, folder: Path) -> None:
+    """The sentences say `--data`, and nobody knows where a group of commands has its options."""
+    option = ("--data", str(folder / "made"))
+    arguments = ("data", *option, "get", "cifar10") if where == "before" else ("data", "get", "cifar10", *option)
+    assert f"put the file at {folder / 'made' / 'cifar-10-python.tar.gz'}" in one_sentence(
+        called(*arguments, folder=folder)
+    )
+
+
+def test_files_that_are_not_the_official_ones_are_left_alone(folder: Path) -> None:
+    """The folder of real data may not be written, so two files that are none stand for it."""
+    place = folder / "data" / "cifar-100-python"
+    place.mkdir()
+    for name in ("train", "test"):
+        (place / name).write_bytes(b"mine")
+    last = one_sentence(called("data", "get", "cifar100", folder=folder))
+    assert "not the official file by its md5: train, test; move them away and say `ftdd data get cifar100`" in last
+    assert (place / "train").read_bytes() == b"mine"
+
+
+# ---- contact sheets
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "least_height"),
+    [
+        ("digits", (), 300),
+        ("cifar100_superclasses", ("allow_modified=true", "similarity=less_related"), 1200),
+    ],
+)
+def test_a_contact_sheet_has_a_row_for_every_class(
+    name: str, settings: tuple[str, ...], least_height: int, folder: Path, data: Path
+) -> None:
+    """Of a size that can be looked at, with colours on it, and the data folder untouched."""
+    options = [part for setting in settings for part in ("--set", setting)]
+    said = called("show", name, *options, "--images", "sheet.png", folder=folder, FTDD_DATA=str(data))
+    assert said.code == 0, said.err
+    assert said.out.endswith("contact sheet: sheet.png\n")
+    with Image.open(folder / "sheet.png") as sheet:
+        assert sheet.format == "PNG"
+        width, height = sheet.size
+        assert 1000 < width < 4000
+        assert least_height < height < 4000
+        low, high = sheet.convert("L").getextrema()
+        assert low < 50
+        assert high == 255
+        coloured = sheet.convert("HSV").getchannel("S").getextrema()[1] > 50
+        assert coloured == (name != "digits")
+
+
+def test_a_contact_sheet_of_ones_own_photos_has_the_target_alone_and_any_names(folder: Path) -> None:
+    """Dollars are no formula; a class of two images has room beside them."""
+    for name in ("$ and $_{", "日本", "a_very_long_name_that_has_no_room_beside_its_images"):
+        for i in range(2):
+            (folder / "data" / "photos" / name).mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (9, 7), (200, 40 * i, 0)).save(folder / "data" / "photos" / name / f"{i}.png")
+    said = called("show", "image_folder", "--set", "target=photos", "--images", "sheet.png", folder=folder)
+    assert said.code == 0, said.err
+    with Image.open(folder / "sheet.png") as sheet:
+        assert sheet.size[0] < 1000
+
+
+def test_numbers_have_no_contact_sheet(folder: Path) -> None:
+    said = called("show", "gaussian_linear", "--images", "sheet.png", folder=folder)
+    assert said.code == 2
+    assert "the inputs of gaussian_linear are measurements, which are not looked at" in said.err
+    assert not (folder / "sheet.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("tiny_imagenet_split",), "tiny-imagenet-200.zip could not be fetched"),
+        (("image_folder", "--set", "target=photos"), "there is no folder {folder}/data/photos; "),
+        (("imagenet_subset",), "get ILSVRC 2012 from https://image-net.org"),
+    ],
+    ids=["zip", "folder", "imagenet"],
+)
+def test_a_contact_sheet_of_images_that_are_not_there(arguments: tuple[str, ...], sentence: str, folder: Path) -> None:
+    said = called("show", *arguments, "--images", "sheet.png", folder=folder)
+    assert sentence.format(folder=folder) in one_sentence(said)
+    assert not (folder / "sheet.png").exists()

@@ -1,0 +1,97 @@
+"""`source.stop_at`: sources of different tasks, equally good."""
+
+from pathlib import Path
+
+import pytest
+
+from ftdd.recipe.mistakes import RecipeError
+from ftdd.recipe.specs import StopAt
+from ftdd.study.runs import carry_out
+from ftdd.study.store import State
+from tests.core.study.small_study import facts, job, read, written
+
+
+def test_a_source_ends_at_the_first_epoch_that_is_good_enough(tmp_path: Path) -> None:
+    whole, store = written(
+        tmp_path / "whole", "source.training.epochs=40", "source.evaluate=every", "source.images=all"
+    )
+    (whole_id,) = whole.sources
+    carry_out(job(store, whole_id))
+    errors = [record.test_error for record in store.run(whole_id).curve().records]
+    first = next(epoch for epoch, error in enumerate(errors) if error <= 0.3)
+    assert 0 < first < 40
+
+    settings = (
+        "source.training.epochs=40",
+        "source.evaluate=log",
+        "source.images=all",
+        "source.stop_at={accuracy: 0.7}",
+    )
+    study, store = written(tmp_path / "stopped", *settings)
+    (stopped_id,) = study.sources
+    assert stopped_id != whole_id
+    carry_out(job(store, stopped_id))
+    curve = store.run(stopped_id).curve()
+    assert [record.test_error for record in curve.records] == errors[: first + 1], "other numbers than without the end"
+    assert store.run(stopped_id).status().state is State.DONE
+    assert store.run(stopped_id).weights.exists()
+    target = next(iter(study.targets))
+    carry_out(job(store, target))
+    assert store.run(target).status().state is State.DONE
+
+
+def test_a_source_that_is_never_good_enough_fails_with_its_curve(tmp_path: Path) -> None:
+    study, store = written(tmp_path, "source.stop_at={accuracy: 1.0}")
+    (source,) = study.sources
+    carry_out(job(store, source))
+    status = store.run(source).status()
+    assert status.state is State.FAILED
+    assert "source.stop_at asks for 1: ask for less, or give it more epochs or images" in status.error
+    assert len(store.run(source).curve()) == 3
+    assert not store.run(source).weights.exists()
+    assert facts(store, source)["epoch"] == 2
+
+
+@pytest.mark.parametrize("hundredths", range(1, 100))
+def test_an_accuracy_that_is_hit_exactly_is_good_enough(hundredths: int) -> None:
+    """1 − 0.9 is below 0.1 in floats."""
+    stop = StopAt(accuracy=hundredths / 100)
+    assert (100 - hundredths) / 100 <= stop.test_error
+    assert (101 - hundredths) / 100 > stop.test_error
+
+
+def test_the_target_s_own_network_is_not_stopped_by_it(tmp_path: Path) -> None:
+    study = read(tmp_path, "source.stop_at={accuracy: 0.9}", "control=selffer")
+    (own,) = study.sources.values()
+    assert (own.task, own.source.stop_at) == ("target", None)
+    assert set(study.targets) == set(read(tmp_path, "control=selffer").targets)
+
+
+def test_it_goes_on_where_it_was_interrupted_and_ends_at_the_same_epoch(tmp_path: Path) -> None:
+    settings = ("source.training.epochs=40", "source.images=all", "source.stop_at={accuracy: 0.7}")
+    study, store = written(tmp_path, *settings)
+    (source,) = study.sources
+    carry_out(job(store, source))
+    once = store.run(source).curve().measurements
+    carry_out(job(store, source))
+    assert store.run(source).curve().measurements == once
+
+
+def test_without_it_no_id_is_another_one(tmp_path: Path) -> None:
+    plain = read(tmp_path)
+    assert list(read(tmp_path, "source.stop_at=null").targets) == list(plain.targets)
+    assert set(read(tmp_path, "source.stop_at={accuracy: 0.5}").targets).isdisjoint(plain.targets)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("{accuracy: 1.5}", "source.stop_at.accuracy: must be"),
+        ("{accuracy: 0}", "source.stop_at.accuracy: must be"),
+        ("0.5", "source.stop_at: must be a mapping"),
+    ],
+)
+def test_what_it_cannot_be_is_a_mistake(value: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError) as caught:
+        read(tmp_path, f"source.stop_at={value}")
+    assert any(message in str(mistake) for mistake in caught.value.mistakes), [str(m) for m in caught.value.mistakes]
