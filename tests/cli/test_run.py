@@ -145,7 +145,7 @@ def test_a_store_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
 def test_an_interrupted_study_ends_within_seconds_and_goes_on(tmp_path: Path, how: signal.Signals) -> None:
     """Exit code 130, how to go on, and then the same command goes on from the checkpoint."""
     (tmp_path / "small.yaml").write_text(RECIPE)
-    settings = ["--set", "target.training.epochs=250", "--set", "freezing.count=0", "--set", "target.evaluate=log"]
+    settings = ["--set", "target.training.epochs=1000", "--set", "freezing.count=0", "--set", "target.evaluate=log"]
     command = [sys.executable, "-c", "from ftdd.cli import main; main()", "run", "small.yaml", *settings]
     process = subprocess.Popen(
         command,
