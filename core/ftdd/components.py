@@ -16,13 +16,14 @@ from typing_extensions import Self
 
 from ftdd.comparison import Comparison
 from ftdd.comparison import Side as Side
+from ftdd.findings import Finding as Finding
+from ftdd.findings import Proposal as Proposal
 from ftdd.image_shape import ImageShape, Normalization
 from ftdd.values import Json, Value
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from ftdd.chain import Chain, Spared
+    from ftdd.evidence import Evidence
     from ftdd.images import Task
 
 
@@ -245,24 +246,22 @@ class Policy(Component):
         """
 
 
-@dataclass(frozen=True)
-class Finding:
-    """A statement computed from curves: what, how much, interval, n, and the runs behind it."""
-
-    statement: str
-    answer: Literal["seen", "not seen", "cannot tell"]
-    effect: float
-    interval: tuple[float, float]
-    n: int
-    runs: tuple[str, ...]
-
-
 class Analysis(Component):
     """Computes findings from a study's curves."""
 
     @abstractmethod
-    def findings(self, runs: "pd.DataFrame", curves: "pd.DataFrame") -> Sequence[Finding]:
-        """From the tables of `ftdd.results`: a row per run, and a row per evaluation."""
+    def findings(self, evidence: "Evidence") -> Sequence[Finding]:
+        """What the runs show, in the order in which to read it; nothing where the study is not about this.
+
+        Of half a study too: what is missing makes intervals wider and answers `cannot tell`.
+        """
+
+    def proposals(self, evidence: "Evidence") -> Sequence[Proposal]:
+        """Runs that would let it tell what it cannot tell yet, the most useful first; nothing where it can.
+
+        `ftdd run --more-seeds-where-unsure` carries them out, within its budget, and asks again.
+        """
+        return ()
 
 
 @dataclass(frozen=True)

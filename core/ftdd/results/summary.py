@@ -6,11 +6,9 @@ from typing import Any
 
 import pandas as pd
 
+from ftdd.evidence import SEEDS, groups_of
 from ftdd.results.table import runs_table
 from ftdd.study.store import State, Store
-
-SEEDS = ("seed", "source.seed")
-"""Settings that only repeat a run; everything else that is swept makes a row of its own."""
 
 
 @dataclass(frozen=True)
@@ -65,23 +63,6 @@ def summarize(store: Store, name: str) -> tuple[SummaryRow, ...]:
             key=lambda row: (order[str(row.settings)], last if row.frozen_layers is None else row.frozen_layers),
         )
     )
-
-
-def groups_of(targets: pd.DataFrame, swept: Sequence[str]) -> tuple[str, ...]:
-    """The swept settings by which lines and rows are told apart: all but seeds and the count of frozen layers.
-
-    A setting of the freezing is that count where each number of frozen layers, as ledgers have it, comes from one
-    value of it alone.
-    """
-    depth = targets.groupby("frozen_layers", dropna=True)
-    counts = [
-        path
-        for path in swept
-        if path.startswith("freezing.")
-        and targets["frozen_layers"].notna().any()
-        and (depth[path].nunique() <= 1).all()
-    ]
-    return tuple(path for path in swept if path not in SEEDS and path not in counts)
 
 
 def interpolation_epoch(runs: pd.DataFrame) -> float | None:

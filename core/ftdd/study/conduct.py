@@ -85,6 +85,7 @@ def study_record(study: Study) -> StudyRecord:
         study.swept,
         tuple(entries),
         tuple(run_id for run_id in study.sources if run_id not in started_from),
+        study.points[0].spec.pair.labels,
     )
 
 

@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
@@ -195,6 +195,8 @@ class StudyRecord:
     entries: tuple[StudyEntry, ...]
     compared: tuple[str, ...] = ()
     """Source runs that no target starts from, and that are there to be compared with."""
+    labels: Literal["classes", "numbers"] = "classes"
+    """What is learned; see `ftdd.components.Pair.labels`."""
 
     @property
     def source_ids(self) -> tuple[str, ...]:
@@ -245,6 +247,7 @@ class Store:
             tuple(tree["swept"]),
             entries,
             tuple(tree.get("compared", ())),
+            tree.get("labels", "classes"),
         )
 
     def write_study(self, record: StudyRecord, recipe: str) -> None:
@@ -261,5 +264,6 @@ class Store:
                 "swept": list(record.swept),
                 "runs": [vars(entry) for entry in record.entries],
                 "compared": list(record.compared),
+                "labels": record.labels,
             },
         )

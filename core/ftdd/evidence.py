@@ -1,0 +1,187 @@
+"""Evidence: what analyses look at, as curves that several seeds have measured."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ftdd.values import Json
+
+SEEDS = ("seed", "source.seed")
+"""Settings that only repeat a run; everything else that is swept makes a curve of its own."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A study as analyses see it: the tables of `ftdd.results`, and how to read them."""
+
+    runs: pd.DataFrame
+    """A row for each target run that is done; those that diverged have no final error to speak of."""
+    sources: pd.DataFrame
+    """A row for each source run that is done."""
+    curves: pd.DataFrame
+    """A row for each evaluation of these runs, of both roles."""
+    swept: tuple[str, ...]
+    """Dotted paths."""
+    eps: float = 0.0
+    """A run interpolates when its train error is at or below this."""
+    labels: Literal["classes", "numbers"] = "classes"
+    """What is learned. Errors of numbers are squared ones, without an upper end."""
+    asked: int = 0
+    """Target runs of the study, those that are not done included."""
+    failed: int = 0
+    diverged: int = 0
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The swept settings that tell curves over frozen layers apart."""
+        return groups_of(self.runs, self.swept)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """One curve as several seeds measured it."""
+
+    settings: Mapping[str, Json]
+    """What its runs share, of what the study sweeps."""
+    over: str
+    """The column along which it goes."""
+    x: "npt.NDArray[np.float64]"
+    """Its places, rising: shape (points,)."""
+    values: "npt.NDArray[np.float64]"
+    """Shape (seeds, points); NaN where a run is missing."""
+    seeds: tuple[tuple[Json, ...], ...]
+    """Of each row: `seed` and `source.seed`."""
+    runs: tuple[str, ...]
+    """Ids of the runs behind it."""
+    test_images: "npt.NDArray[np.float64] | None" = None
+    """At each place, how many test images an error is the mean over; None where errors are not of images."""
+
+    @property
+    def words(self) -> str:
+        """Its settings for a reader; "" where the study has one curve."""
+        return ", ".join(f"{path} {shown(value)}" for path, value in self.settings.items())
+
+
+def groups_of(targets: pd.DataFrame, swept: Sequence[str]) -> tuple[str, ...]:
+    """The swept settings by which lines and rows are told apart: all but seeds and the count of frozen layers.
+
+    A setting of the freezing is that count where each number of frozen layers, as ledgers have it, comes from one
+    value of it alone.
+    """
+    depth = targets.groupby("frozen_layers", dropna=True)
+    counts = [
+        path
+        for path in swept
+        if path.startswith("freezing.")
+        and targets["frozen_layers"].notna().any()
+        and (depth[path].nunique() <= 1).all()
+    ]
+    return tuple(path for path in swept if path not in SEEDS and path not in counts)
+
+
+def over_setting(evidence: Evidence, over: str, value: str, by: Sequence[str] | None = None) -> tuple[Grid, ...]:
+    """Curves of a run's number (a column such as `final_test_error`) along a setting, or along `frozen_layers`.
+
+    by: the settings that tell curves apart; all swept ones but `over`, the seeds and, along frozen layers, their count.
+    Curves with fewer than two places are left out.
+    """
+    if by is None:
+        by = _others(evidence, over)
+    runs = evidence.runs[pd.to_numeric(evidence.runs[over], errors="coerce").notna() & evidence.runs[value].notna()]
+    grids = []
+    for settings, part in _parts(runs, by):
+        rows = part.assign(_x=pd.to_numeric(part[over]).astype(float), _seed=_seeds(part))
+        rows = rows.drop_duplicates(["_seed", "_x"])
+        table = rows.pivot(index="_seed", columns="_x", values=value).sort_index(axis=1)
+        if table.shape[1] < 2:
+            continue
+        images = rows.groupby("_x")["test_images"].min() if "test_images" in rows else None
+        grids.append(
+            Grid(
+                settings,
+                over,
+                table.columns.to_numpy(dtype=float),
+                table.to_numpy(dtype=float, na_value=np.nan),
+                tuple(table.index),
+                tuple(rows["id"]),
+                _images(images, evidence),
+            )
+        )
+    return tuple(grids)
+
+
+def over_epochs(evidence: Evidence, value: str = "test_error", by: Sequence[str] | None = None) -> tuple[Grid, ...]:
+    """Curves of what evaluations measured (a column such as `test_error`) along epochs, one for each depth and setting.
+
+    Places are the epochs at which every run of a curve was evaluated. by: as in `over_setting`.
+    """
+    if by is None:
+        by = (*_others(evidence, "epoch"), *(["frozen_layers"] if evidence.runs["frozen_layers"].nunique() > 1 else []))
+    grids = []
+    for settings, part in _parts(evidence.runs, by):
+        rows = part.assign(_seed=_seeds(part)).drop_duplicates("_seed")
+        curves = evidence.curves[evidence.curves["id"].isin(rows["id"])].drop_duplicates(["id", "epoch"])
+        table = curves.pivot(index="id", columns="epoch", values=value).sort_index(axis=1).reindex(list(rows["id"]))
+        table = table.dropna(axis=1)
+        if table.shape[1] < 2 or not len(table):
+            continue
+        images = float(rows["test_images"].min()) if "test_images" in rows else np.nan
+        grids.append(
+            Grid(
+                settings,
+                "epoch",
+                table.columns.to_numpy(dtype=float),
+                table.to_numpy(dtype=float),
+                tuple(rows["_seed"]),
+                tuple(rows["id"]),
+                _images(pd.Series(images, index=table.columns), evidence),
+            )
+        )
+    return tuple(grids)
+
+
+def shown(value: Any) -> str:
+    """A setting's value for a reader."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _others(evidence: Evidence, over: str) -> tuple[str, ...]:
+    """The swept settings that tell curves along `over` apart."""
+    groups = tuple(path for path in evidence.groups if path != over)
+    if over in ("frozen_layers", "epoch"):
+        return groups
+    depths = [path for path in evidence.swept if path not in (*groups, *SEEDS, over)]
+    return (*groups, *depths)
+
+
+def _parts(runs: pd.DataFrame, by: Sequence[str]) -> list[tuple[dict[str, Json], pd.DataFrame]]:
+    if not by:
+        return [({}, runs)] if len(runs) else []
+    parts = []
+    for values, part in runs.groupby(list(by), sort=False, dropna=False):
+        keys = values if isinstance(values, tuple) else (values,)
+        parts.append(({path: _plain(value) for path, value in zip(by, keys, strict=True)}, part))
+    return parts
+
+
+def _seeds(runs: pd.DataFrame) -> "pd.Series[Any]":
+    columns = [column for column in SEEDS if column in runs]
+    rows = runs[columns].astype(object).where(runs[columns].notna(), None)
+    return pd.Series([tuple(_plain(cell) for cell in row) for row in rows.itertuples(index=False)], index=runs.index)
+
+
+def _images(counts: "pd.Series[Any] | None", evidence: Evidence) -> "npt.NDArray[np.float64] | None":
+    if counts is None or evidence.labels == "numbers" or counts.isna().any():
+        return None
+    return counts.to_numpy(dtype=float)
+
+
+def _plain(value: Any) -> Any:
+    """Python's own value for one of a table's cells."""
+    if value is None or (not isinstance(value, str) and pd.isna(value)):
+        return None
+    return value.item() if hasattr(value, "item") else value

@@ -1,0 +1,70 @@
+"""Finding: what an analysis says of a study, as data first and text second."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from ftdd.values import Json
+
+Answer = Literal["seen", "not seen", "cannot tell"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A statement, whether it was seen, how much, how certain, and the runs behind it."""
+
+    analysis: str
+    """The name of the analysis that says it."""
+    statement: str
+    """What is asked of the runs, as a statement that can be right or wrong."""
+    answer: Answer
+    text: str
+    """What was found, in a sentence or two with figures; for `cannot tell` also why, and what would help."""
+    settings: Mapping[str, Json] = field(default_factory=dict)
+    """What the runs behind it share, of what the study sweeps: dotted paths and values."""
+    effect: float | None = None
+    """How much; what it is of stands in `unit`. None where there is nothing to measure."""
+    interval: tuple[float, float] | None = None
+    """Of the effect, simultaneous over all that the analysis looked at. None where it cannot be had."""
+    level: float = 0.95
+    """With which the interval holds."""
+    unit: str = "test error"
+    """`test error`, `log test error`, `epochs`, `frozen layers`, …"""
+    n: int = 0
+    """Replicates: seeds."""
+    p: float | None = None
+    """Of the null hypothesis that the statement is wrong, adjusted for how many curves the analysis looked at."""
+    runs: tuple[str, ...] = ()
+    """Ids of the runs behind it."""
+    numbers: Mapping[str, Json] = field(default_factory=dict)
+    """All else that was computed, by the names of docs/method.md: `peak_at`, `rise`, `fall`, …"""
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in findings.json."""
+        tree = asdict(self)
+        return tree | {
+            "interval": list(self.interval) if self.interval else None,
+            "runs": list(self.runs),
+        }
+
+    @staticmethod
+    def from_json(tree: Mapping[str, Any]) -> "Finding":
+        """From what stands in findings.json. Raises TypeError or KeyError for anything else."""
+        interval = tree["interval"]
+        return Finding(
+            **{
+                **tree,
+                "interval": (float(interval[0]), float(interval[1])) if interval else None,
+                "runs": tuple(tree["runs"]),
+            }
+        )
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A run that an analysis asks for, because the runs there are cannot tell."""
+
+    settings: Mapping[str, Json]
+    """Dotted paths and values, set on top of the recipe's base: those of a run like it, and what is to be different."""
+    reason: str
+    """In a few words: what it is to decide."""
