@@ -1,0 +1,142 @@
+"""Differences between windows of a curve in standard errors, and how large the largest gets by chance."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from scipy.stats import norm, t
+
+from ftdd.descent.noise import LONG, Floats, Noise, correlations
+
+DRAWS = 4000
+WIDEST = 5
+"""A window is at most this part of a curve: a valley, a peak and what follows must each have room."""
+
+
+@dataclass(frozen=True)
+class Contrasts:
+    """For windows of one width: later minus earlier, for every pair of windows that do not overlap."""
+
+    width: int
+    level: Floats
+    """The mean of each window, by the window's first place: shape (windows,)."""
+    difference: Floats
+    """[i, j]: window j − window i. Shape (windows, windows)."""
+    error: Floats
+    """Its standard error; NaN where windows overlap."""
+    z: Floats
+    """The difference in standard errors, as a standard normal number of the same chance; NaN where windows overlap."""
+    df: Floats
+    """Degrees of freedom of each standard error."""
+
+    def half_width(self, critical: float) -> Floats:
+        """Of intervals for all differences that hold together where `critical` is that of the largest z."""
+        return np.asarray(t.isf(norm.sf(critical), self.df) * self.error, dtype=float)
+
+
+def widths(points: int) -> tuple[int, ...]:
+    """The widths of windows to look at: 1 for short curves; for long ones up to a fifth of the curve."""
+    if points < LONG:
+        return (1,)
+    return tuple(width for width in (1, 2, 3, 5, 8, 12, 18, 27) if width <= max(points // WIDEST, 1))
+
+
+def contrasts(noise: Noise, width: int) -> Contrasts:
+    """The differences of windows of one width. The noise must be known."""
+    points = len(noise.mean)
+    windows = points - width + 1
+    level, spread, test, counts = (
+        np.convolve(row, np.full(width, 1 / width), mode="valid")
+        for row in (noise.mean, noise.variance, noise.test, 1 / noise.counts)
+    )
+    within = _window_covariances(noise.share, noise.decay, width, windows)
+    i, j = np.indices((windows, windows))
+    lag = np.abs(i - j)
+    of_mean = spread * counts
+    seeds = within[0] * (of_mean[i] + of_mean[j]) - 2 * within[lag] * np.sqrt(of_mean[i] * of_mean[j])
+    variance = np.maximum(seeds, 0.0) + test[i] + test[j]
+    variance[lag < width] = np.nan
+    with np.errstate(divide="ignore", invalid="ignore"):
+        df = np.where(seeds > 0, noise.df * (variance / seeds) ** 2, np.inf)  # Satterthwaite: the test's part is known
+        df = np.minimum(df, 1e6)
+        difference = level[j] - level[i]
+        error = np.sqrt(variance)
+        score = np.where(difference == 0, 0.0, difference / error)
+    score[lag < width] = np.nan
+    return Contrasts(width, level, difference, error, _normal(score, df), df)
+
+
+@dataclass(frozen=True)
+class Largest:
+    """The distribution of the largest z of all differences of later minus earlier windows, of a curve that is flat."""
+
+    draws: Floats
+    """Sorted."""
+
+    def critical(self, chance: float) -> float:
+        """What the largest z exceeds with this chance."""
+        tail = 0.01
+        if chance >= tail:
+            return float(np.quantile(self.draws, 1 - chance))
+        at = float(np.quantile(self.draws, 1 - tail))
+        return float(norm.isf(chance / tail * norm.sf(at)))
+
+    def chance(self, z: float) -> float:
+        """That the largest is at least z: counted, and beyond what is rare as a normal tail falls off."""
+        at = float(np.quantile(self.draws, 0.99))
+        if z > at:
+            return float(0.01 * norm.sf(z) / norm.sf(at))
+        return float((self.draws >= z).mean())
+
+
+def largest(points: int, share: float, decay: float) -> Largest:
+    """For curves of so many places whose noise has this memory; the same draws each time."""
+    return _largest(points, round(share, 1), round(decay, 2) if round(share, 1) else 0.0)
+
+
+@lru_cache(maxsize=64)
+def _largest(points: int, share: float, decay: float) -> Largest:
+    random = np.random.default_rng((points, int(10 * share), int(100 * decay)))
+    lags = correlations(share, decay, points)
+    covariance = lags[np.abs(np.subtract.outer(np.arange(points), np.arange(points)))]
+    root = np.linalg.cholesky(covariance + 1e-9 * np.eye(points))
+    curves = random.standard_normal((DRAWS, points)) @ root.T
+    greatest = np.full(DRAWS, -np.inf)
+    for width in widths(points):
+        windows = points - width + 1
+        means = _rolling(curves, width)
+        within = _window_covariances(share, decay, width, windows)
+        for lag in range(width, windows):
+            error = np.sqrt(2 * max(within[0] - within[lag], 1e-12))
+            greatest = np.maximum(greatest, ((means[:, lag:] - means[:, :-lag]) / error).max(axis=1))
+    return Largest(np.sort(greatest))
+
+
+def _rolling(curves: Floats, width: int) -> Floats:
+    sums = np.cumsum(np.pad(curves, ((0, 0), (1, 0))), axis=1)
+    return np.asarray((sums[:, width:] - sums[:, :-width]) / width)
+
+
+def _window_covariances(share: float, decay: float, width: int, windows: int) -> Floats:
+    """Of the means of two windows of noise of variance 1, by the distance of their first places."""
+    lags = correlations(share, decay, windows + width)
+    shifts = np.arange(-(width - 1), width)
+    weights = (width - np.abs(shifts)) / width**2
+    distance = np.abs(np.arange(windows)[:, None] + shifts)
+    return np.asarray((lags[distance] * weights).sum(axis=1))
+
+
+def _normal(score: Floats, df: Floats) -> Floats:
+    """Student's t as a standard normal number of the same chance, also far out in the tail."""
+    size = np.abs(score)
+    with np.errstate(invalid="ignore"):
+        chance = t.logsf(size, df)
+        found = np.where(size < 1e-12, 0.0, -_normal_of_log(chance))
+    return np.asarray(np.sign(score) * found)
+
+
+def _normal_of_log(log_chance: Floats) -> Floats:
+    """The z with norm.logcdf(z) = log_chance; far out by its asymptotic form, where the quantile underflows."""
+    near = norm.ppf(np.exp(np.maximum(log_chance, -600.0)))
+    far = -np.sqrt(np.maximum(-2 * log_chance - np.log(np.maximum(-4 * np.pi * log_chance, 1.0)), 0.0))
+    return np.asarray(np.where(log_chance > -600.0, near, far))

@@ -1,0 +1,159 @@
+"""How much seeds differ: the mean of a curve over its seeds, and the noise about it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import digamma, polygamma
+
+Floats = npt.NDArray[np.float64]
+
+LONG = 16
+"""Places from which on the memory of noise along a curve is estimated; shorter curves have too few neighbours."""
+SMALLEST_SHARE = 0.01
+"""A place's variance is not taken smaller than this share of the others', before it is moderated: errors are counts of
+a few images, so two seeds may agree by chance to the last digit."""
+TEST_IMAGES_SHARED = 0.5
+"""How alike images are in being hard at two places of a curve: the correlation of their chances of being misclassified.
+What they share cancels in differences of errors on the same images; bench/hard_images.py measures it."""
+
+
+@dataclass(frozen=True)
+class Noise:
+    """A curve's mean over seeds, and what is known of the noise about it.
+
+    The model: seed s at place x measures mean(x) + offset(s) + e, where e has variance(x) and, along long curves, a
+    memory: corr(e(x_i), e(x_j)) = share · decay^|i − j| for i ≠ j. Differences between places do not feel the offsets.
+    """
+
+    mean: Floats
+    """Shape (points,)."""
+    counts: Floats
+    """Seeds at each place."""
+    variance: Floats
+    """Of one seed's value at a place, offset taken out; moderated (Smyth 2004)."""
+    df: float
+    """Degrees of freedom of these variances; 0 where one seed is all."""
+    share: float
+    decay: float
+    test: Floats
+    """What the test images, being a sample, add to the variance of the mean at each place; 0 where nothing is known."""
+
+    @property
+    def known(self) -> bool:
+        """Whether the seeds say anything of the noise."""
+        return self.df > 0
+
+
+def measure_noise(values: Floats, test_images: Floats | None = None) -> Noise:
+    """The mean and the noise of values of shape (seeds, points), NaN where a seed has none.
+
+    test_images: how many images each error is the mean over, where all seeds are tested on the same ones.
+    Every place needs a value. Raises ValueError otherwise.
+    """
+    if values.ndim != 2 or np.isnan(values).all(axis=0).any():
+        raise ValueError("values must have the shape (seeds, points), with a value at every point")
+    mean, residuals = _additive(values)
+    there = ~np.isnan(values)
+    counts = there.sum(axis=0).astype(float)
+    seeds, points = values.shape
+    free = there.sum() - points - (seeds - 1)
+    variance, df = np.zeros(points), 0.0
+    share = decay = 0.0
+    if seeds > 1 and free > 0:
+        local_df = np.maximum(counts - 1, 0.0) * free / max((counts - 1).sum(), 1.0)
+        variance, df = moderated(np.nansum(residuals**2, axis=0), local_df)
+        if points >= LONG and there.all():
+            share, decay = _memory(residuals / np.sqrt(np.maximum(variance, np.finfo(float).tiny)))
+            # What is remembered along the curve, its seed's offset has taken with it
+            variance = variance * (1 - 1 / points) / (1 - share * _taken(decay, points))
+            # and neighbours that remember each other say less of a variance than as many strangers (Bartlett 1946)
+            df /= 1 + 2 * float((correlations(share, decay, points)[1:] ** 2).sum())
+    test = np.zeros(points)
+    if test_images is not None:
+        chance = np.clip(mean, 0.0, 1.0)
+        test = (1 - TEST_IMAGES_SHARED) * chance * (1 - chance) / test_images
+    return Noise(mean, counts, variance, df, share, decay, test)
+
+
+def correlations(share: float, decay: float, points: int) -> Floats:
+    """The correlation of the noise at lags 0 … points − 1."""
+    found = share * decay ** np.arange(points, dtype=float)
+    found[0] = 1.0
+    return found
+
+
+def _additive(values: Floats) -> tuple[Floats, Floats]:
+    """Least squares of place + seed: the places' means (of a seed without offset), and what is left."""
+    mean = np.nanmean(values, axis=0)
+    offsets = np.zeros(len(values))
+    for _ in range(1 if not np.isnan(values).any() else 200):
+        offsets = np.nanmean(values - mean, axis=1)
+        offsets -= offsets.mean()
+        mean = np.nanmean(values - offsets[:, None], axis=0)
+    return mean, values - offsets[:, None] - mean
+
+
+def moderated(squares: Floats, df: Floats) -> tuple[Floats, float]:
+    """Variances from sums of squares, each drawn towards what the others say, and their degrees of freedom.
+
+    The variances are taken to be themselves drawn from a scaled inverse chi-squared distribution, whose two
+    parameters are found from all places (Smyth 2004, Linear models and empirical Bayes methods, section 6.2).
+    """
+    pooled = squares.sum() / df.sum()
+    if pooled <= 0:
+        return np.zeros_like(squares), float(df.sum())
+    told = df > 0
+    own = np.maximum(squares[told] / df[told], SMALLEST_SHARE * pooled)
+    half = df[told] / 2
+    logs = np.log(own) - digamma(half) + np.log(half)
+    spread = float(np.var(logs, ddof=1) - np.mean(polygamma(1, half))) if told.sum() > 1 else 0.0
+    if spread <= 0:
+        return np.full_like(squares, pooled), float(df.sum())
+    prior = 2 * _inverse_trigamma(spread)
+    centre = float(np.exp(logs.mean() + digamma(prior / 2) - np.log(prior / 2)))
+    least = np.maximum(squares, SMALLEST_SHARE * pooled * df)
+    variance = (prior * centre + np.where(told, least, 0)) / (prior + df)
+    # Drawn down, a place that is noisier than the others, as the interpolation threshold is, would look sure
+    variance = np.maximum(variance, np.where(told, squares / np.where(told, df, 1), 0))
+    return variance, float(prior + np.mean(df[told]))
+
+
+def _inverse_trigamma(value: float) -> float:
+    """The y with trigamma(y) = value, by Newton's method (Smyth 2004, appendix)."""
+    y = 0.5 + 1 / value
+    for _ in range(50):
+        trigamma = float(polygamma(1, y))
+        step = trigamma * (1 - trigamma / value) / float(polygamma(2, y))
+        y += step
+        if abs(step) < 1e-10 * y:
+            break
+    return y
+
+
+def _memory(standard: Floats) -> tuple[float, float]:
+    """(share, decay) whose correlations fit those of standardized residuals best, sure lags counting more.
+
+    Residuals have their seed's mean taken out, so they are compared with what is then left of the model's correlations.
+    """
+    points = standard.shape[1]
+    lags = np.arange(1, max(points // 4, 2))
+    scale = float((standard**2).mean())
+    if scale <= 0:
+        return 0.0, 0.0
+    found = np.array([(standard[:, lag:] * standard[:, :-lag]).mean() / scale for lag in lags])
+    best, least = (0.0, 0.0), np.inf
+    for decay in np.linspace(0.05, 0.98, 32):
+        powers, taken = decay**lags, _taken(decay, points)
+        for share in np.linspace(0.0, 1.0, 21):
+            expected = share * (powers - taken) / (1 - share * taken)
+            misfit = float((((found - expected) ** 2) * (points - lags)).sum())
+            if misfit < least:
+                best, least = (float(share), float(decay)), misfit
+    return best
+
+
+def _taken(decay: float, points: int) -> float:
+    """The variance of the mean over a curve of noise with this memory and variance 1."""
+    lags = np.arange(1, points)
+    return float((1 + 2 * ((1 - lags / points) * decay**lags).sum()) / points)
