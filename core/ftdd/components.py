@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeAlias
 
 from typing_extensions import Self
 
@@ -136,6 +136,10 @@ class DataSet(ABC):
         """
 
 
+Likeness: TypeAlias = "Mapping[str, Sequence[Json] | Literal['larger', 'smaller']]"
+"""For each field whether larger or smaller numbers are more alike, or the values themselves, most alike first."""
+
+
 class Pair(Component):
     """A source task and a target task."""
 
@@ -143,6 +147,8 @@ class Pair(Component):
     """What is learned: a class, or a number, by least squares; its error is then the mean squared one."""
     data_sets: ClassVar[Sequence[DataSet]] = ()
     """Whose files it reads."""
+    likeness: ClassVar[Likeness] = {}
+    """Fields by which source and target are more or less alike."""
 
     @abstractmethod
     def image_shape(self) -> ImageShape:

@@ -1,7 +1,8 @@
 """Evidence: what analyses look at, as curves that several seeds have measured."""
 
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -12,6 +13,8 @@ from ftdd.values import Json
 
 SEEDS = ("seed", "source.seed")
 """Settings that only repeat a run; everything else that is swept makes a curve of its own."""
+
+FEWEST_SOURCES = 3
 
 
 @dataclass(frozen=True)
@@ -28,8 +31,12 @@ class Evidence:
     """Dotted paths."""
     eps: float = 0.0
     """A run interpolates when its train error is at or below this."""
+    likeness: Mapping[str, Json] = field(default_factory=dict)
+    """Settings of the pair by which source and target are more or less alike; see `ftdd.components.Pair.likeness`."""
     labels: Literal["classes", "numbers"] = "classes"
     """What is learned. Errors of numbers are squared ones, without an upper end."""
+    settings: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    """What the sweep gave each target run, by its id."""
     asked: int = 0
     """Target runs of the study, those that are not done included."""
     failed: int = 0
@@ -58,7 +65,7 @@ class Grid:
     runs: tuple[str, ...]
     """Ids of the runs behind it."""
     test_images: "npt.NDArray[np.float64] | None" = None
-    """At each place, how many test images an error is the mean over; None where errors are not of images."""
+    """At each place, how many test images an error is the mean over, where all seeds have the same; None elsewhere."""
 
     @property
     def words(self) -> str:
@@ -83,23 +90,28 @@ def groups_of(targets: pd.DataFrame, swept: Sequence[str]) -> tuple[str, ...]:
     return tuple(path for path in swept if path not in SEEDS and path not in counts)
 
 
-def over_setting(evidence: Evidence, over: str, value: str, by: Sequence[str] | None = None) -> tuple[Grid, ...]:
+def over_setting(
+    evidence: Evidence, over: str, value: str, by: Sequence[str] | None = None, fewest: int = 2
+) -> tuple[Grid, ...]:
     """Curves of a run's number (a column such as `final_test_error`) along a setting, or along `frozen_layers`.
 
     by: the settings that tell curves apart; all swept ones but `over`, the seeds and, along frozen layers, their count.
-    Curves with fewer than two places are left out.
+    fewest: places that a curve must have.
+
+    Where there are three source seeds or more, and more target seeds, the rows are means over the targets of a source:
+    those share its luck, so they are no replicates of transfer.
     """
     if by is None:
         by = _others(evidence, over)
     runs = evidence.runs[pd.to_numeric(evidence.runs[over], errors="coerce").notna() & evidence.runs[value].notna()]
     grids = []
-    for settings, part in _parts(runs, by):
+    for settings, part in parts_of(runs, by):
         rows = part.assign(_x=pd.to_numeric(part[over]).astype(float), _seed=_seeds(part))
         rows = rows.drop_duplicates(["_seed", "_x"])
         table = rows.pivot(index="_seed", columns="_x", values=value).sort_index(axis=1)
-        if table.shape[1] < 2:
+        if table.shape[1] < fewest:
             continue
-        images = rows.groupby("_x")["test_images"].min() if "test_images" in rows else None
+        images = rows.groupby("_x")["test_images"].min() if _same_test_images(rows) else None
         grids.append(
             Grid(
                 settings,
@@ -111,7 +123,7 @@ def over_setting(evidence: Evidence, over: str, value: str, by: Sequence[str] | 
                 _images(images, evidence),
             )
         )
-    return tuple(grids)
+    return tuple(_by_source(grid) for grid in grids)
 
 
 def over_epochs(evidence: Evidence, value: str = "test_error", by: Sequence[str] | None = None) -> tuple[Grid, ...]:
@@ -122,14 +134,14 @@ def over_epochs(evidence: Evidence, value: str = "test_error", by: Sequence[str]
     if by is None:
         by = (*_others(evidence, "epoch"), *(["frozen_layers"] if evidence.runs["frozen_layers"].nunique() > 1 else []))
     grids = []
-    for settings, part in _parts(evidence.runs, by):
+    for settings, part in parts_of(evidence.runs, by):
         rows = part.assign(_seed=_seeds(part)).drop_duplicates("_seed")
         curves = evidence.curves[evidence.curves["id"].isin(rows["id"])].drop_duplicates(["id", "epoch"])
         table = curves.pivot(index="id", columns="epoch", values=value).sort_index(axis=1).reindex(list(rows["id"]))
         table = table.dropna(axis=1)
         if table.shape[1] < 2 or not len(table):
             continue
-        images = float(rows["test_images"].min()) if "test_images" in rows else np.nan
+        images = float(rows["test_images"].min()) if _same_test_images(rows) else np.nan
         grids.append(
             Grid(
                 settings,
@@ -141,12 +153,24 @@ def over_epochs(evidence: Evidence, value: str = "test_error", by: Sequence[str]
                 _images(pd.Series(images, index=table.columns), evidence),
             )
         )
-    return tuple(grids)
+    return tuple(_by_source(grid) for grid in grids)
 
 
 def shown(value: Any) -> str:
     """A setting's value for a reader."""
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _by_source(grid: Grid) -> Grid:
+    """A row for each source, where there are enough of them and more rows."""
+    sources = list(dict.fromkeys(seed[-1] for seed in grid.seeds if len(seed) > 1))
+    if not FEWEST_SOURCES <= len(sources) < len(grid.seeds):
+        return grid
+    rows = [grid.values[[seed[-1] == source for seed in grid.seeds]] for source in sources]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a place that a source has no run at stays empty
+        values = np.array([np.nanmean(row, axis=0) for row in rows])
+    return replace(grid, values=values, seeds=tuple((None, source) for source in sources))
 
 
 def _others(evidence: Evidence, over: str) -> tuple[str, ...]:
@@ -158,7 +182,8 @@ def _others(evidence: Evidence, over: str) -> tuple[str, ...]:
     return (*groups, *depths)
 
 
-def _parts(runs: pd.DataFrame, by: Sequence[str]) -> list[tuple[dict[str, Json], pd.DataFrame]]:
+def parts_of(runs: pd.DataFrame, by: Sequence[str]) -> list[tuple[dict[str, Json], pd.DataFrame]]:
+    """The runs apart by settings: what each part shares, and its rows."""
     if not by:
         return [({}, runs)] if len(runs) else []
     parts = []
@@ -172,6 +197,11 @@ def _seeds(runs: pd.DataFrame) -> "pd.Series[Any]":
     columns = [column for column in SEEDS if column in runs]
     rows = runs[columns].astype(object).where(runs[columns].notna(), None)
     return pd.Series([tuple(_plain(cell) for cell in row) for row in rows.itertuples(index=False)], index=runs.index)
+
+
+def _same_test_images(runs: pd.DataFrame) -> bool:
+    """Whether seeds are tested on the same images; a subset is drawn anew by each."""
+    return "test_digest" in runs and bool(runs["test_digest"].notna().all()) and runs["test_digest"].nunique() == 1
 
 
 def _images(counts: "pd.Series[Any] | None", evidence: Evidence) -> "npt.NDArray[np.float64] | None":

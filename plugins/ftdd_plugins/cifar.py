@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 import ftdd
-from ftdd.components import DataSet, Pair, Side, Unfit
+from ftdd.components import DataSet, Likeness, Pair, Side, Unfit
 from ftdd.image_shape import Normalization
 from ftdd.values import Json
 from ftdd_plugins.image_sets.cifar import CIFAR_10, CIFAR_100, SUPERCLASSES
@@ -95,6 +95,7 @@ class Cifar10Halves(_Cifar):
     """
 
     data_sets: ClassVar[Sequence[DataSet]] = (CIFAR_10,)
+    likeness: ClassVar[Likeness] = {"common": "larger", "similarity": ("related", "less_related")}
     examples: ClassVar[Sequence[Mapping[str, Json]]] = (
         {"allow_modified": True, "image_size": 8},
         {"allow_modified": True, "image_size": 16, "similarity": "less_related", "common": 0.4},
@@ -128,6 +129,7 @@ class Cifar100Superclasses(_Cifar):
     """
 
     data_sets: ClassVar[Sequence[DataSet]] = (CIFAR_100,)
+    likeness: ClassVar[Likeness] = {"common": "larger", "similarity": ("related", "less_related")}
     examples: ClassVar[Sequence[Mapping[str, Json]]] = (
         {"allow_modified": True, "image_size": 8},
         {"allow_modified": True, "image_size": 8, "similarity": "less_related", "classes_each": 1, "common": 0.5},
@@ -177,6 +179,7 @@ class Cifar100ToCifar10(_Cifar):
     """
 
     data_sets: ClassVar[Sequence[DataSet]] = (CIFAR_10, CIFAR_100)
+    likeness: ClassVar[Likeness] = {"similarity": ("related", "less_related")}
     examples: ClassVar[Sequence[Mapping[str, Json]]] = (
         {"allow_modified": True, "image_size": 8},
         {"allow_modified": True, "image_size": 8, "similarity": "less_related"},

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 import ftdd
-from ftdd.components import Architecture, Pair, Side, Unfit
+from ftdd.components import Architecture, Likeness, Pair, Side, Unfit
 from ftdd.image_shape import ImageShape, Normalization
 from ftdd.seeds import uniform
 from ftdd.values import Json
@@ -45,6 +45,7 @@ class GaussianLinear(Pair):
     """
 
     labels: ClassVar[Literal["classes", "numbers"]] = "numbers"
+    likeness: ClassVar[Likeness] = {"a": "larger", "b": "smaller"}
     examples: ClassVar[Sequence[Mapping[str, Json]]] = (
         {"d": 12, "pool": 200},
         {"d": 12, "pool": 200, "source_coordinates": 8, "b": 0.5},

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field, PositiveInt
 
 import ftdd
-from ftdd.components import DataUnavailable, Pair, Side
+from ftdd.components import DataUnavailable, Likeness, Pair, Side
 from ftdd.image_shape import ImageShape, Normalization
 from ftdd.values import Json
 from ftdd_plugins.image_sets.decoding import decoded
@@ -45,6 +45,7 @@ class ImageNetSubset(Pair):
     data; only the classes that are needed are read.
     """
 
+    likeness: ClassVar[Likeness] = {"similarity": ("related", "less_related"), "common": "larger"}
     examples: ClassVar[Sequence[Mapping[str, Json]]] = ({"image_size": 8, "source_classes": 2},)
 
     name: Literal["imagenet_subset"] = "imagenet_subset"

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 import ftdd
-from ftdd.components import DataSet, Pair, Side, Unfit
+from ftdd.components import DataSet, Likeness, Pair, Side, Unfit
 from ftdd.image_shape import Normalization
 from ftdd.values import Json
 from ftdd_plugins.image_sets.cifar import CIFAR_10
@@ -32,6 +32,7 @@ class TinyImageNetToCifar10(ChosenClasses):
     """
 
     data_sets: ClassVar[Sequence[DataSet]] = (TINY_IMAGENET, CIFAR_10)
+    likeness: ClassVar[Likeness] = {"similarity": ("related", "less_related")}
     examples: ClassVar[Sequence[Mapping[str, Json]]] = (
         {"allow_modified": True, "image_size": 8, "source_classes": 10},
     )
@@ -67,6 +68,7 @@ class TinyImageNetSplit(ChosenClasses):
     """
 
     data_sets: ClassVar[Sequence[DataSet]] = (TINY_IMAGENET,)
+    likeness: ClassVar[Likeness] = {"similarity": ("related", "less_related"), "common": "larger"}
     examples: ClassVar[Sequence[Mapping[str, Json]]] = (
         {"allow_modified": True, "image_size": 8, "source_classes": 6},
         {"allow_modified": True, "image_size": 8, "source_classes": 6, "similarity": "less_related", "common": 0.5},

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field, NonNegativeInt
 
 import ftdd
-from ftdd.components import Pair, Side, Unfit
+from ftdd.components import Likeness, Pair, Side, Unfit
 from ftdd.image_shape import ImageShape, Normalization
 from ftdd.recipe.specs import PairField
 from ftdd.values import Json
@@ -42,6 +42,8 @@ class Transformed(Pair):
         {"of": "digits", "transformation": "pixel_permutation", "strength": 1},
         {"of": "digits", "transformation": "label_permutation", "strength": 0.5},
     )
+
+    likeness: ClassVar[Likeness] = {"strength": "smaller"}
 
     name: Literal["transformed"] = "transformed"
     of: PairField

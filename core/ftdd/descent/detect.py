@@ -1,6 +1,6 @@
 """Second descents: whether a curve rises and falls again, answered with an effect, an interval and a chance."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -8,12 +8,14 @@ import numpy.typing as npt
 from scipy.stats import norm
 
 from ftdd.descent.contrasts import Contrasts, contrasts, largest, widths
-from ftdd.descent.noise import Floats, measure_noise
+from ftdd.descent.noise import Floats, Noise, measure_noise
 
 Interval = tuple[float, float]
 
 ROOM = 8
 """`not seen` speaks of descents whose valley, peak and end each last at least this part of the curve, and one place."""
+
+MOST_SEEDS = 50
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ class Descent:
     seeds: int
     width: int
     """Places in the windows that were compared where the peak stands out most surely."""
+    seeds_needed: int | None = None
+    """Where nobody can tell: about how many seeds would; None where one seed says nothing, or MOST_SEEDS would not."""
 
 
 def find_descent(
@@ -87,43 +91,75 @@ def find_descent(
     table = np.atleast_2d(np.asarray(values, dtype=float))
     images = None if test_images is None else np.broadcast_to(np.asarray(test_images, dtype=float), table.shape[1:])
     noise = measure_noise(table, images)
-    seeds = len(table)
+    found = _tell(noise, len(table), smallest, level, curves)
+    if found.answer != "cannot tell" or not noise.known:
+        return found
+    return replace(found, seeds_needed=_seeds_needed(noise, found, level, curves))
+
+
+def _tell(noise: Noise, seeds: int, smallest: float, level: float, curves: int) -> Descent:
+    points = len(noise.mean)
     shape = _shape(noise.mean)
     effect = shape.effect if shape else 0.0
-    if not noise.known or len(noise.mean) < 3:
+    if not noise.known or points < 3:
         return Descent("cannot tell", shape, effect, None, None, None, None, None, 1.0, smallest, seeds, 1)
-    chances = largest(len(noise.mean), noise.share, noise.decay)
+    chances = largest(points, noise.share, noise.decay)
     critical = chances.critical((1 - level) / curves)
-    every = [contrasts(noise, width) for width in widths(len(noise.mean))]
+    every = [contrasts(noise, width) for width in widths(points)]
     best = max((found for one in every if (found := _stands_out(one)) is not None), key=lambda one: one.z, default=None)
-    p = 1.0 if best is None else min(1.0, curves * chances.chance(best.z))
     lowest = max((low for one in every if (low := _lower_end(one, critical)) is not None), default=-np.inf)
     seen = lowest > 0 and best is not None
     if seen and best is not None:
-        shape = _shape(noise.mean, (best.peak, best.peak + best.width))
+        # The surest peak need not be the highest place of it: seeds differ most where the threshold is
+        shape = _shape(noise.mean, (best.earlier, best.later)) or shape
         effect = shape.effect if shape else effect
-    highest = _upper_end(_wide_enough(every, len(noise.mean)), level)
-    single = every[0]
+    highest = _upper_end(_wide_enough(every, points), level)
+    single, last = every[0], points - 1
     return Descent(
         "seen" if seen else ("not seen" if highest < smallest else "cannot tell"),
         shape,
         effect,
         (min(float(lowest), effect) if np.isfinite(lowest) else -highest, max(highest, effect)),
         _between(single, shape.first, shape.peak, critical) if shape else None,
-        _between(single, len(noise.mean) - 1, shape.peak, critical) if shape else None,
-        _between(single, len(noise.mean) - 1, shape.first, critical) if shape else None,
+        _between(single, last, shape.peak, critical) if shape else None,
+        _between(single, last, shape.first, critical) if shape else None,
         _peak_places(single, shape, critical) if shape else None,
-        p,
+        1.0 if best is None else min(1.0, curves * chances.chance(best.z)),
         smallest,
         seeds,
         best.width if best else 1,
     )
 
 
+def _seeds_needed(noise: Noise, found: Descent, level: float, curves: int) -> int | None:
+    """The smallest number of seeds that would tell, were the mean to stay as it is; None where MOST_SEEDS would not.
+
+    What the test images add to the noise stays, however many seeds there are.
+    """
+    low, high = found.seeds, MOST_SEEDS
+    if not _would_tell(noise, found, high, level, curves):
+        return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if _would_tell(noise, found, middle, level, curves) else (middle, high)
+    return high
+
+
+def _would_tell(noise: Noise, found: Descent, seeds: int, level: float, curves: int) -> bool:
+    times = seeds / found.seeds
+    more = replace(noise, counts=noise.counts * times, df=noise.df * times)
+    return _tell(more, seeds, found.smallest, level, curves).answer != "cannot tell"
+
+
 @dataclass(frozen=True)
 class _Peak:
+    """A window that is above an earlier and a later one."""
+
     z: float
-    peak: int
+    earlier: int
+    """Where the earlier window begins."""
+    later: int
+    """Where the later window ends."""
     width: int
 
 
@@ -134,7 +170,9 @@ def _stands_out(given: Contrasts) -> _Peak | None:
     if not np.isfinite(both).any():
         return None
     peak = int(np.argmax(np.where(np.isfinite(both), both, -np.inf)))
-    return _Peak(float(both[peak]), peak, given.width)
+    over = np.nan_to_num(given.z[:, peak], nan=-np.inf)
+    earlier, later = int(np.argmax(over[:peak])), peak + 1 + int(np.argmax(over[peak + 1 :]))
+    return _Peak(float(both[peak]), earlier, later + given.width, given.width)
 
 
 def _lower_end(given: Contrasts, critical: float) -> float | None:

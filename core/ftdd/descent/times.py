@@ -1,5 +1,6 @@
 """Times to an event that some runs never reach: interpolation, memorization. Survival statistics, never means."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -44,7 +45,9 @@ class Times:
         if not len(self.reached):
             return None
         fit = ecdf(self._censored())
-        band = fit.sf.confidence_interval(level, method="log-log")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # it is undefined before the first and after the last event
+            band = fit.sf.confidence_interval(level, method="log-log")
         times = fit.sf.quantiles
         low = _first(times, np.nan_to_num(band.low.probabilities, nan=0.0) <= 0.5)
         high = _first(times, np.nan_to_num(band.high.probabilities, nan=1.0) <= 0.5)

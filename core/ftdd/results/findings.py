@@ -27,6 +27,8 @@ def read_evidence(store: Store, name: str) -> Evidence:
         swept=study.swept,
         eps=study.eps,
         labels=study.labels,
+        likeness=study.likeness,
+        settings={entry.id: entry.settings for entry in study.entries},
         asked=int(role.eq("target").sum()),
         failed=int((role.eq("target") & state.eq(str(State.FAILED))).sum()),
         diverged=int((role.eq("target") & state.eq(str(State.DIVERGED))).sum()),

@@ -125,6 +125,7 @@ def _row(store: Store, study: StudyRecord, run_id: str, scores: dict[str, float]
         **scores,
         "epoch": status.epoch,
         "seconds": status.seconds,
+        "test_digest": status.facts.get("data", {}).get("test_digest"),
         "test_images": status.facts.get("data", {}).get("test_images"),
         "label_noise_realised": status.facts.get("data", {}).get("label_noise_realised"),
         "cache": status.facts.get("cache"),

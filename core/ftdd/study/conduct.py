@@ -13,6 +13,7 @@ from ftdd.recipe.study import Study
 from ftdd.study.files import write_json
 from ftdd.study.plan import Plan, PlannedRun
 from ftdd.study.store import State, Status, Store, StudyEntry, StudyRecord
+from ftdd.values import Json
 
 LOOK_SECONDS = 0.5
 """How often the folders of runs at work are looked at."""
@@ -86,7 +87,18 @@ def study_record(study: Study) -> StudyRecord:
         tuple(entries),
         tuple(run_id for run_id in study.sources if run_id not in started_from),
         study.points[0].spec.pair.labels,
+        _likeness(study),
     )
+
+
+def _likeness(study: Study) -> dict[str, Json]:
+    """What its pairs say of their swept fields."""
+    found: dict[str, Json] = {}
+    for pair in dict.fromkeys(point.spec.pair for point in study.points):
+        for name, order in pair.likeness.items():
+            if f"pair.{name}" in study.swept:
+                found[f"pair.{name}"] = order if isinstance(order, str) else list(order)
+    return found
 
 
 def write_down(study: Study, plan: Plan, store: Store) -> StudyRef:

@@ -197,6 +197,8 @@ class StudyRecord:
     """Source runs that no target starts from, and that are there to be compared with."""
     labels: Literal["classes", "numbers"] = "classes"
     """What is learned; see `ftdd.components.Pair.labels`."""
+    likeness: Mapping[str, Json] = field(default_factory=dict)
+    """Swept settings of the pair by which source and target are more or less alike; see `Pair.likeness`."""
 
     @property
     def source_ids(self) -> tuple[str, ...]:
@@ -248,6 +250,7 @@ class Store:
             entries,
             tuple(tree.get("compared", ())),
             tree.get("labels", "classes"),
+            tree.get("likeness", {}),
         )
 
     def write_study(self, record: StudyRecord, recipe: str) -> None:
@@ -265,5 +268,6 @@ class Store:
                 "runs": [vars(entry) for entry in record.entries],
                 "compared": list(record.compared),
                 "labels": record.labels,
+                "likeness": dict(record.likeness),
             },
         )

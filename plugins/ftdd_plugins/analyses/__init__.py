@@ -1,0 +1,31 @@
+"""The analyses that ship with ftdd: from curves to findings. docs/method.md defines what each computes."""
+
+from collections.abc import Sequence
+
+import ftdd
+from ftdd.components import Analysis
+from ftdd_plugins.analyses.controls import Controls
+from ftdd_plugins.analyses.emc import EffectiveModelComplexity
+from ftdd_plugins.analyses.epochwise import Epochwise
+from ftdd_plugins.analyses.freezingwise import Freezingwise
+from ftdd_plugins.analyses.memorization import Memorization
+from ftdd_plugins.analyses.paper import Paper
+from ftdd_plugins.analyses.similarity import Similarity
+from ftdd_plugins.analyses.sizes import Sizes
+from ftdd_plugins.analyses.widthwise import Widthwise
+
+
+@ftdd.hookimpl
+def ftdd_analyses() -> Sequence[type[Analysis]]:
+    """In the order in which to read what they find."""
+    return [
+        Freezingwise,
+        Epochwise,
+        Similarity,
+        Controls,
+        Sizes,
+        Widthwise,
+        Memorization,
+        EffectiveModelComplexity,
+        Paper,
+    ]

@@ -1,0 +1,204 @@
+"""Descents along an axis: from the curves of a study to findings, and to the seeds that would decide."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from ftdd.components import Analysis
+from ftdd.findings import Finding, Proposal
+from ftdd.values import Json
+from ftdd_plugins.analyses.words import axis, number, place, seeds, within
+
+if TYPE_CHECKING:
+    from ftdd.descent.detect import Descent
+    from ftdd.evidence import Evidence, Grid
+
+
+FEWEST_PLACES = 3
+"""A curve of fewer has no room for a peak."""
+
+
+class Descents(Analysis):
+    """What analyses that look for a second descent have in common."""
+
+    smallest: Annotated[float, Field(gt=0)] = 0.05
+    """`not seen` rules out a peak that stands out by this much: an error, or a difference of logarithms of numbers."""
+    level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    """With which intervals hold, all of this analysis together; 1 − level is the chance of any false `seen`."""
+
+
+def found_descents(
+    evidence: "Evidence", grids: "Sequence[Grid]", smallest: float, level: float
+) -> "list[tuple[Grid, Descent]]":
+    """Each curve with its answer; intervals and chances allow for there being so many.
+
+    Errors of numbers have no upper end and are compared by their logarithms.
+    """
+    import numpy as np
+
+    from ftdd.descent.detect import find_descent
+
+    found = []
+    grids = [grid for grid in grids if len(grid.x) >= FEWEST_PLACES]
+    for grid in grids:
+        values = np.log(grid.values) if evidence.labels == "numbers" else grid.values
+        found.append((grid, find_descent(values, grid.test_images, smallest=smallest, level=level, curves=len(grids))))
+    return found
+
+
+def descent_finding(analysis: str, evidence: "Evidence", grid: "Grid", found: "Descent", level: float) -> Finding:
+    """What was found of one curve, as data and in words."""
+    unit = "log test error" if evidence.labels == "numbers" else "test error"
+    return Finding(
+        analysis=analysis,
+        statement=f"The test error over {axis(grid.over)} rises to a peak and falls again",
+        answer=found.answer,
+        text=_text(grid, found, unit),
+        settings=grid.settings,
+        effect=found.effect,
+        interval=found.interval,
+        level=level,
+        unit=unit,
+        n=found.seeds,
+        p=found.p if found.interval else None,
+        runs=grid.runs,
+        numbers=_numbers(grid, found, evidence.labels == "numbers"),
+    )
+
+
+def seeds_to_decide(evidence: "Evidence", grid: "Grid", found: "Descent") -> list[Proposal]:
+    """One more seed at the places that decide: the two minima, and all that may be the peak.
+
+    Nothing where it is decided, or where so many would be needed that another study is the better answer.
+    """
+    if found.answer != "cannot tell" or (found.interval is not None and found.seeds_needed is None):
+        return []
+    places = None
+    if grid.over != "epoch" and found.shape and found.seeds > 1:
+        shape = found.shape
+        first, last = found.peak_places or (shape.peak, shape.peak)
+        places = sorted({shape.first, *range(first, last + 1), shape.second})
+        places = [place for place in places if place < len(grid.x)]
+    more = "3 seeds at least" if found.interval is None else f"about {found.seeds_needed} seeds"
+    words = f"{axis(grid.over)}{f' ({grid.words})' if grid.words else ''}: a peak or none, for which {more} are needed"
+    return one_more_seed(evidence, grid, words, None if places is None else [float(grid.x[i]) for i in places])
+
+
+def one_more_seed(
+    evidence: "Evidence", grid: "Grid", reason: str, places: Sequence[float] | None = None
+) -> list[Proposal]:
+    """The runs of one seed of a curve once more with a new seed, at some places or at all.
+
+    Where every seed has a source seed of its own, the new one has a new source seed too.
+    """
+    runs = evidence.runs[evidence.runs["id"].isin(grid.runs)]
+    if places is not None:
+        runs = runs[runs[grid.over].astype(float).isin(list(places))]
+    if not len(runs):
+        return []
+    own_source = "source.seed" in evidence.swept and len({seed[-1] for seed in grid.seeds}) == len(grid.seeds) > 1
+    new: dict[str, Json] = {"seed": _next([seed[0] for seed in grid.seeds])}
+    if own_source:
+        new["source.seed"] = _next([seed[-1] for seed in grid.seeds])
+    like = runs.drop_duplicates([grid.over] if grid.over in runs else ["frozen_layers"])
+    return [Proposal({**evidence.settings.get(run_id, {}), **new}, reason) for run_id in like["id"]]
+
+
+def _next(given: Sequence[Json]) -> int:
+    return 1 + max((int(seed) for seed in given if isinstance(seed, int)), default=0)
+
+
+def _text(grid: "Grid", found: "Descent", unit: str) -> str:
+    shape = found.shape
+    lead = f"{grid.words}: " if grid.words else ""
+    x = grid.x
+    if shape is None:
+        walk = "The mean never rises and falls again"
+    else:
+        parts = [f"From {place(grid.over, x[shape.first])} the mean rises by {number(shape.rise)}"]
+        parts[0] += f"{within(found.rise_interval)} to a peak at {place(grid.over, x[shape.peak])}"
+        if found.peak_places and found.peak_places[0] != found.peak_places[1]:
+            first, last = (f"{x[i]:g}" for i in found.peak_places)
+            parts[0] += f" (it may be anywhere from {first} to {last})"
+        if shape.fall == shape.descent:
+            parts.append(f"and falls by {number(shape.fall)}{within(found.fall_interval)} to the last")
+        else:
+            parts.append(
+                f"and falls by {number(shape.descent)} to {place(grid.over, x[shape.second])}; "
+                f"the last is {number(abs(shape.fall))} {'below' if shape.fall >= 0 else 'above'} the peak"
+            )
+        walk = " ".join(parts)
+    return f"{lead}{walk}. {_verdict(found, unit)}"
+
+
+def _verdict(found: "Descent", unit: str) -> str:
+    from ftdd.descent.detect import MOST_SEEDS
+
+    count = seeds(found.seeds)
+    if found.answer == "seen":
+        strength = _strength(found)
+        ends = {
+            "strong": "; it ends below the first minimum (a strong second descent)",
+            "weak": "; it ends above the first minimum (a weak second descent)",
+            "cannot tell": "; whether it ends above or below the first minimum, nobody can tell",
+        }
+        return f"No curve with a single valley looks like this ({count}, p {_chance(found.p)}){ends[strength]}."
+    if found.answer == "not seen":
+        return f"A peak that stands out by {found.smallest:g} in {unit} is ruled out ({count})."
+    if found.interval is None:
+        return "One seed says nothing of how much seeds differ; give it at least two more."
+    needed = found.seeds_needed
+    would = (
+        f"; more than {MOST_SEEDS} seeds would be needed" if needed is None else f"; about {needed} seeds would tell"
+    )
+    return f"By how much the peak stands out may be anything in{within(found.interval)} with {count}{would}."
+
+
+def _chance(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"= {p:.3f}"
+
+
+def _strength(found: "Descent") -> str:
+    if found.ends_below is None:
+        return "cannot tell"
+    low, high = found.ends_below
+    return "strong" if low > 0 else "weak" if high < 0 else "cannot tell"
+
+
+def _numbers(grid: "Grid", found: "Descent", logs: bool) -> dict[str, Json]:
+    import numpy as np
+
+    mean = np.exp(np.nanmean(np.log(grid.values), axis=0)) if logs else np.nanmean(grid.values, axis=0)
+    best = int(np.argmin(mean))
+    numbers: dict[str, Json] = {
+        "over": grid.over,
+        "smallest": found.smallest,
+        "best_at": float(grid.x[best]),
+        "best": float(mean[best]),
+        "last": float(mean[-1]),
+        "seeds_needed": found.seeds_needed,
+    }
+    shape = found.shape
+    if shape is not None:
+        first, last = found.peak_places or (shape.peak, shape.peak)
+        numbers |= {
+            "first_minimum_at": float(grid.x[shape.first]),
+            "first_minimum": float(mean[shape.first]),
+            "peak_at": float(grid.x[shape.peak]),
+            "peak_from": float(grid.x[first]),
+            "peak_to": float(grid.x[last]),
+            "peak": float(mean[shape.peak]),
+            "second_minimum_at": float(grid.x[shape.second]),
+            "second_minimum": float(mean[shape.second]),
+            "rise": shape.rise,
+            "fall": shape.fall,
+            "second_descent": _strength(found) if found.answer == "seen" else None,
+            **_ends("rise", found.rise_interval),
+            **_ends("fall", found.fall_interval),
+        }
+    return numbers
+
+
+def _ends(name: str, interval: tuple[float, float] | None) -> dict[str, Json]:
+    return {} if interval is None else {f"{name}_low": interval[0], f"{name}_high": interval[1]}

@@ -1,0 +1,91 @@
+"""`controls`: is it the transfer, or would a control do as well?"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from ftdd.components import Analysis
+from ftdd.findings import Finding, Proposal
+from ftdd_plugins.analyses.between import between, compared, seeds_for_difference
+
+if TYPE_CHECKING:
+    from ftdd.evidence import Evidence, Grid
+
+MEANING = {
+    "selffer": "a source trained on the target's own task",
+    "random": "a frozen prefix that learned nothing",
+    "scratch": "training from scratch",
+}
+
+
+class Controls(Analysis):
+    """Is transfer better than a source that is the target's own task, a random prefix, or no source at all?
+
+    For studies that sweep `control`: at each number of frozen layers the control's final test error minus the
+    transfer's, paired by seed, with intervals that hold at all depths together.
+    """
+
+    name: Literal["controls"] = "controls"
+    smallest: Annotated[float, Field(gt=0)] = 0.05
+    """`not seen` rules out an advantage of transfer of this much at any depth."""
+    level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+
+    def findings(self, evidence: "Evidence") -> Sequence[Finding]:
+        """One for each control and each curve of the transfer."""
+        pairs = _pairs(evidence)
+        found = []
+        for control, transfer, other in pairs:
+            result = compared(evidence, transfer, other, self.level, len(pairs))
+            if result is not None:
+                found.append(
+                    between(
+                        "controls",
+                        evidence,
+                        result,
+                        (transfer, other),
+                        statement=f"Transfer is better than {MEANING.get(control, control)}",
+                        names=("transfer", control),
+                        smallest=self.smallest,
+                        level=self.level,
+                    )
+                )
+        return found
+
+    def proposals(self, evidence: "Evidence") -> Sequence[Proposal]:
+        """A seed of transfer and of control, at the depth that is nearest to telling."""
+        pairs = _pairs(evidence)
+        return [
+            proposal
+            for _, transfer, other in pairs
+            for proposal in seeds_for_difference(evidence, transfer, other, self.smallest, self.level, len(pairs))
+        ]
+
+
+def _pairs(evidence: "Evidence") -> "list[tuple[str, Grid, Grid]]":
+    """(control, curve of the transfer, curve of the control), of the same settings otherwise."""
+    from ftdd.evidence import over_setting
+
+    if "control" not in evidence.swept:
+        return []
+    grids = over_setting(evidence, "frozen_layers", "final_test_error", fewest=1)
+    transfers = [grid for grid in grids if grid.settings.get("control") == "transfer"]
+    others = [grid for grid in grids if grid.settings.get("control") != "transfer"]
+    return [
+        (str(other.settings["control"]), transfer, _stretched(other, transfer))
+        for transfer in transfers
+        for other in others
+        if {**transfer.settings, "control": None} == {**other.settings, "control": None}
+    ]
+
+
+def _stretched(control: "Grid", transfer: "Grid") -> "Grid":
+    """A control in which nothing is frozen, and which so has one place, stands at every depth."""
+    from dataclasses import replace
+
+    import numpy as np
+
+    if len(control.x) > 1:
+        return control
+    values = np.repeat(control.values, len(transfer.x), axis=1)
+    return replace(control, x=transfer.x, values=values, test_images=None)

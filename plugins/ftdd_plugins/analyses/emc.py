@@ -1,0 +1,181 @@
+"""`emc`: effective model complexity over frozen layers, and whether the peak stands where it crosses n."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from ftdd.findings import Answer, Finding, Proposal
+from ftdd.values import Json
+from ftdd_plugins.analyses.along import Descents, found_descents
+from ftdd_plugins.analyses.words import place, seeds
+
+if TYPE_CHECKING:
+    from ftdd.evidence import Evidence, Grid
+
+IMAGES = "target.images"
+
+
+@dataclass(frozen=True)
+class Bracket:
+    """Between which numbers of images the effective model complexity of one depth lies."""
+
+    depth: float
+    low: float
+    """The largest number that is still fitted, with all smaller ones; 0 where none is."""
+    high: float
+    """The smallest that is not; infinite where all are."""
+    grid: "Grid"
+
+
+class EffectiveModelComplexity(Descents):
+    """With how many images is training at the interpolation threshold, and is the freezing-wise peak there?
+
+    Effective model complexity (Nakkiran et al. 2019, definition 1): the largest n such that training on n images ends
+    with a mean train error ≤ eps. For studies that sweep `target.images` and the number of frozen layers: EMC lies
+    between the largest size that is fitted and the smallest that is not, and `--more-seeds-where-unsure` halves what
+    is between (on a log scale) until the two differ by `ratio`. If the hypothesis of that paper holds for freezing,
+    the peak over frozen layers at n images stands where EMC crosses n.
+    """
+
+    name: Literal["emc"] = "emc"
+    eps: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Train error at which training counts as fitting its images: a heuristic of that paper, so report it."""
+    ratio: Annotated[float, Field(gt=1)] = 1.25
+    """How near the two sizes around EMC are to come."""
+
+    def findings(self, evidence: "Evidence") -> Sequence[Finding]:
+        """EMC of every depth for each setting, then for each number of images whether the peak is at the crossing."""
+        found: list[Finding] = []
+        for settings, brackets in self._brackets(evidence):
+            found.append(self._complexity(settings, brackets))
+            found += self._crossings(evidence, settings, brackets)
+        return found
+
+    def proposals(self, evidence: "Evidence") -> Sequence[Proposal]:
+        """Runs at the geometric mean of the two sizes around each EMC, with the seeds that are there."""
+        proposals = []
+        for _, brackets in self._brackets(evidence):
+            for bracket in brackets:
+                if not 0 < bracket.low < bracket.high < math.inf or bracket.high <= self.ratio * bracket.low:
+                    continue
+                images = round(math.sqrt(bracket.low * bracket.high))
+                runs = evidence.runs[evidence.runs["id"].isin(bracket.grid.runs)]
+                like = runs[runs[IMAGES].astype(float).eq(bracket.low)]
+                reason = (
+                    f"EMC with {place('frozen_layers', bracket.depth)}: between {bracket.low:g} and {bracket.high:g}"
+                )
+                proposals += [
+                    Proposal({**evidence.settings.get(run, {}), IMAGES: images}, reason) for run in like["id"]
+                ]
+        return proposals
+
+    def _brackets(self, evidence: "Evidence") -> list[tuple[dict[str, Json], list[Bracket]]]:
+        """For each setting beside sizes and depths, the brackets of its depths in their order."""
+        import numpy as np
+
+        from ftdd.evidence import over_setting
+
+        if IMAGES not in evidence.swept or evidence.labels == "numbers":
+            return []
+        others = [path for path in evidence.groups if path != IMAGES]
+        grids = over_setting(evidence, IMAGES, "final_train_error", by=[*others, "frozen_layers"])
+        found: dict[str, tuple[dict[str, Json], list[Bracket]]] = {}
+        for grid in grids:
+            settings = {path: value for path, value in grid.settings.items() if path != "frozen_layers"}
+            fits = np.nanmean(grid.values, axis=0) <= self.eps
+            first_not = int(np.argmin(fits)) if not fits.all() else len(fits)
+            low = float(grid.x[first_not - 1]) if first_not > 0 else 0.0
+            high = float(grid.x[first_not]) if first_not < len(fits) else math.inf
+            bracket = Bracket(float(str(grid.settings["frozen_layers"])), low, high, grid)
+            found.setdefault(str(settings), (settings, []))[1].append(bracket)
+        return [(settings, sorted(brackets, key=lambda one: one.depth)) for settings, brackets in found.values()]
+
+    def _complexity(self, settings: dict[str, Json], brackets: list[Bracket]) -> Finding:
+        """Whether freezing lowers EMC: by brackets that do not overlap."""
+        first, last = brackets[0], brackets[-1]
+        if len(brackets) < 2:
+            answer: Answer = "cannot tell"
+        else:
+            falls = any(later.high <= earlier.low for i, earlier in enumerate(brackets) for later in brackets[i + 1 :])
+            rises = any(later.low >= earlier.high for i, earlier in enumerate(brackets) for later in brackets[i + 1 :])
+            answer = "seen" if falls and not rises else "not seen" if rises and not falls else "cannot tell"
+        lead = ", ".join(f"{path} {value}" for path, value in settings.items())
+        words = "; ".join(f"{bracket.depth:g}: {_between(bracket)}" for bracket in brackets)
+        return Finding(
+            analysis="emc",
+            statement="Freezing lowers the effective model complexity",
+            answer=answer,
+            text=(
+                f"{lead + ': ' if lead else ''}Images that are fitted to a train error of {self.eps:g}, in the mean "
+                f"over {seeds(len(first.grid.values))}, by frozen layers: {words}."
+            ),
+            settings=settings,
+            effect=first.low / last.high if 0 < last.high < math.inf and first.low > 0 else None,
+            unit="times as many images",
+            level=self.level,
+            n=len(first.grid.values),
+            runs=tuple(run for bracket in brackets for run in bracket.grid.runs),
+            numbers={
+                "eps": self.eps,
+                "emc": {f"{b.depth:g}": [b.low, None if math.isinf(b.high) else b.high] for b in brackets},
+            },
+        )
+
+    def _crossings(self, evidence: "Evidence", settings: dict[str, Json], brackets: list[Bracket]) -> list[Finding]:
+        """For each number of images: does the peak over frozen layers stand where EMC crosses it?"""
+        from ftdd.evidence import over_setting
+
+        others = [path for path in evidence.groups if path != IMAGES]
+        grids = [
+            grid
+            for grid in over_setting(evidence, "frozen_layers", "final_test_error", by=[*others, IMAGES])
+            if {path: grid.settings[path] for path in others} == settings
+        ]
+        found = []
+        for grid, descent in found_descents(evidence, grids, self.smallest, self.level):
+            images = float(str(grid.settings[IMAGES])) if grid.settings[IMAGES] != "all" else math.inf
+            fitted = [bracket.depth for bracket in brackets if bracket.low >= images]
+            not_fitted = [bracket.depth for bracket in brackets if bracket.high <= images]
+            if not fitted or not not_fitted or max(fitted) >= min(not_fitted):
+                continue
+            low, high = max(fitted), min(not_fitted)
+            where = f"EMC crosses {images:,.0f} images between {low:g} and {high:g} frozen layers"
+            if descent.answer == "seen" and descent.shape and descent.peak_places:
+                first, last = (float(grid.x[i]) for i in descent.peak_places)
+                peak = float(grid.x[descent.shape.peak])
+                answer: Answer = (
+                    "seen" if low <= peak <= high else "not seen" if last < low or first > high else "cannot tell"
+                )
+                text = f"{where}; the peak stands at {peak:g}, and may stand anywhere from {first:g} to {last:g}."
+                effect: float | None = 0.0 if low <= peak <= high else min(peak - low, peak - high, key=abs)
+                interval: tuple[float, float] | None = (first - high, last - low)
+            else:
+                answer, effect, interval = "cannot tell", None, None
+                sure = "ruled out" if descent.answer == "not seen" else "not sure"
+                text = f"{where}; a peak over frozen layers is {sure}."
+            found.append(
+                Finding(
+                    analysis="emc",
+                    statement="The peak over frozen layers stands where the effective model complexity crosses n",
+                    answer=answer,
+                    text=text,
+                    settings=grid.settings,
+                    effect=effect,
+                    interval=interval,
+                    level=self.level,
+                    unit="frozen layers",
+                    n=len(grid.values),
+                    runs=grid.runs,
+                    numbers={"eps": self.eps, "crosses_from": low, "crosses_to": high, "images": images},
+                )
+            )
+        return found
+
+
+def _between(bracket: Bracket) -> str:
+    if math.isinf(bracket.high):
+        return f"{bracket.low:,.0f} or more"
+    return f"{bracket.low:,.0f} to {bracket.high:,.0f}" if bracket.low else f"fewer than {bracket.high:,.0f}"

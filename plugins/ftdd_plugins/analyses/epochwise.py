@@ -1,0 +1,53 @@
+"""`epochwise`: a second descent over the epochs of target training."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+from ftdd.findings import Finding, Proposal
+from ftdd_plugins.analyses.along import Descents, descent_finding, found_descents, seeds_to_decide
+from ftdd_plugins.analyses.reaching import interpolation, time_numbers
+
+if TYPE_CHECKING:
+    from ftdd.evidence import Evidence
+
+ORDER = {"seen": 0, "cannot tell": 1, "not seen": 2}
+
+
+class Epochwise(Descents):
+    """Does the test error over epochs fall, rise to a peak and fall again? One finding for each curve of the study.
+
+    A curve is what all seeds of one setting measured. Beside the answer: where the peak stands relative to the epoch of
+    interpolation (Kaplan–Meier median), and what the best epoch would have saved over the last.
+    """
+
+    name: Literal["epochwise"] = "epochwise"
+
+    def findings(self, evidence: "Evidence") -> Sequence[Finding]:
+        """One for each curve; `seen` first."""
+        from dataclasses import replace
+
+        from ftdd.evidence import over_epochs
+
+        found = []
+        for grid, descent in found_descents(evidence, over_epochs(evidence), self.smallest, self.level):
+            finding = descent_finding("epochwise", evidence, grid, descent, self.level)
+            reached = interpolation(evidence, grid.runs)
+            more = {
+                **time_numbers("interpolation_epoch", reached),
+                "best_over_seeds": _mean(evidence, grid.runs, "best_test_error"),
+                "final_over_seeds": _mean(evidence, grid.runs, "final_test_error"),
+            }
+            found.append(replace(finding, numbers={**finding.numbers, **more}))
+        return sorted(found, key=lambda one: (ORDER[one.answer], -(one.effect or 0)))
+
+    def proposals(self, evidence: "Evidence") -> Sequence[Proposal]:
+        """A seed for each curve that cannot be told, those whose peak stands out most first."""
+        from ftdd.evidence import over_epochs
+
+        found = found_descents(evidence, over_epochs(evidence), self.smallest, self.level)
+        ordered = sorted(found, key=lambda one: -one[1].effect)
+        return [proposal for grid, descent in ordered for proposal in seeds_to_decide(evidence, grid, descent)]
+
+
+def _mean(evidence: "Evidence", runs: Sequence[str], column: str) -> float:
+    return float(evidence.runs[evidence.runs["id"].isin(runs)][column].astype(float).mean())

@@ -1,0 +1,98 @@
+"""`memorization`: right labels against wrong ones."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from ftdd.components import Analysis
+from ftdd.findings import Answer, Finding
+from ftdd.values import Json
+from ftdd_plugins.analyses.reaching import reaching, time_numbers
+from ftdd_plugins.analyses.words import number, seeds
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ftdd.descent.times import Times
+    from ftdd.evidence import Evidence
+
+COLUMNS = ("train_error_clean", "train_error_mislabelled")
+SEEDS = ("seed", "source.seed")
+
+
+class Memorization(Analysis):
+    """Are right labels learned before wrong ones, and with how many frozen layers are wrong ones still memorized?
+
+    For studies with label noise. When half of the wrong labels are fitted is compared with when half of the right ones
+    are, by the log-rank test over seeds (of each the median over frozen layers); what never gets there counts as later
+    than it was trained.
+    """
+
+    name: Literal["memorization"] = "memorization"
+    share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Of the labels, that must be fitted."""
+    level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+
+    def findings(self, evidence: "Evidence") -> Sequence[Finding]:
+        """One for each setting with wrong labels, over all its numbers of frozen layers."""
+        from ftdd.descent.times import later, times
+        from ftdd.evidence import parts_of
+
+        noisy = evidence.runs[evidence.runs["final_train_error_mislabelled"].notna()]
+        parts = parts_of(noisy, evidence.groups)
+        found = []
+        for settings, runs in parts:
+            right, wrong, ends = [], [], []
+            for _, same in runs.groupby([column for column in SEEDS if column in runs], dropna=False):
+                fitted = [self._fitted(evidence, same["id"], column) for column in COLUMNS]
+                right.append(fitted[0].median)
+                wrong.append(fitted[1].median)
+                ends.append(float(same["epoch"].max()))
+            sides = (times(right, ends), times(wrong, ends))
+            p = min(1.0, later(*sides) * len(parts))
+            found.append(self._finding(settings, runs, sides, p))
+        return found
+
+    def _fitted(self, evidence: "Evidence", runs: Iterable[str], column: str) -> "Times":
+        return reaching(evidence, list(runs), lambda curves: curves[column] <= 1 - self.share)
+
+    def _finding(
+        self, settings: dict[str, Json], runs: "pd.DataFrame", sides: "tuple[Times, Times]", p: float
+    ) -> Finding:
+        right, wrong = sides
+        known = right.median is not None and wrong.median is not None
+        answer: Answer = "seen" if p <= 1 - self.level else "cannot tell"
+        if known and right.median == wrong.median:
+            answer = "not seen"
+        memorized = 1 - runs.groupby("frozen_layers")["final_train_error_mislabelled"].mean().astype(float)
+        lead = ", ".join(f"{path} {value}" for path, value in settings.items())
+        ends = f"with {memorized.index[0]} frozen layers {memorized.iloc[0]:.0%} of the wrong labels are memorized at the end"
+        if len(memorized) > 1:
+            ends += f", with {memorized.index[-1]} {memorized.iloc[-1]:.0%}"
+        return Finding(
+            analysis="memorization",
+            statement="Wrong labels are fitted later than right ones",
+            answer=answer,
+            text=(
+                f"{lead + ': ' if lead else ''}{self.share:.0%} of the right labels are fitted {_when(right.median)}, of "
+                f"the wrong ones {_when(wrong.median)} (medians over {seeds(right.n)}); {ends}."
+            ),
+            settings=settings,
+            effect=wrong.median - right.median if wrong.median is not None and right.median is not None else None,
+            level=self.level,
+            unit="epochs",
+            n=right.n,
+            p=p,
+            runs=tuple(runs["id"]),
+            numbers={
+                "share": self.share,
+                **time_numbers("right_epoch", right),
+                **time_numbers("wrong_epoch", wrong),
+                "memorized": {str(depth): float(part) for depth, part in memorized.items()},
+            },
+        )
+
+
+def _when(epoch: float | None) -> str:
+    return "in fewer than half of the runs" if epoch is None else f"by epoch {number(epoch)}"

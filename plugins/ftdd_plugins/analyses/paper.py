@@ -1,0 +1,134 @@
+"""`paper`: the findings F1–F4 of Dar, Luzi and Baraniuk (arXiv 2211.11074), as statements about this study."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
+
+from ftdd.findings import Answer, Finding
+from ftdd.values import Json
+from ftdd_plugins.analyses.along import Descents, found_descents
+from ftdd_plugins.analyses.freezingwise import Freezingwise
+from ftdd_plugins.analyses.similarity import Similarity
+from ftdd_plugins.analyses.sizes import TARGET, Sizes
+from ftdd_plugins.analyses.words import number, seeds, within
+
+if TYPE_CHECKING:
+    from ftdd.descent.detect import Descent
+    from ftdd.evidence import Evidence, Grid
+
+STATEMENTS = {
+    "F1": "F1: the test error over epochs has a more pronounced double descent when the target set is large",
+    "F2": "F2: a larger source set slows the target training",
+    "F3": "F3: the number of frozen layers decides whether training interpolates, and the test error over it has a "
+    "second descent",
+    "F4": "F4: a less related source can transfer better than a more related one",
+}
+
+
+class Paper(Descents):
+    """Which of the paper's findings does this study show?
+
+    F1 needs a sweep of `target.images`, F2 of `source.images`, F3 of the frozen layers, F4 of a pair's likeness; what
+    the study does not sweep is not spoken of. They are claims of existence: one curve that shows it is enough. F5, that
+    all this holds for several architectures, takes several studies.
+    """
+
+    name: Literal["paper"] = "paper"
+
+    def findings(self, evidence: "Evidence") -> Sequence[Finding]:
+        """One for each of F1 to F4 that the study is about."""
+        settings = {"smallest": self.smallest, "level": self.level}
+        slowed = [f for f in Sizes(**settings).findings(evidence) if f.statement.startswith("A larger source")]
+        freezing = Freezingwise(**settings).findings(evidence)
+        similar = [f for f in Similarity(**settings).findings(evidence) if f.statement.startswith("The less")]
+        found = [
+            self._pronounced(evidence),
+            _exists("F2", slowed),
+            _decides(
+                [f for f in freezing if "rises to a peak" in f.statement],
+                [f for f in freezing if f.unit == "frozen layers"],
+            ),
+            _exists("F4", similar),
+        ]
+        return [one for one in found if one is not None]
+
+    def _pronounced(self, evidence: "Evidence") -> Finding | None:
+        """F1: the effect of the largest target set against that of the smallest, curve by curve."""
+        from ftdd.evidence import over_epochs
+
+        if TARGET not in evidence.swept or evidence.labels == "numbers":
+            return None
+        found = found_descents(evidence, over_epochs(evidence), self.smallest, self.level)
+        sides: dict[str, list[tuple[float, Grid, Descent]]] = {}
+        for grid, descent in found:
+            key = str({path: value for path, value in grid.settings.items() if path != TARGET})
+            images = grid.settings.get(TARGET)
+            size = float(images) if isinstance(images, (int, float)) else float("inf")
+            sides.setdefault(key, []).append((size, grid, descent))
+        compared = []
+        for curves in sides.values():
+            small, large = min(curves, key=lambda one: one[0]), max(curves, key=lambda one: one[0])
+            if small[0] < large[0]:
+                compared.append(_more_pronounced(small[1:], large[1:], self.smallest, self.level))
+        return _exists("F1", compared)
+
+
+def _more_pronounced(
+    small: "tuple[Grid, Descent]", large: "tuple[Grid, Descent]", smallest: float, level: float
+) -> Finding:
+    """How much more the peak over epochs stands out with the larger target set; both intervals hold together."""
+    (grid_s, one), (grid, two) = small, large
+    interval = None
+    answer: Answer = "cannot tell"
+    if one.interval and two.interval:
+        interval = (max(two.interval[0], 0.0) - one.interval[1], two.interval[1] - max(one.interval[0], 0.0))
+        answer = "seen" if interval[0] > 0 else "not seen" if interval[1] < smallest else "cannot tell"
+    sizes = [grid_s.settings[TARGET], grid.settings[TARGET]]
+    return Finding(
+        analysis="paper",
+        statement=STATEMENTS["F1"],
+        answer=answer,
+        text=(
+            f"With {sizes[1]} target images the peak over epochs stands out by {number(two.effect)}"
+            f"{within(two.interval)}, with {sizes[0]} by {number(one.effect)}{within(one.interval)} "
+            f"({seeds(min(one.seeds, two.seeds))})."
+        ),
+        settings={path: value for path, value in grid.settings.items() if path != TARGET},
+        effect=two.effect - one.effect,
+        interval=interval,
+        level=level,
+        n=min(one.seeds, two.seeds),
+        runs=(*grid_s.runs, *grid.runs),
+        numbers={"small": sizes[0], "large": sizes[1]},
+    )
+
+
+def _exists(claim: str, findings: Sequence[Finding]) -> Finding | None:
+    """The claim that there is such a case: seen if one is, not seen if none is, and else nobody can tell."""
+    if not findings:
+        return None
+    answers = [finding.answer for finding in findings]
+    answer: Answer = "seen" if "seen" in answers else "cannot tell" if "cannot tell" in answers else "not seen"
+    best = max((f for f in findings if f.answer == answer), key=lambda one: (one.effect is not None, one.effect or 0))
+    count = f"{answers.count('seen')} of {len(answers)} comparisons show it. " if len(answers) > 1 else ""
+    numbers: dict[str, Json] = {**best.numbers, **{a.replace(" ", "_"): answers.count(a) for a in set(answers)}}
+    return replace(
+        best,
+        analysis="paper",
+        statement=STATEMENTS[claim],
+        answer=answer,
+        text=f"{count}{best.text}",
+        runs=tuple(dict.fromkeys(run for finding in findings for run in finding.runs)),
+        numbers=numbers,
+    )
+
+
+def _decides(descents: Sequence[Finding], interpolating: Sequence[Finding]) -> Finding | None:
+    """F3 has two halves, and is seen where some curve shows both."""
+    halves = []
+    for descent in descents:
+        same = next((one for one in interpolating if one.settings == descent.settings), None)
+        answers = {descent.answer} | ({same.answer} if same else set())
+        answer: Answer = "not seen" if "not seen" in answers else "cannot tell" if "cannot tell" in answers else "seen"
+        halves.append(replace(descent, answer=answer, text=f"{descent.text}{' ' + same.text if same else ''}"))
+    return _exists("F3", halves)

@@ -1,0 +1,44 @@
+"""When runs reach something: interpolation, memorization; runs that never do count as longer than they were trained."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from ftdd.values import Json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ftdd.descent.times import Times
+    from ftdd.evidence import Evidence
+
+
+def interpolation(evidence: "Evidence", runs: Sequence[str]) -> "Times":
+    """Epochs until the train error is at or below eps."""
+    return reaching(evidence, runs, lambda curves: curves["train_error"] <= evidence.eps)
+
+
+def reaching(
+    evidence: "Evidence", runs: Sequence[str], when: "Callable[[pd.DataFrame], pd.Series[bool]]", unit: str = "epoch"
+) -> "Times":
+    """The first evaluation at which something holds, in epochs or in steps (`unit`: a column of the curves)."""
+    from ftdd.descent.times import times
+
+    curves = evidence.curves[evidence.curves["id"].isin(list(runs))]
+    firsts = curves[when(curves).fillna(False)].groupby("id")[unit].min()
+    lasts = curves.groupby("id")[unit].max()
+    there = [run for run in runs if run in lasts.index]
+    return times(
+        [float(firsts[run]) if run in firsts.index else None for run in there], [float(lasts[run]) for run in there]
+    )
+
+
+def time_numbers(name: str, found: "Times") -> dict[str, Json]:
+    """The Kaplan–Meier median with its interval, and how many reached it."""
+    interval = found.interval()
+    return {
+        name: found.median,
+        f"{name}_low": interval[0] if interval else None,
+        f"{name}_high": interval[1] if interval else None,
+        "interpolated" if name == "interpolation_epoch" else f"{name}_reached": len(found.reached),
+        "of": found.n,
+    }

@@ -1,0 +1,174 @@
+"""`similarity`: can a less related source be the better one?"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
+
+from ftdd.components import Analysis
+from ftdd.findings import Answer, Finding, Proposal
+from ftdd_plugins.analyses.between import between, compared, seeds_for_difference
+from ftdd_plugins.analyses.words import number
+
+if TYPE_CHECKING:
+    from ftdd.descent.differences import Differences
+    from ftdd.evidence import Evidence, Grid
+
+PREFIX = "similarity."
+
+
+class Similarity(Analysis):
+    """Is a less related source better than a more related one with some number of frozen layers, and do curves cross?
+
+    For studies that sweep a setting of the pair by which source and target differ more or less. Which source is the
+    less related one says the pair; where it does not, the study's first scheme that tells them apart. Each source is
+    compared with the most related: final test errors paired by seed, with intervals that hold at all depths together.
+    """
+
+    name: Literal["similarity"] = "similarity"
+    smallest: Annotated[float, Field(gt=0)] = 0.05
+    """`not seen` rules out that a less related source is better by this much at any depth; of numbers, this share."""
+    level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+
+    def findings(self, evidence: "Evidence") -> Sequence[Finding]:
+        """Two for each less related source: whether it is better anywhere, and whether curves cross."""
+        found: list[Finding] = []
+        pairs = source_pairs(evidence)
+        for axis, more, less in pairs:
+            names = (_source(axis, less), _source(axis, more))
+            if not _same_target(evidence, more, less):
+                found.append(_incomparable(less, names, more))
+                continue
+            result = compared(evidence, less, more, self.level, len(pairs))
+            if result is None:
+                continue
+            finding = between(
+                "similarity",
+                evidence,
+                result,
+                (less, more),
+                statement=f"The less related source ({names[0]}) is better than the more related one ({names[1]})",
+                names=names,
+                smallest=self.smallest,
+                level=self.level,
+            )
+            found.append(finding)
+            if len(result.x) > 1:
+                found.append(_crossing(finding, result, names, self.level))
+        return found
+
+    def proposals(self, evidence: "Evidence") -> Sequence[Proposal]:
+        """A seed of both sources, at the depth that is nearest to telling."""
+        pairs = source_pairs(evidence)
+        return [
+            proposal
+            for _, more, less in pairs
+            if _same_target(evidence, more, less)
+            for proposal in seeds_for_difference(evidence, less, more, self.smallest, self.level, len(pairs))
+        ]
+
+
+def source_pairs(evidence: "Evidence") -> "list[tuple[str, Grid, Grid]]":
+    """(setting, curve of the most related source, curve of a less related one), of the same settings otherwise."""
+    from ftdd.evidence import over_setting
+
+    found = []
+    for path, order in _orders(evidence).items():
+        grids = over_setting(evidence, "frozen_layers", "final_test_error", fewest=1)
+        grids = tuple(grid for grid in grids if grid.settings.get("control", "transfer") == "transfer")
+        for more in grids:
+            for less in grids:
+                same = {**more.settings, path: None} == {**less.settings, path: None}
+                ranks = [order.get(str(grid.settings.get(path))) for grid in (more, less)]
+                if same and None not in ranks and ranks[0] == 0 and ranks[1] != 0:
+                    found.append((path, more, less))
+    return found
+
+
+def _orders(evidence: "Evidence") -> dict[str, dict[str, int]]:
+    """For each swept setting of the pair by which sources differ: its values by how related they are, 0 the most."""
+    orders: dict[str, dict[str, int]] = {}
+    swept = [path for path in evidence.swept if path == "pair" or path.startswith("pair.")]
+    for path in swept:
+        values = list(dict.fromkeys(evidence.runs[path].dropna().tolist()))
+        if len(values) < 2:
+            continue
+        if path in evidence.likeness:
+            said = evidence.likeness[path]
+            ranked = _ranked(values, said)
+            if ranked is not None:
+                orders[path] = {str(value): i for i, value in enumerate(ranked)}
+    if orders:
+        return orders
+    for path in swept:
+        for scheme in [column for column in evidence.runs.columns if str(column).startswith(PREFIX)]:
+            scores = evidence.runs.dropna(subset=[scheme]).groupby(path)[scheme].mean().sort_values(ascending=False)
+            if scores.nunique() > 1 and len(scores) == evidence.runs[path].nunique():
+                return {path: {str(value): i for i, value in enumerate(scores.index)}}
+    return {}
+
+
+def _ranked(values: list[Any], said: Any) -> list[Any] | None:
+    """The values, most related first; None where they are not what the pair speaks of."""
+    if said in ("larger", "smaller"):
+        numbers = all(isinstance(value, (int, float)) for value in values)
+        return sorted(values, reverse=said == "larger") if numbers else None
+    order = [str(value) for value in said]
+    return sorted(values, key=lambda value: order.index(str(value))) if {str(v) for v in values} <= set(order) else None
+
+
+def _same_target(evidence: "Evidence", more: "Grid", less: "Grid") -> bool:
+    """Whether both are tested on the same images, seed by seed, as far as the runs say."""
+    digests = [set(evidence.runs[evidence.runs["id"].isin(grid.runs)]["test_digest"].dropna()) for grid in (more, less)]
+    return digests[0] == digests[1] or not all(digests) or bool(digests[0] & digests[1])
+
+
+def _incomparable(less: "Grid", names: tuple[str, str], more: "Grid") -> Finding:
+    return Finding(
+        analysis="similarity",
+        statement=f"The less related source ({names[0]}) is better than the more related one ({names[1]})",
+        answer="cannot tell",
+        text="The two have different targets, so errors do not compare; choose a pair whose target stays the same.",
+        settings={path: value for path, value in less.settings.items() if more.settings.get(path) == value},
+        n=len(less.seeds),
+        runs=(*more.runs, *less.runs),
+    )
+
+
+def _source(axis: str, grid: "Grid") -> str:
+    return f"{axis.split('.')[-1]} {grid.settings[axis]}"
+
+
+def _crossing(finding: Finding, found: "Differences", names: tuple[str, str], level: float) -> Finding:
+    """Whether each of the two is surely better somewhere."""
+    from dataclasses import replace
+
+    import numpy as np
+
+    wins, loses = found.low > 0, found.high < 0
+    both = bool(wins.any() and loses.any())
+    one_sided = bool(wins.all() or loses.all())
+    answer: Answer = "seen" if both else "not seen" if one_sided else "cannot tell"
+    if both:
+        text = (
+            f"{names[0]} is surely better at {_list(found, wins)} frozen layers, {names[1]} at {_list(found, loses)}."
+        )
+    elif one_sided:
+        text = f"{names[0] if wins.all() else names[1]} is surely better at every depth."
+    else:
+        text = f"At {int((~wins & ~loses).sum())} of {len(found.x)} depths nobody can tell which is better."
+    best = int(np.argmax(np.abs(found.mean)))
+    return replace(
+        finding,
+        statement=f"Which source is better, {names[0]} or {names[1]}, depends on how many layers are frozen",
+        answer=answer,
+        text=f"{text} They differ most at {found.x[best]:g} frozen layers, by {number(abs(float(found.mean[best])))}.",
+        effect=float(found.mean.max() - found.mean.min()),
+        interval=None,
+        p=None,
+        level=level,
+    )
+
+
+def _list(found: "Differences", where: Any) -> str:
+    return ", ".join(f"{x:g}" for x in found.x[where])

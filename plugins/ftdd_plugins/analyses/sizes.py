@@ -1,0 +1,164 @@
+"""`sizes`: what the sizes of the two training sets do."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from ftdd.findings import Answer, Finding, Proposal
+from ftdd.values import Json
+from ftdd_plugins.analyses.along import Descents, descent_finding, found_descents, seeds_to_decide
+from ftdd_plugins.analyses.reaching import interpolation, time_numbers
+from ftdd_plugins.analyses.words import number, seeds
+
+if TYPE_CHECKING:
+    from ftdd.descent.times import Times
+    from ftdd.evidence import Evidence, Grid
+
+TARGET, SOURCE, EPOCHS = "target.images", "source.images", "source.training.epochs"
+SAME_STEPS = 0.02
+"""Source trainings whose steps differ by less than this share are equally long."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """Runs that differ in the size of the source set, and in what comes with it."""
+
+    fixed: Literal["epochs", "steps"]
+    """What of the source training is the same."""
+    settings: Mapping[str, Json]
+    small: float
+    large: float
+    runs: tuple[tuple[str, ...], tuple[str, ...]]
+    """Ids of those from the smallest and from the largest source set."""
+
+
+class Sizes(Descents):
+    """Does a larger source set slow the target training, and is there a second descent over the target set's size?
+
+    For studies that sweep `source.images` (F2 of the paper): epochs of target training to interpolation, from the
+    smallest against from the largest source set, by the log-rank test. A larger set with the same epochs is also
+    trained for more steps; where the recipe has an arm with the same steps (`source.training.epochs` swept along), it
+    is told apart. For studies that sweep `target.images`: descents of the final test error over it.
+    """
+
+    name: Literal["sizes"] = "sizes"
+
+    def findings(self, evidence: "Evidence") -> Sequence[Finding]:
+        """One for each arm and setting, then one for each curve over target sizes."""
+        arms = source_arms(evidence)
+        slowed = [_slowed(evidence, arm, self.level, len(arms)) for arm in arms]
+        descents = found_descents(evidence, _over_target(evidence), self.smallest, self.level)
+        return [*slowed, *(descent_finding("sizes", evidence, grid, found, self.level) for grid, found in descents)]
+
+    def proposals(self, evidence: "Evidence") -> Sequence[Proposal]:
+        """Seeds at the minima and wherever the peak over target sizes may be."""
+        found = found_descents(evidence, _over_target(evidence), self.smallest, self.level)
+        return [proposal for grid, descent in found for proposal in seeds_to_decide(evidence, grid, descent)]
+
+
+def _over_target(evidence: "Evidence") -> "tuple[Grid, ...]":
+    from ftdd.evidence import over_setting
+
+    return over_setting(evidence, TARGET, "final_test_error") if TARGET in evidence.swept else ()
+
+
+def source_arms(evidence: "Evidence") -> list[Arm]:
+    """The smallest against the largest source set, with equal epochs or equal steps; one for each other setting."""
+    from ftdd.evidence import parts_of
+
+    if SOURCE not in evidence.swept or evidence.labels == "numbers":
+        return []
+    steps = _source_steps(evidence)
+    runs = evidence.runs[evidence.runs["source_id"].isin(list(steps))]
+    groups = [path for path in evidence.groups if path not in (SOURCE, EPOCHS)]
+    if runs["frozen_layers"].nunique() > 1:
+        groups.append("frozen_layers")
+    found = []
+    for settings, part in parts_of(runs, groups):
+        part = part.assign(
+            _size=part[SOURCE].map(lambda size: _count(evidence, size)), _steps=part["source_id"].map(steps)
+        )
+        found += _arms_of(part, settings)
+    return found
+
+
+def _arms_of(runs: Any, settings: Mapping[str, Json]) -> list[Arm]:
+    arms = []
+    smallest = runs[runs["_size"].eq(runs["_size"].min())]
+    largest = runs[runs["_size"].eq(runs["_size"].max())]
+    if runs["_size"].nunique() < 2:
+        return []
+    small, large = float(smallest["_size"].iloc[0]), float(largest["_size"].iloc[0])
+    for epochs in smallest[EPOCHS].dropna().unique():
+        there = largest[largest[EPOCHS].eq(epochs)]
+        base = smallest[smallest[EPOCHS].eq(epochs)]
+        if len(there):
+            arms.append(Arm("epochs", settings, small, large, (tuple(base["id"]), tuple(there["id"]))))
+        steps = float(base["_steps"].median())
+        equal = largest[(largest["_steps"] - steps).abs() <= SAME_STEPS * steps]
+        if len(equal) and not equal[EPOCHS].eq(epochs).any():
+            arms.append(Arm("steps", settings, small, large, (tuple(base["id"]), tuple(equal["id"]))))
+    return arms
+
+
+def _slowed(evidence: "Evidence", arm: Arm, level: float, arms: int) -> Finding:
+    from ftdd.descent.times import later
+
+    early, late = (interpolation(evidence, runs) for runs in arm.runs)
+    p, other = (min(1.0, arms * chance) for chance in (later(early, late), later(late, early)))
+    answer: Answer = "seen" if p <= 1 - level else "not seen" if other <= 1 - level else "cannot tell"
+    known = early.median is not None and late.median is not None
+    lead = ", ".join(f"{path} {value}" for path, value in arm.settings.items())
+    peaks = [_median_peak(evidence, runs) for runs in arm.runs]
+    return Finding(
+        analysis="sizes",
+        statement=f"A larger source set slows the target training (source {arm.fixed} held fixed)",
+        answer=answer,
+        text=(
+            f"{lead + ': ' if lead else ''}From {arm.small:,} source images, {_median(early)}; from {arm.large:,}, "
+            f"{_median(late)} (log-rank p {p:.3f}, {seeds(early.n)} and {late.n}). "
+            f"The greatest rise of the test error ends at epoch {_shown(peaks[0])}, and at {_shown(peaks[1])}."
+        ),
+        settings=arm.settings,
+        effect=(late.median - early.median) if late.median is not None and early.median is not None else None,
+        level=level,
+        unit="epochs",
+        n=min(early.n, late.n),
+        p=p,
+        runs=(*arm.runs[0], *arm.runs[1]),
+        numbers={
+            "fixed": arm.fixed,
+            "small": arm.small,
+            "large": arm.large,
+            "both_medians_known": known,
+            "small_times": time_numbers("interpolation_epoch", early),
+            "large_times": time_numbers("interpolation_epoch", late),
+            "small_peak_epoch": peaks[0],
+            "large_peak_epoch": peaks[1],
+        },
+    )
+
+
+def _median(found: "Times") -> str:
+    reached = f"{len(found.reached)} of {found.n} runs interpolate"
+    return reached if found.median is None else f"{reached}, half of them by epoch {number(found.median)}"
+
+
+def _median_peak(evidence: "Evidence", runs: Sequence[str]) -> float | None:
+    peaks = evidence.runs[evidence.runs["id"].isin(list(runs))]["peak_epoch"].dropna().astype(float)
+    return float(peaks.median()) if len(peaks) else None
+
+
+def _shown(epoch: float | None) -> str:
+    return "none" if epoch is None else number(epoch)
+
+
+def _source_steps(evidence: "Evidence") -> dict[str, int]:
+    """Optimizer steps of each source run."""
+    curves = evidence.curves[evidence.curves["id"].isin(list(evidence.sources["id"]))]
+    return {str(run): int(steps) for run, steps in curves.groupby("id")["step"].max().items()}
+
+
+def _count(evidence: "Evidence", size: Any) -> float:
+    """A size in images; `all` is more than any number that was asked for."""
+    return float("inf") if size == "all" else float(size)
