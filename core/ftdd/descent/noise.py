@@ -67,8 +67,9 @@ def measure_noise(values: Floats, test_images: Floats | None = None) -> Noise:
             share, decay = _memory(residuals / np.sqrt(np.maximum(variance, np.finfo(float).tiny)))
             # What is remembered along the curve, its seed's offset has taken with it
             variance = variance * (1 - 1 / points) / (1 - share * _taken(decay, points))
-            # and neighbours that remember each other say less of a variance than as many strangers (Bartlett 1946)
-            df /= 1 + 2 * float((correlations(share, decay, points)[1:] ** 2).sum())
+            # and of what is learned from neighbours: those that remember each other say less (Bartlett 1946)
+            own = seeds - 1.0
+            df = own + (df - own) / (1 + 2 * float((correlations(share, decay, points)[1:] ** 2).sum()))
     test = np.zeros(points)
     if test_images is not None:
         chance = np.clip(mean, 0.0, 1.0)

@@ -46,38 +46,43 @@ class Freezingwise(Descents):
         return [proposal for grid, descent in found for proposal in seeds_to_decide(evidence, grid, descent)]
 
     def _best(self, evidence: "Evidence", grid: "Grid", curves: int) -> Finding:
-        """What freezing all but the head costs over freezing the best number."""
-        from ftdd_plugins.analyses.best import best_places
+        """What freezing the most layers costs over freezing the best number."""
+        import numpy as np
 
-        found = best_places(grid, self.level, curves, logs=evidence.labels == "numbers")
+        from ftdd.descent.best import best_places
+
+        logs = evidence.labels == "numbers"
+        values = np.log(grid.values) if logs else grid.values
+        found = best_places(values, None if logs else grid.test_images, level=self.level, curves=curves)
         lead = f"{grid.words}: " if grid.words else ""
-        at = place("frozen_layers", found.at)
-        if found.interval is None:
-            answer: Answer = "cannot tell"
-            why = "one seed says nothing of how much seeds differ"
-        else:
-            low, high = found.interval
-            answer = "seen" if low > 0 else "not seen" if high < self.smallest else "cannot tell"
-            words = ", ".join(f"{x:g}" for x in found.as_good)
-            why = f"as good as it, as far as {seeds(len(grid.values))} can tell: {words}"
-        cost = (
-            f"freezing {place('frozen_layers', grid.x[-1])} costs {number(found.cost)}{within(found.interval)} over it"
-        )
-        if found.at == grid.x[-1]:
-            cost = "so none is frozen too much"
+        at, most = float(grid.x[found.at]), float(grid.x[-1])
+        cost, interval = float(found.cost[-1]), None
+        answer: Answer = "cannot tell"
+        if found.known:
+            interval = (float(found.low[-1]), float(found.high[-1]))
+            answer = "seen" if interval[0] > 0 else "not seen" if interval[1] < self.smallest else "cannot tell"
+        text = f"{lead}The mean is lowest with {place('frozen_layers', at)}"
+        text += ", the most there are" if at == most else f"; freezing {most:g} costs {number(cost)}{within(interval)}"
+        as_good = [float(grid.x[i]) for i in found.as_good]
+        words = ", ".join(f"{x:g}" for x in as_good)
+        told = f"as good, as far as {seeds(len(grid.values))} can tell: {words}"
         return Finding(
             analysis="freezingwise",
             statement="Freezing the most layers is worse than freezing the best number of them",
-            answer="not seen" if found.at == grid.x[-1] and found.interval else answer,
-            text=f"{lead}The mean is lowest with {at}, {cost}; {why}.",
+            answer="not seen" if at == most and found.known else answer,
+            text=f"{text}; {told if found.known else 'one seed says nothing of how much seeds differ'}.",
             settings=grid.settings,
-            effect=found.cost,
-            interval=found.interval,
+            effect=cost,
+            interval=interval,
             level=self.level,
-            unit="log test error" if evidence.labels == "numbers" else "test error",
+            unit="log test error" if logs else "test error",
             n=len(grid.values),
             runs=grid.runs,
-            numbers={"best_at": found.at, "best": found.error, "as_good": list(found.as_good)},
+            numbers={
+                "best_at": at,
+                "best": float(np.exp(found.mean[found.at]) if logs else found.mean[found.at]),
+                "as_good": list(as_good),
+            },
         )
 
 

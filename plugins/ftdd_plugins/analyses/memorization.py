@@ -67,16 +67,16 @@ class Memorization(Analysis):
             answer = "not seen"
         memorized = 1 - runs.groupby("frozen_layers")["final_train_error_mislabelled"].mean().astype(float)
         lead = ", ".join(f"{path} {value}" for path, value in settings.items())
-        ends = f"with {memorized.index[0]} frozen layers {memorized.iloc[0]:.0%} of the wrong labels are memorized at the end"
+        ends = f"at the end {memorized.iloc[0]:.0%} of the wrong labels are memorized with {memorized.index[0]} frozen layers"
         if len(memorized) > 1:
-            ends += f", with {memorized.index[-1]} {memorized.iloc[-1]:.0%}"
+            ends += f" and {memorized.iloc[-1]:.0%} with {memorized.index[-1]}"
         return Finding(
             analysis="memorization",
             statement="Wrong labels are fitted later than right ones",
             answer=answer,
             text=(
-                f"{lead + ': ' if lead else ''}{self.share:.0%} of the right labels are fitted {_when(right.median)}, of "
-                f"the wrong ones {_when(wrong.median)} (medians over {seeds(right.n)}); {ends}."
+                f"{lead + ': ' if lead else ''}{self.share:.0%} of the right labels are fitted {_when(right.median)}, "
+                f"of the wrong ones {_when(wrong.median)} (medians over {seeds(right.n)}); {ends}."
             ),
             settings=settings,
             effect=wrong.median - right.median if wrong.median is not None and right.median is not None else None,

@@ -1,0 +1,53 @@
+"""Which place of a curve is best, which are as good as far as anyone can tell, and what each costs."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ftdd.descent.contrasts import contrasts, largest
+from ftdd.descent.noise import Floats, measure_noise
+
+
+@dataclass(frozen=True)
+class Best:
+    """The lowest place of a mean curve, and all others against it."""
+
+    at: int
+    mean: Floats
+    cost: Floats
+    """Of each place over the best one."""
+    low: Floats
+    """Ends of the costs' intervals, which hold together with probability `level`; infinite where one seed is all."""
+    high: Floats
+    as_good: tuple[int, ...]
+    """Places that are not surely worse than another: they have the truly best one with probability `level`."""
+
+    @property
+    def known(self) -> bool:
+        """Whether the seeds say anything of how much seeds differ."""
+        return bool(np.isfinite(self.low).all())
+
+
+def best_places(values: Floats, test_images: Floats | None = None, *, level: float = 0.95, curves: int = 1) -> Best:
+    """All comparisons with the best place at once (Hsu 1996, by all pairs of places).
+
+    values: shape (seeds, points), NaN where a run is missing.   curves: how many are looked at together.
+    """
+    noise = measure_noise(values, test_images)
+    at = int(np.argmin(noise.mean))
+    cost = noise.mean - noise.mean[at]
+    if not noise.known or len(cost) < 2:
+        unknown = np.full(len(cost), np.inf)
+        return Best(at, noise.mean, cost, -unknown, unknown, tuple(range(len(cost))))
+    given = contrasts(noise, 1)
+    critical = largest(len(cost), noise.share, noise.decay).critical((1 - level) / 2 / curves)
+    half = np.nan_to_num(given.half_width(critical))
+    worse = np.asarray((np.nan_to_num(given.difference) - half > 0).any(axis=0))
+    return Best(
+        at,
+        noise.mean,
+        cost,
+        cost - half[at],
+        cost + half[at],
+        tuple(int(place) for place in np.flatnonzero(~worse)),
+    )
