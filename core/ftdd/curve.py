@@ -5,7 +5,7 @@ import io
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from typing import get_args, get_type_hints
+from typing import Literal, get_args, get_type_hints
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,9 @@ _WHOLE = {name for name, kind in get_type_hints(Record).items() if kind is int}
 _OPTIONAL = {name for name, kind in get_type_hints(Record).items() if type(None) in get_args(kind)}
 
 
+Regime = Literal["underparameterized", "at the threshold", "overparameterized"]
+
+
 @dataclass(frozen=True)
 class Curve:
     """Records in the order of their epochs."""
@@ -79,9 +82,23 @@ class Curve:
         kept = [name for name in COLUMNS if name != "seconds"]
         return tuple(tuple(getattr(record, name) for name in kept) for record in self.records)
 
-    def interpolation_epoch(self, eps: float = 0.0) -> int | None:
-        """The first evaluated epoch with a train error at or below eps; None where it is never reached."""
-        return next((record.epoch for record in self.records if record.train_error <= eps), None)
+    def interpolation(self, eps: float = 0.0) -> Record | None:
+        """The first evaluation with a train error at or below eps; None where it is never reached."""
+        return next((record for record in self.records if record.train_error <= eps), None)
+
+    def regime(self, eps: float = 0.0) -> Regime | None:
+        """On which side of the interpolation threshold the training was; None before the first evaluation.
+
+        Overparameterized: it interpolates in the first half of its epochs (or the first epoch), and at the end. At the
+        threshold: it does so later, or not at the end. Underparameterized: it never does.
+        """
+        if not self.records:
+            return None
+        reached = self.interpolation(eps)
+        if reached is None:
+            return "underparameterized"
+        early = reached.epoch <= max(self.last.epoch / 2, 1)
+        return "overparameterized" if early and self.last.train_error <= eps else "at the threshold"
 
     @property
     def peak(self) -> Record | None:

@@ -80,7 +80,22 @@ def test_the_best_is_the_first_of_the_smallest() -> None:
 
 @pytest.mark.parametrize(("eps", "epoch"), [(0.0, 4), (0.01, 2), (0.5, 0), (-1.0, None)])
 def test_interpolation_is_the_first_evaluation_at_or_below_eps(eps: float, epoch: int | None) -> None:
-    assert curve([0.5] * 5, [0.5, 0.2, 0.01, 0.02, 0.0]).interpolation_epoch(eps) == epoch
+    reached = curve([0.5] * 5, [0.5, 0.2, 0.01, 0.02, 0.0]).interpolation(eps)
+    assert (reached.epoch if reached else None) == epoch
+
+
+@pytest.mark.parametrize(
+    ("train", "regime"),
+    [
+        ([0.5, 0.2, 0.0, 0.0, 0.0], "overparameterized"),
+        ([0.5, 0.2, 0.2, 0.0, 0.0], "at the threshold"),
+        ([0.5, 0.0, 0.0, 0.0, 0.1], "at the threshold"),
+        ([0.5, 0.4, 0.3, 0.2, 0.1], "underparameterized"),
+        ([0.5, 0.0], "overparameterized"),
+    ],
+)
+def test_the_regime_is_read_off_when_and_whether_training_interpolates(train: list[float], regime: str) -> None:
+    assert curve([0.5] * len(train), train).regime() == regime
 
 
 def test_the_last_is_the_last_and_an_empty_curve_has_none() -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -180,14 +179,10 @@ def _near(grid: Grid, best: int, descent: Descent, threshold: int | None, logs: 
         )
         span = f" (between {first} and {last})" if first != last else ""
         return f"The error over frozen layers peaks at {peak}{span}, {warning}.{where}"
-    said = {
-        "not seen": "No peak over frozen layers is there.",
-        "cannot tell": "Whether the error peaks over frozen layers ",
-    }
-    if descent.answer == "cannot tell":
-        more = f": about {descent.seeds_needed} seeds would tell" if descent.seeds_needed else ""
-        return f"{said['cannot tell']}nobody can tell from these runs{more}.{where}"
-    return f"{said[descent.answer]}{where}"
+    if descent.answer == "not seen":
+        return f"No peak over frozen layers is there.{where}"
+    more = f": about {descent.seeds_needed} seeds would tell" if descent.seeds_needed else ""
+    return f"Whether the error peaks over frozen layers nobody can tell from these runs{more}.{where}"
 
 
 def _early_stopping(runs: pd.DataFrame, at: int, seeds: int) -> str:
@@ -228,7 +223,7 @@ def _soft(evidence: Evidence, grid: Grid, grids: Sequence[Grid]) -> str:
     """What soft freezing did, where the study has it: the best of this curve against the best with another strength."""
     swept = [path for path in evidence.swept if path.startswith("soft_freezing")]
     if not swept:
-        return "Soft freezing, weights pulled towards the source instead of held: not studied. Sweep `soft_freezing.l2_sp`."
+        return "Soft freezing, weights pulled to the source instead of held: not studied. Sweep `soft_freezing.l2_sp`."
     lowest = float(np.nanmean(grid.values, axis=0).min())
     rivals = [
         (float(np.nanmean(other.values, axis=0).min()), other)
@@ -292,8 +287,3 @@ def _layers(count: int) -> str:
 
 def _seeds(count: int) -> str:
     return "1 seed" if count == 1 else f"{count} seeds"
-
-
-def advice_table(advice: Advice) -> list[dict[str, Any]]:
-    """A row for each number of frozen layers."""
-    return [asdict(choice) for choice in advice.choices]

@@ -16,6 +16,7 @@ WHOLE = (
     "trainable_parameters",
     "parameters",
     "interpolation_epoch",
+    "interpolation_step",
     "best_epoch",
     "peak_epoch",
     "epoch",
@@ -79,6 +80,7 @@ def measured(store: Store, run_id: str, eps: float) -> dict[str, Any]:
     last = curve.last if len(curve) else None
     best = curve.best if len(curve) else None
     peak = curve.peak
+    reached = curve.interpolation(eps)
     return {
         "frozen_layers": ledger.get("frozen_layers"),
         "layers": ledger.get("layers"),
@@ -86,7 +88,8 @@ def measured(store: Store, run_id: str, eps: float) -> dict[str, Any]:
         "parameters": ledger.get("parameters"),
         "trainable_share_of_parameters": _rest(ledger.get("frozen_share_of_parameters")),
         "trainable_share_of_forward_flops": _rest(ledger.get("frozen_share_of_forward_flops")),
-        "interpolation_epoch": curve.interpolation_epoch(eps),
+        "interpolation_epoch": reached.epoch if reached else None,
+        "interpolation_step": reached.step if reached else None,
         "final_train_error": last.train_error if last else None,
         "final_train_error_mislabelled": last.train_error_mislabelled if last else None,
         "final_test_error": last.test_error if last else None,
@@ -120,6 +123,7 @@ def _row(store: Store, study: StudyRecord, run_id: str, scores: dict[str, float]
         "state": str(status.state),
         **_swept(study, run_id, spec),
         **numbers,
+        "regime": _curve(store, run_id)[0].regime(study.eps) if status.state.final else None,
         "expected_test_error": status.facts.get("expected_test_error"),
         "source_test_error": _final_test_error(store, sources.get(run_id)),
         **scores,

@@ -48,7 +48,7 @@ def between(
     import numpy as np
 
     at = surest(found)
-    seen, ruled_out = bool((found.low > 0).any()), bool((found.high < smallest).all())
+    seen, ruled_out = bool((found.low > 0).any()), ruled_out_at(found, grids[0], evidence, smallest)
     answer: Answer = "seen" if seen else "not seen" if ruled_out else "cannot tell"
     known = np.isfinite(found.low).all()
     shared = {
@@ -67,7 +67,6 @@ def between(
         effect=float(found.mean[at]),
         interval=(float(found.low[at]), float(found.high[at])) if known else None,
         level=level,
-        unit="log test error" if evidence.labels == "numbers" else "test error",
         n=int(found.counts[at]),
         p=float(found.p[at]) if known else None,
         runs=tuple(dict.fromkeys((*grids[0].runs, *grids[1].runs))),
@@ -92,12 +91,22 @@ def surest(found: "Differences") -> int:
     return int(np.argmax(found.low if np.isfinite(found.low).all() else found.mean))
 
 
+def ruled_out_at(found: "Differences", first: "Grid", evidence: "Evidence", smallest: float) -> bool:
+    """Whether an advantage of `smallest` is ruled out everywhere; errors of numbers have no scale but their own."""
+    import numpy as np
+
+    own = 1.0
+    if evidence.labels == "numbers":
+        own = np.nanmean(first.values[:, np.isin(first.x, found.x)], axis=0)
+    return bool((found.high < smallest * own).all())
+
+
 def seeds_for_difference(
     evidence: "Evidence", better: "Grid", worse: "Grid", smallest: float, level: float, comparisons: int
 ) -> list[Proposal]:
     """One more seed of both curves, at the depth where the difference is nearest to telling; nothing if it tells."""
     found = compared(evidence, better, worse, level, comparisons)
-    if found is None or (found.low > 0).any() or (found.high < smallest).all():
+    if found is None or (found.low > 0).any() or ruled_out_at(found, better, evidence, smallest):
         return []
     at = float(found.x[surest(found)])
     words = ", ".join(f"{path} {value}" for path, value in worse.settings.items())
@@ -132,7 +141,7 @@ def _text(
         text += f" {names[0]} is surely better at {_places(wins)} of {len(found.x)} depths."
     if loses:
         text += f" {names[1]} is surely better at {_places(loses)} of {len(found.x)} depths."
-    return text[0].upper() + text[1:]
+    return text
 
 
 def _places(places: list[float]) -> str:

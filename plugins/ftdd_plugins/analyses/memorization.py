@@ -67,9 +67,9 @@ class Memorization(Analysis):
             answer = "not seen"
         memorized = 1 - runs.groupby("frozen_layers")["final_train_error_mislabelled"].mean().astype(float)
         lead = ", ".join(f"{path} {value}" for path, value in settings.items())
-        ends = f"at the end {memorized.iloc[0]:.0%} of the wrong labels are memorized with {memorized.index[0]} frozen layers"
+        ends = f"with {memorized.index[0]} frozen layers {memorized.iloc[0]:.0%} of the wrong labels end up memorized"
         if len(memorized) > 1:
-            ends += f" and {memorized.iloc[-1]:.0%} with {memorized.index[-1]}"
+            ends += f", with {memorized.index[-1]} {memorized.iloc[-1]:.0%}"
         return Finding(
             analysis="memorization",
             statement="Wrong labels are fitted later than right ones",
