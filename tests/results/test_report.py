@@ -1,16 +1,33 @@
 """The page of a study: one file that tells all, and trusts nothing that a user wrote."""
 
+import base64
+import hashlib
+import io
+import json
+import random
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from ftdd.components import Pair
+from ftdd.findings import Finding
+from ftdd.plugins import installed_plugins
+from ftdd.recipe.read import read_study
+from ftdd.recipe.study import Study
 from ftdd.results.figures import draw_figures
 from ftdd.results.report import write_report
+from ftdd.results.report_charts import chart_data, script_json, thinned
+from ftdd.results.samples import MOST_BYTES, read_samples, write_samples
+from ftdd.results.series import read_series
+from ftdd.study.files import write_json
 from ftdd.study.store import State, Store
 from tests.results.made_study import DESCENT, MadeRun, made, over_depths
 
+ROOT = Path(__file__).parents[2]
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 
 
@@ -22,9 +39,12 @@ class Balance(HTMLParser):
         self.open: list[str] = []
         self.ids: list[str] = []
         self.text: list[str] = []
+        self.scripts: list[str] = []
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         self.ids += [value for key, value in attributes if key == "id" and value]
+        if tag == "script":
+            self.scripts.append("")
         if tag not in VOID:
             self.open.append(tag)
 
@@ -35,7 +55,10 @@ class Balance(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        self.text.append(data)
+        if self.open and self.open[-1] == "script":
+            self.scripts[-1] += data
+        elif not self.open or self.open[-1] != "style":
+            self.text.append(data)
 
 
 def read(page: str) -> Balance:
@@ -43,6 +66,30 @@ def read(page: str) -> Balance:
     found.feed(page)
     assert found.open == []
     return found
+
+
+def words(page: str) -> str:
+    """What a reader sees, blanks made one."""
+    return " ".join(" ".join(read(page).text).split())
+
+
+def section(page: str, name: str) -> str:
+    return page[page.index(f'<section id="{name}">') :].partition("</section>")[0] + "</section>"
+
+
+FINDING = Finding(
+    analysis="made_up",
+    statement="The error <falls>",
+    answer="seen",
+    text="It falls by 0.1.",
+    settings={"target.images": 500},
+    effect=-0.1,
+    interval=(-0.15, -0.05),
+    n=2,
+    p=0.01,
+    runs=("target000", "target001"),
+    numbers={"peak_at": 2, "rise": 0.25},
+)
 
 
 @pytest.fixture(scope="module")
@@ -55,41 +102,61 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
         MadeRun({"freezing.count": 3, "seed": 1}, 3, DESCENT[:2], State.DIVERGED),
         MadeRun({"freezing.count": 3, "seed": 2}, 3, (), State.WAITING),
     ]
-    made(store, runs, title="<script>alert(1)</script>")
+    made(store, runs, title="</script><script>alert(1)</script>")
     draw_figures(store, "made")
     return write_report(store, "made").read_text()
 
 
 def test_what_users_wrote_is_text(page: str) -> None:
-    assert "<script" not in page
+    assert page.count("<script") == 2  # its data, and its own script
     assert "&lt;script&gt;alert(1)" in page
     assert "&lt;script&gt;alert(2)" in page
+
+
+def test_a_setting_cannot_end_the_script_that_holds_the_data(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    evil = "</script><script>alert(3)</script><!--"
+    made(store, [MadeRun({"pair.name": name}) for name in (evil, "digits")])
+    page = write_report(store, "made").read_text()
+    data, _ = read(page).scripts
+    assert "<" not in data
+    assert json.loads(data)["charts"]["settings"][0]["labels"] == [evil, "digits"]
 
 
 def test_it_is_one_well_formed_file_that_asks_the_network_for_nothing(page: str) -> None:
     found = read(page)
     assert len(found.ids) == len(set(found.ids))
-    assert not re.search(r'(src|href)="(?!#)|@import|url\((?!#)', page)
-    assert page.count("<svg") == 2
+    assert not re.search(r'(src|href)="(?!#|data:)|@import|url\((?!#)', page)
+    assert page.count("<figure") == 2
 
 
-def test_every_reference_inside_a_figure_leads_somewhere(page: str) -> None:
+def test_its_policy_lets_its_own_script_run_and_nothing_else(page: str) -> None:
+    """The hash is of the very bytes between the tags: one blank more, and the browser refuses the script."""
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', page)
+    assert policy is not None
+    _, script = read(page).scripts
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert policy[1].startswith(f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}';")
+
+
+def test_every_reference_inside_the_page_leads_somewhere(page: str) -> None:
     """Two figures in one document: without ids of their own, one would be clipped by the other's axes."""
-    references = set(re.findall(r'(?:url\(#|xlink:href="#)([^)"]+)', page))
+    references = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', page))
     assert references
     assert references <= set(read(page).ids)
 
 
 def test_failures_are_told_at_the_top_with_their_reason(page: str) -> None:
-    top = page[: page.index("<h2>Figures</h2>")]
+    top = page[: page.index("<nav")]
     assert "2 of 8 runs have not ended, 1 of them failed" in top
     assert "1 of 8 runs diverged" in top
     assert "<code>target004</code> (target): &lt;script&gt;" in top
+    assert "5 of 8 runs done" in words(page)
 
 
 def test_it_has_a_row_for_each_run_and_for_each_depth(page: str) -> None:
-    assert all(f"<code>{run}</code>" in page for run in ("source000", *(f"target{i:03d}" for i in range(7))))
-    over_layers = page[page.index("Over frozen layers") : page.index("What was frozen")]
+    assert all(f'<tr id="run-{run}"' in page for run in ("source000", *(f"target{i:03d}" for i in range(7))))
+    over_layers = section(page, "layers")
     assert over_layers.count("<tr>") == 1 + 3
     assert "0.255 ± 0.007" in over_layers
     assert "0 of 3" in over_layers
@@ -98,18 +165,35 @@ def test_it_has_a_row_for_each_run_and_for_each_depth(page: str) -> None:
 def test_it_shows_what_was_frozen_how_to_do_it_again_and_what_it_cost(page: str) -> None:
     """At depth 2, layers of 100 and 2,000 of 432,100 parameters are frozen: 0.5 %; 30 of 100 FLOPs."""
     assert "2 of 4 layers, 0.5% of 432,100 parameters, 30.0% of the forward FLOPs" in page
-    assert "here: cpu (x86_64, AVX2), 1 thread; ftdd 0.1.0, torch 2.6" in page
-    assert "<pre>title: &lt;script&gt;" in page
-    assert "420 s of training and evaluation: 60 s for sources, 360 s for targets" in page
+    assert "here: cpu (x86_64, AVX2), 1 thread" in page
+    assert "ftdd 0.1.0, torch 2.6" in page
+    assert '<pre id="recipe">title: &lt;/script&gt;' in page
+    assert "ftdd run made.yaml" in page
+    assert "420 s (7 minutes) of training and evaluation" in page
+    assert re.search(r"source</td><td>1</td><td>60</td>.*\n?.*target</td><td>6</td><td>360</td>", page)
+
+
+def test_the_design_names_what_was_varied_and_what_was_held_fixed(page: str) -> None:
+    design = words(section(page, "design"))
+    assert "freezing.count 0 2 3 3 values" in design
+    assert "7 target runs, not every combination; 1 source run" in design
+    assert "label noise 0.2" in design
+    assert "stem frozen 0.0% 100 10.0% 10" in design
 
 
 def test_before_anything_was_measured_there_is_a_page_too(tmp_path: Path) -> None:
     store = Store(tmp_path)
     made(store, [MadeRun({"seed": 0}, state=State.WAITING)], source=False)
     page = write_report(store, "made").read_text()
-    read(page)
     assert "No run has measured anything yet" in page
-    assert "1 of 1 runs has not ended" in page
+    assert "1 of 1 runs has not ended" in words(page)
+    assert json.loads(read(page).scripts[0])["charts"] is None
+
+
+def test_a_study_of_one_run_that_sweeps_nothing_has_a_page(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    made(store, [MadeRun({}, 1)])
+    assert "Nothing: one run." in words(write_report(store, "made").read_text())
 
 
 def test_a_ledger_that_cannot_be_read_leaves_the_page_standing(tmp_path: Path) -> None:
@@ -125,6 +209,189 @@ def test_a_component_that_is_swept_is_shown_by_name(tmp_path: Path) -> None:
     store = Store(tmp_path)
     made(store, [MadeRun({"source": None}), MadeRun({"pair": {"name": "halves"}})])
     page = write_report(store, "made").read_text()
-    read(page)
     assert '<td class="text">halves</td>' in page
-    assert "nan" not in " ".join(read(page).text).split()
+    assert "nan" not in words(page).split()
+
+
+# ---- findings and advice
+
+
+def test_without_findings_the_page_says_how_to_make_them(page: str) -> None:
+    assert "None were made yet: ftdd findings made makes them" in words(section(page, "findings"))
+
+
+def test_findings_stand_with_effect_interval_n_and_the_runs_behind_them(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    made(store, over_depths((0, 2)))
+    write_json(
+        store.study_folder("made") / "findings.json",
+        [FINDING.to_json(), replace(FINDING, answer="cannot tell", effect=None, interval=None, p=None).to_json()],
+    )
+    page = write_report(store, "made").read_text()
+    findings = words(section(page, "findings"))
+    assert findings.count("The error <falls>") == 1  # once, over both
+    assert "target images 500 −0.1 test error (−0.15 to −0.05, 95%), p = 0.01, n = 2 It falls by 0.1." in findings
+    assert "peak at 2 rise 0.25" in findings
+    assert '<a href="#run-target001">' in page
+    assert words(page[: page.index("<nav")] + "</body></html>").count("1 seen") == 1
+
+
+def test_findings_that_cannot_be_read_leave_the_page_standing(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    made(store, over_depths((1,)))
+    (store.study_folder("made") / "findings.json").write_text('[{"analysis": "half"}]')
+    assert "findings.json cannot be read" in words(write_report(store, "made").read_text())
+
+
+@pytest.mark.parametrize(
+    ("text", "there"),
+    [
+        ('[{"text": ["Freeze <two>."]}]', True),
+        ("{}", False),
+        ("[1]", False),
+        ("{ torn", False),
+    ],
+)
+def test_advice_is_shown_where_there_is_some(text: str, there: bool, tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    made(store, over_depths((1,)))
+    (store.study_folder("made") / "advice.json").write_text(text)
+    page = write_report(store, "made").read_text()
+    assert ("Advice Freeze <two>." in words(page)) is there
+    assert ("#advice" in page) is there
+
+
+def test_advice_has_a_table_of_the_choices(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    made(store, over_depths((1,)))
+    choice = {"frozen_layers": 2, "cost": -0.02, "interval": [-0.1, 0.2], "as_good": True, "seconds": None}
+    advice = {
+        "settings": {"target.images": 500},
+        "best": 2,
+        "cheapest": 3,
+        "text": ["Freeze `2`."],
+        "choices": [choice],
+    }
+    write_json(store.study_folder("made") / "advice.json", [advice])
+    shown = words(section(write_report(store, "made").read_text(), "advice"))
+    assert "target images 500 Freeze 2 ." in shown  # 2 as code
+    assert "frozen layers cost interval as good seconds 2 −0.020 −0.100 to 0.200 yes – best" in shown
+
+
+# ---- what the charts draw
+
+
+def test_the_charts_have_every_run_that_is_done_and_a_curve_for_each_depth(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    made(store, [*over_depths((0, 2)), MadeRun({"freezing.count": 3, "seed": 0}, 3, (), State.WAITING)])
+    data = chart_data(read_series(store, "made"))
+    assert data is not None
+    assert [(run["depth"], run["seed"], run["final_test_error"]) for run in data["runs"]] == [
+        (0, "0", 0.25),
+        (0, "1", 0.26),
+        (2, "0", 0.25),
+        (2, "1", 0.26),
+    ]
+    assert [run["flops"] for run in data["runs"]] == [1, 1, 0.7, 0.7]
+    first = data["curves"][0]
+    assert (first["depth"], first["n"], first["interpolates"]) == (0, 2, 50)
+    assert first["epoch"] == [0, 1, 10, 50, 100]
+    assert first["test"]["mean"] == [0.905, 0.305, 0.505, 0.405, 0.255]
+    assert (first["test"]["min"][-1], first["test"]["max"][-1]) == (0.25, 0.26)
+
+
+def test_lines_are_told_apart_by_what_differs(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    runs = [*over_depths((0, 1), (0,), **{"target.images": 500}), *over_depths((0, 1), (0,), **{"target.images": 100})]
+    made(store, runs)
+    data = chart_data(read_series(store, "made"))
+    assert data is not None
+    (setting,) = data["settings"]
+    assert (setting["labels"], setting["numbers"]) == (["100", "500"], [100, 500])
+    assert [run["at"] for run in data["runs"]] == [[1], [1], [0], [0]]
+
+
+@pytest.mark.parametrize("step", [1, 3])
+@pytest.mark.parametrize("last", [10, 119, 4000])
+def test_a_thinned_curve_keeps_both_ends_and_has_points_everywhere(last: int, step: int) -> None:
+    epochs = list(range(0, last + 1, step))
+    kept = thinned(epochs, 40)
+    assert len(kept) == min(40, len(epochs))
+    assert (kept[0], kept[-1]) == (0, len(epochs) - 1)
+    assert kept == sorted(set(kept))
+    ratios = [(epochs[b] + 1) / (epochs[a] + 1) for a, b in pairwise(kept) if epochs[a] > 20]
+    assert max(ratios, default=1) < 1.6
+
+
+def test_json_for_a_script_reads_back() -> None:
+    tree = {"a": "</script><!-- & \u2028", "b": [1, None]}
+    assert json.loads(script_json(tree)) == tree
+
+
+@pytest.mark.slow
+def test_a_study_of_500_runs_stays_below_5_mb(tmp_path: Path) -> None:
+    draw = random.Random(0)
+    epochs = sorted({0, *(round(10 ** (i / 20)) for i in range(73))})
+    runs = [
+        MadeRun(
+            {"target.images": images, "freezing.count": depth, "seed": seed},
+            depth % 4,
+            [(epoch, draw.random(), draw.random()) for epoch in epochs],
+        )
+        for images in range(100, 1100, 100)
+        for depth in range(10)
+        for seed in range(5)
+    ]
+    store = Store(tmp_path)
+    made(store, runs)
+    draw_figures(store, "made")
+    assert write_report(store, "made").stat().st_size < 5_000_000
+
+
+# ---- sample images
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    return read_study(ROOT / "recipes" / "quickstart.yaml", installed_plugins(), tmp_path_factory.mktemp("data"))
+
+
+def test_sample_images_of_both_sides_are_kept_for_the_page(digits: Study, tmp_path: Path) -> None:
+    from PIL import Image
+
+    store = Store(tmp_path)
+    made(store, over_depths((1,)), name=digits.name)
+    said: list[str] = []
+    write_samples(digits, store, tmp_path, said.append)
+    source, target = read_samples(store, digits.name)
+    assert (source.side, source.classes, source.shape) == ("source", 5, (1, 8, 8))
+    assert [row.name for row in target.rows] == ["5", "6", "7", "8", "9"]
+    image = Image.open(io.BytesIO(base64.b64decode(target.rows[0].png)))
+    assert (image.mode, image.size) == ("LA", (8 * 9, 8))
+    assert sum(len(row.png) for sheet in (source, target) for row in sheet.rows) < MOST_BYTES
+    page = write_report(store, digits.name).read_text()
+    assert page.count('src="data:image/png;base64,') == 10
+    read(page)
+    write_samples(digits, store, tmp_path, said.append)
+    assert said == ["choosing sample images"]  # those of the same pairs are not chosen again
+
+
+def test_what_goes_wrong_with_samples_costs_nothing_else(
+    digits: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_: object) -> None:
+        raise OSError("the disk is gone")
+
+    pair = digits.points[0].spec.pair
+    assert isinstance(pair, Pair)
+    monkeypatch.setattr(type(pair), "load", lost)
+    said: list[str] = []
+    write_samples(digits, Store(tmp_path), tmp_path, said.append)
+    assert said[-1] == "no sample images: the disk is gone"
+    assert read_samples(Store(tmp_path), digits.name) == ()
+
+
+def test_numbers_have_no_sample_images(tmp_path: Path) -> None:
+    study = read_study(ROOT / "recipes" / "theory.yaml", installed_plugins(), tmp_path)
+    write_samples(study, Store(tmp_path), tmp_path, pytest.fail)
+    assert not (Store(tmp_path).study_folder(study.name)).exists()

@@ -58,11 +58,13 @@ def command(recipe: str, overrides: tuple[str, ...], store: Path | None, data: P
 def _draw(reading: Reading, progress: Progress) -> None:
     from ftdd.results.figures import draw_figures
     from ftdd.results.report import write_report
+    from ftdd.results.samples import write_samples
 
     if reading.study.header.similarity:
         score_study(reading.study, reading.study.header.similarity, reading.store, reading.data, progress.note)
     progress.note("drawing figures")
     draw_figures(reading.store, reading.study.name)
+    write_samples(reading.study, reading.store, reading.data, progress.note)
     write_report(reading.store, reading.study.name)
 
 

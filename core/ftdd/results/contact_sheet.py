@@ -54,7 +54,7 @@ def _column(ax: "Axes", images: LabelledImages, classes: Sequence[int], name: st
     ax.imshow(np.concatenate(rows), interpolation="nearest", aspect="auto", cmap="gray", vmin=0, vmax=255)
     side = rows[0].shape[0]
     places = [(i + 0.5) * side - 0.5 for i in range(len(classes))]
-    ax.set_yticks(places, [_short(images.classes[label]) for label in classes], fontsize=6.5, parse_math=False)
+    ax.set_yticks(places, [short_class(images.classes[label]) for label in classes], fontsize=6.5, parse_math=False)
     ax.set_xticks([])
     ax.tick_params(length=0)
     for spine in ax.spines.values():
@@ -75,7 +75,7 @@ def _row(images: LabelledImages, label: int) -> "npt.NDArray[np.uint8]":
     return row[..., 0] if channels == 1 else row
 
 
-def _short(name: str) -> str:
+def short_class(name: str) -> str:
     """A class's name without its wnid, cut where there is no room for it."""
     words = name[10:] if name[:1] == "n" and name[1:9].isdigit() and name[9:10] == "_" else name
     words = words.replace("_", " ")

@@ -1,15 +1,28 @@
-"""The page of a study: one HTML file that opens from disk, with its figures inside."""
+"""The page of a study: one HTML file that opens from disk, with its figures and its data inside."""
 
+import base64
+import hashlib
 import json
 import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from jinja2 import Environment
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
+from ftdd.evidence import SEEDS
+from ftdd.results.report_advice import read_advice
+from ftdd.results.report_charts import chart_data, script_json
+from ftdd.results.report_design import Design, read_design
+from ftdd.results.report_findings import grouped, shown_findings
+from ftdd.results.samples import read_samples
+from ftdd.results.series import over_transfer, read_series
+from ftdd.results.style import short
 from ftdd.results.summary import Spread, summarize
 from ftdd.results.table import runs_table
 from ftdd.results.words import plain, shown
@@ -19,17 +32,10 @@ from ftdd.study.store import State, Store, StudyRecord
 from ftdd.values import flat
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
+STYLE, SCRIPT = TEMPLATE.with_name("report.css"), TEMPLATE.with_name("report.js")
 
 FIGURES = ("freezingwise", "epochwise")
-"""Stems of the figures that stand first; others follow by name."""
-
-
-@dataclass(frozen=True)
-class Proof:
-    """What one run's ledger says was frozen."""
-
-    run_id: str
-    ledger: dict[str, Any]
+"""Stems of the figures that stand first; others follow by name. The page draws these two itself where it can."""
 
 
 @dataclass(frozen=True)
@@ -43,31 +49,68 @@ class Scores:
     """By scheme, in the order of the places."""
 
 
+@dataclass(frozen=True)
+class Cost:
+    """Seconds of training and evaluation of one role's runs."""
+
+    role: str
+    runs: int
+    """That have spent any."""
+    seconds: float
+    longest: float
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One kind of machine that runs were carried out on."""
+
+    words: str
+    versions: str
+    runs: int
+
+
 def write_report(store: Store, name: str) -> Path:
     """Write `report.html` into the study's folder, with the figures that are there, and give its path.
 
     Works on half-finished and partly failed studies, and says so. Raises LookupError where there is no such study.
     """
     study = store.read_study(name)
+    folder = store.study_folder(name)
     table = runs_table(store, name)
-    ended = table["state"].isin([str(state) for state in State if state.final])
     runs = _records(table, study)
+    design = read_design(store, study, table)
+    findings = shown_findings(store, name)
+    charts = chart_data(over_transfer(read_series(store, name)))
+    script = SCRIPT.read_text(encoding="utf-8")
     page = _environment().from_string(TEMPLATE.read_text(encoding="utf-8"))
     html = page.render(
         study=study,
-        figures=_figures(store.study_folder(name)),
+        states=Counter(table["state"]),
+        figures=_figures(folder),
+        findings=findings,
+        groups=grouped(findings or ()),
+        answers=Counter(one.finding.answer for one in findings or ()),
+        advice=read_advice(folder),
+        charts=charts,
+        data=Markup(script_json({"charts": charts, "networks": _frozen_ways(design)})),  # escaped for a script element
+        design=design,
+        samples=read_samples(store, name),
         rows=summarize(store, name),
         runs=runs,
-        open=int((~ended).sum()),
-        diverged=int((table["state"] == str(State.DIVERGED)).sum()),
         failed=[run for run in runs if run["state"] == str(State.FAILED)],
-        proof=_proof(store, study),
         scores=_scores(store, name),
-        recipe=(store.study_folder(name) / "recipe.yaml").read_text(encoding="utf-8"),
+        recipe=(folder / "recipe.yaml").read_text(encoding="utf-8"),
+        seeds=_seeds(table, study),
         machines=_machines(store, study),
-        cost={role: float(table["seconds"][table["role"] == role].sum()) for role in ("source", "target")},
+        costs=_costs(table),
+        by_depth=_seconds_by_depth(table),
+        caches=_caches(table),
+        span=_span(store, study),
+        style=Markup(STYLE.read_text(encoding="utf-8")),
+        script=Markup(script),
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
-    path = store.study_folder(name) / "report.html"
+    path = folder / "report.html"
     write_text(path, html)
     return path
 
@@ -76,10 +119,15 @@ def _environment() -> Environment:
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters["error"] = lambda value: "–" if value is None or pd.isna(value) else f"{value:.3f}"
     environment.filters["score"] = lambda value: "–" if value is None else f"{value:.4g}"
+    environment.filters["effect"] = lambda value: f"{value:.3g}".replace("-", "−")
     environment.filters["spread"] = _spread
     environment.filters["count"] = lambda value: "–" if value is None or pd.isna(value) else f"{int(value):,}"
     environment.filters["percent"] = lambda value: f"{value:.1%}"
+    environment.filters["seconds"] = _seconds
+    environment.filters["short"] = short
     environment.filters["shown"] = shown
+    environment.filters["prose"] = _prose
+    environment.filters["plain"] = plain
     return environment
 
 
@@ -87,6 +135,19 @@ def _spread(value: Spread) -> str:
     if value.mean is None:
         return "–"
     return f"{value.mean:.3f}" if value.deviation is None else f"{value.mean:.3f} ± {value.deviation:.3f}"
+
+
+def _prose(text: str) -> Markup:
+    """Text as it is, with what stands between backticks as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # escaped first
+
+
+def _seconds(value: float) -> str:
+    """Seconds for a reader; longer times also in minutes or hours."""
+    text = f"{value:,.0f} s" if value >= 10 else f"{value:.2g} s"
+    if value >= 7200:
+        return f"{text} ({value / 3600:,.1f} hours)"
+    return f"{text} ({value / 60:,.0f} minutes)" if value >= 120 else text
 
 
 def _figures(folder: Path) -> list[tuple[str, Markup]]:
@@ -98,29 +159,37 @@ def _figures(folder: Path) -> list[tuple[str, Markup]]:
         svg = path.read_text(encoding="utf-8")
         svg = svg[svg.index("<svg") :]
         svg = re.sub(r'(\bid="|url\(#|xlink:href="#)', rf"\g<1>{path.stem}-", svg)
+        svg = svg.replace("<svg", f'<svg role="img" aria-label="{path.stem}"', 1)
         found.append((path.stem, Markup(svg)))  # drawn by us: matplotlib has escaped what it was given
     return found
 
 
+def _frozen_ways(design: Design) -> list[list[dict[str, Any]]]:
+    """For each network, every way in which it was frozen, as the page's slider shows it."""
+    return [
+        [
+            {
+                "frozen": "".join("1" if frozen else "0" for frozen in variant.frozen),
+                "count": variant.count,
+                "parameters": round(variant.share_of_parameters, 6),
+                "flops": round(variant.share_of_flops, 6),
+                "run": variant.run_id,
+                "runs": variant.runs,
+                "phases": list(variant.phases),
+                "hashes": [[before[:10], after[:10]] for before, after in variant.hashes],
+            }
+            for variant in network.variants
+        ]
+        for network in design.networks
+    ]
+
+
 def _records(table: pd.DataFrame, study: StudyRecord) -> list[dict[str, Any]]:
-    columns = ["id", "role", "state", *study.swept, "frozen_layers", "epoch", "interpolation_epoch"]
-    columns += ["best_test_error", "peak_test_error", "final_test_error", "seconds", "error"]
+    columns = ["id", "role", "state", *study.swept, "frozen_layers", "trainable_parameters", "epoch"]
+    columns += ["interpolation_epoch", "best_test_error", "peak_test_error", "final_test_error"]
+    columns += ["final_train_error", "seconds", "error"]
     cells = table[columns].astype(object).where(table[columns].notna(), None)
     return [dict(zip(columns, row, strict=True)) for row in cells.itertuples(index=False)]
-
-
-def _proof(store: Store, study: StudyRecord) -> Proof | None:
-    """The ledger of the finished run that froze most without freezing all but the head; else of any."""
-    there = []
-    for entry in study.entries:
-        try:
-            found = store.run(entry.id).read_ledger()
-        except ValueError:  # the table of runs says that it cannot be read
-            continue
-        if found:
-            there.append(Proof(entry.id, found))
-    middle = [proof for proof in there if proof.ledger["frozen_layers"] < proof.ledger["layers"] - 1]
-    return max(middle or there, key=lambda proof: int(proof.ledger["frozen_layers"]), default=None)
 
 
 def _scores(store: Store, name: str) -> Scores | None:
@@ -145,16 +214,68 @@ def _scores(store: Store, name: str) -> Scores | None:
     return Scores(tuple(titles), tuple(row.source_test_error for row in places.values()), values)
 
 
-def _machines(store: Store, study: StudyRecord) -> list[str]:
-    """Each kind of machine that a run was carried out on, as a line."""
-    lines = []
+def _seeds(table: pd.DataFrame, study: StudyRecord) -> tuple[tuple[str, str], ...]:
+    """Each kind of seed with its values in the target runs."""
+    targets = table[table["role"] == "target"]
+    there = [path for path in dict.fromkeys((*SEEDS, *study.swept)) if path in SEEDS and path in targets]
+    values = {path: list(dict.fromkeys(shown(value) for value in targets[path].dropna())) for path in there}
+    return tuple((path, ", ".join(found)) for path, found in values.items() if found)
+
+
+def _machines(store: Store, study: StudyRecord) -> tuple[Machine, ...]:
+    """Each kind of machine that a run was carried out on, with how many."""
+    found: Counter[tuple[str, str]] = Counter()
     for run_id in study.run_ids:
         facts = store.run(run_id).status().facts
         if "versions" in facts:
-            versions = ", ".join(f"{package} {version}" for package, version in facts["versions"].items())
             threads = f"{facts['threads']} thread{'s' if facts['threads'] > 1 else ''}"
-            lines.append(
-                f"{facts['host']}: {facts['device']} ({facts['device_name']}, {facts['cpu_capability']}), "
-                f"{threads}; {versions}"
-            )
-    return list(dict.fromkeys(lines))
+            words = f"{facts['host']}: {facts['device']} ({facts['device_name']}, {facts['cpu_capability']}), {threads}"
+            found[words, ", ".join(f"{package} {version}" for package, version in facts["versions"].items())] += 1
+    return tuple(Machine(words, versions, runs) for (words, versions), runs in found.items())
+
+
+def _costs(table: pd.DataFrame) -> tuple[Cost, ...]:
+    spent = table[table["seconds"] > 0]
+    return tuple(
+        Cost(role, len(seconds), float(seconds.sum()), float(seconds.max()))
+        for role in ("source", "target")
+        if len(seconds := spent["seconds"][spent["role"] == role])
+    )
+
+
+def _seconds_by_depth(table: pd.DataFrame) -> tuple[tuple[int, float, float], ...]:
+    """Mean seconds of target runs for each number of frozen layers, and their share of the largest of these."""
+    done = table[table["role"].eq("target") & table["state"].eq(str(State.DONE)) & table["frozen_layers"].notna()]
+    means = done.groupby("frozen_layers")["seconds"].mean()
+    if len(means) < 2:
+        return ()
+    seconds = [float(mean) for mean in means]
+    return tuple(
+        (int(depth), mean, mean / max(seconds)) for depth, mean in zip(means.index.to_list(), seconds, strict=True)
+    )
+
+
+CACHES = {
+    "memory": "computed it once and kept it in memory",
+    "file": "computed it once and kept it in a file",
+    "recomputed": "computed it anew each time",
+    "none": "had none to keep",
+}
+
+
+def _caches(table: pd.DataFrame) -> tuple[tuple[str, int], ...]:
+    """What target runs did with the frozen prefix's outputs, and how many did."""
+    places = Counter(table["cache"][table["role"].eq("target")].dropna())
+    return tuple((words, places[place]) for place, words in CACHES.items() if places[place])
+
+
+def _span(store: Store, study: StudyRecord) -> tuple[str, ...]:
+    """The days between which runs were carried out."""
+    statuses = [store.run(run_id).status() for run_id in study.run_ids]
+    times = [moment for status in statuses for moment in (status.started, status.updated) if moment > 0]
+    return _days(times) if times else ()
+
+
+def _days(times: Sequence[float]) -> tuple[str, ...]:
+    ends = (min(times), max(times))
+    return tuple(dict.fromkeys(f"{datetime.fromtimestamp(end, timezone.utc):%Y-%m-%d}" for end in ends))

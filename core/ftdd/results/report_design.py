@@ -1,0 +1,219 @@
+"""What a study was made of, read off its run folders: sweep, data, network, and which layers were frozen."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Any
+
+import pandas as pd
+
+from ftdd.results.words import plain, shown
+from ftdd.study.store import Store, StudyRecord
+from ftdd.values import flat
+
+MOST_VALUES = 24
+"""Of a swept setting, one by one."""
+
+
+@dataclass(frozen=True)
+class Swept:
+    """One setting of the sweep."""
+
+    path: str
+    values: tuple[str, ...]
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The values, those in the middle left out where there are many."""
+        if len(self.values) <= MOST_VALUES:
+            return self.values
+        return (*self.values[: MOST_VALUES - 2], "…", self.values[-1])
+
+
+@dataclass(frozen=True)
+class Side:
+    """The images that runs of one role were trained and tested on, as words: a number, or several."""
+
+    role: str
+    train_images: str
+    test_images: str
+    label_noise: str
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of a network, with its shares of the whole."""
+
+    name: str
+    parameters: int
+    flops: int
+    share_of_parameters: float
+    share_of_flops: float
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way in which a network was frozen, with the run that proves it."""
+
+    frozen: tuple[bool, ...]
+    run_id: str
+    runs: int
+    share_of_parameters: float
+    """That is frozen."""
+    share_of_flops: float
+    phases: tuple[str, ...]
+    """Where other layers were frozen later on: for each stretch of epochs, how many layers."""
+    hashes: tuple[tuple[str, str], ...]
+    """Of each layer, before and after training."""
+
+    @property
+    def count(self) -> int:
+        """How many layers are frozen."""
+        return sum(self.frozen)
+
+
+@dataclass(frozen=True)
+class Network:
+    """A chain of layers, and every way in which runs froze it, by the number of frozen layers."""
+
+    layers: tuple[Layer, ...]
+    variants: tuple[Variant, ...]
+
+    @property
+    def parameters(self) -> int:
+        """Values of all parameters together."""
+        return sum(layer.parameters for layer in self.layers)
+
+    @property
+    def flops(self) -> int:
+        """Of one image's forward pass."""
+        return sum(layer.flops for layer in self.layers)
+
+    @property
+    def first(self) -> int:
+        """The variant to begin with: it froze most without freezing all but the head, else most."""
+        middle = [i for i, variant in enumerate(self.variants) if variant.count < len(self.layers) - 1]
+        return max(middle or range(len(self.variants)), key=lambda i: self.variants[i].count)
+
+
+@dataclass(frozen=True)
+class Design:
+    """All of it."""
+
+    sweep: tuple[Swept, ...]
+    asked: int
+    """Target runs."""
+    whole: bool
+    """Whether they are every combination of the swept values."""
+    shared: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+    """What all target runs have in common: for each part of a recipe, its paths and values."""
+    sides: tuple[Side, ...]
+    networks: tuple[Network, ...]
+
+
+def read_design(store: Store, study: StudyRecord, runs: pd.DataFrame) -> Design:
+    """The design of a study. runs: its table of runs. Files that cannot be read are left out."""
+    targets = runs[runs["role"] == "target"]
+    sweep = tuple(
+        Swept(path, tuple(dict.fromkeys(shown(_known(value)) for value in targets[path]))) for path in study.swept
+    )
+    return Design(
+        sweep=sweep,
+        asked=len(targets),
+        whole=prod(len(one.values) for one in sweep) == len(targets),
+        shared=_shared(store, study, targets),
+        sides=_sides(store, study),
+        networks=_networks(store, study),
+    )
+
+
+def _known(value: Any) -> Any:
+    """Python's own value for one of a table's cells."""
+    if value is None or (not isinstance(value, str) and pd.isna(value)):
+        return None
+    return value.item() if hasattr(value, "item") else value
+
+
+def _shared(
+    store: Store, study: StudyRecord, targets: pd.DataFrame
+) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
+    paths: dict[str, None] = {}
+    for run_id in targets["id"]:
+        try:
+            paths |= dict.fromkeys(flat(store.run(run_id).read_spec()))
+        except ValueError:  # the table of runs says that it cannot be read
+            continue
+    parts: dict[str, list[tuple[str, str]]] = {}
+    for path in paths:
+        if path in ("version", "role", *study.swept) or targets[path].nunique(dropna=False) != 1:
+            continue
+        if (value := _known(targets[path].iloc[0])) is not None and value != "":
+            part, _, rest = path.partition(".")
+            parts.setdefault(part, []).append((plain(rest), shown(value)))
+    return tuple((plain(part), tuple(pairs)) for part, pairs in parts.items())
+
+
+def _sides(store: Store, study: StudyRecord) -> tuple[Side, ...]:
+    sides = []
+    for role, ids in (("source", study.source_ids), ("target", [entry.id for entry in study.entries])):
+        facts = [store.run(run_id).status().facts.get("data") for run_id in ids]
+        given = [one for one in facts if one]
+        if given:
+            columns = ("train_images", "test_images", "label_noise_realised")
+            sides.append(Side(role, *(_several([one.get(column) for one in given]) for column in columns)))
+    return tuple(sides)
+
+
+def _several(values: Sequence[Any]) -> str:
+    """The different values, by size; the smallest and the largest where there are many."""
+    found = sorted({value for value in values if value is not None})
+    words = [f"{value:,}" if isinstance(value, int) else f"{value:.3g}" for value in found]
+    words = list(dict.fromkeys(words))
+    return ", ".join(words) if len(words) <= 6 else f"{words[0]} to {words[-1]}"
+
+
+def _networks(store: Store, study: StudyRecord) -> tuple[Network, ...]:
+    """Every network with the ways in which it was frozen; the one that most runs have first."""
+    found: dict[tuple[tuple[str, int, int], ...], dict[tuple[Any, ...], Variant]] = {}
+    for run_id in dict.fromkeys(entry.id for entry in study.entries):
+        try:
+            ledger = store.run(run_id).read_ledger()
+        except ValueError:  # the table of runs says that it cannot be read
+            continue
+        if not ledger:
+            continue
+        layers = ledger["phases"][0]["layers"]
+        sizes = tuple((one["name"], sum(one["parameters"].values()), one["forward_flops"]) for one in layers)
+        variant = _variant(run_id, ledger)
+        ways = found.setdefault(sizes, {})
+        way = (variant.frozen, variant.phases, variant.share_of_parameters)
+        ways[way] = replace(ways[way], runs=ways[way].runs + 1) if way in ways else variant
+    networks = [
+        Network(_layers(sizes), tuple(sorted(ways.values(), key=lambda variant: variant.count)))
+        for sizes, ways in found.items()
+    ]
+    return tuple(sorted(networks, key=lambda network: -sum(variant.runs for variant in network.variants)))
+
+
+def _variant(run_id: str, ledger: dict[str, Any]) -> Variant:
+    first, phases = ledger["phases"][0]["layers"], ledger["phases"]
+    stretches = [
+        f"epochs {phase['first_epoch']} to {phase['last_epoch']}: "
+        f"{sum(layer['frozen'] for layer in phase['layers'])} frozen"
+        for phase in (phases if len(phases) > 1 else ())
+    ]
+    return Variant(
+        frozen=tuple(bool(layer["frozen"]) for layer in first),
+        run_id=run_id,
+        runs=1,
+        share_of_parameters=ledger["frozen_share_of_parameters"],
+        share_of_flops=ledger["frozen_share_of_forward_flops"],
+        phases=tuple(stretches),
+        hashes=tuple((layer["hash_before"], layer["hash_after"]) for layer in first),
+    )
+
+
+def _layers(sizes: Sequence[tuple[str, int, int]]) -> tuple[Layer, ...]:
+    parameters = sum(count for _, count, _ in sizes) or 1
+    flops = sum(count for _, _, count in sizes) or 1
+    return tuple(Layer(name, own, work, own / parameters, work / flops) for name, own, work in sizes)
