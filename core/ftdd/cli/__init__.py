@@ -15,6 +15,7 @@ COMMANDS = {
     "validate": "Check recipes; name every mistake with its line.",
     "similarity": "Score how alike the source and the target of a recipe are.",
     "data": "List the data sets, and get them.",
+    "advise": "Say how many layers to freeze, what it costs to be wrong by one, and what would help.",
     "results": "Print or write the tables of a study.",
     "report": "Draw a study's figures and its page again.",
     "list": "List components, plugins, recipes and studies.",

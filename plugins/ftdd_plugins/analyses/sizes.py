@@ -115,8 +115,8 @@ def _slowed(evidence: "Evidence", arm: Arm, level: float, arms: int) -> Finding:
         statement=f"A larger source set slows the target training (source {arm.fixed} held fixed)",
         answer=answer,
         text=(
-            f"{lead + ': ' if lead else ''}From {arm.small:,} source images, {_median(early)}; from {arm.large:,}, "
-            f"{_median(late)} (log-rank p {p:.3f}, {seeds(early.n)} and {late.n}). "
+            f"{lead + ': ' if lead else ''}From {_images(arm.small)} source images, {_median(early)}; "
+            f"from {_images(arm.large)}, {_median(late)} (log-rank p {p:.3f}, {seeds(early.n)} and {late.n}). "
             f"The greatest rise of the test error ends at epoch {_shown(peaks[0])}, and at {_shown(peaks[1])}."
         ),
         settings=arm.settings,
@@ -128,8 +128,8 @@ def _slowed(evidence: "Evidence", arm: Arm, level: float, arms: int) -> Finding:
         runs=(*arm.runs[0], *arm.runs[1]),
         numbers={
             "fixed": arm.fixed,
-            "small": arm.small,
-            "large": arm.large,
+            "small": _images(arm.small),
+            "large": _images(arm.large),
             "both_medians_known": known,
             "small_times": time_numbers("interpolation_epoch", early),
             "large_times": time_numbers("interpolation_epoch", late),
@@ -162,3 +162,7 @@ def _source_steps(evidence: "Evidence") -> dict[str, int]:
 def _count(evidence: "Evidence", size: Any) -> float:
     """A size in images; `all` is more than any number that was asked for."""
     return float("inf") if size == "all" else float(size)
+
+
+def _images(size: float) -> str:
+    return "all" if size == float("inf") else f"{size:,.0f}"
