@@ -57,7 +57,7 @@ OPTIONS: Mapping[str, tuple[type[Value], ...]] = {
 }
 """Key → classes among which a field chooses by name."""
 
-COMPONENTS = ("pairs", "architectures", "policies", "schemes")
+COMPONENTS = ("pairs", "architectures", "policies", "schemes", "analyses")
 """Keys of the components that ship with ftdd; each is a kind's plural."""
 
 

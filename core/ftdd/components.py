@@ -255,6 +255,9 @@ class Policy(Component):
 class Analysis(Component):
     """Computes findings from a study's curves."""
 
+    rank: ClassVar[int] = 100
+    """Findings of a lower rank are read first, where a recipe does not say in which order."""
+
     @abstractmethod
     def findings(self, evidence: "Evidence") -> Sequence[Finding]:
         """What the runs show, in the order in which to read it; nothing where the study is not about this.

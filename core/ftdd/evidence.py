@@ -1,5 +1,6 @@
 """Evidence: what analyses look at, as curves that several seeds have measured."""
 
+import json
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -70,7 +71,7 @@ class Grid:
     @property
     def words(self) -> str:
         """Its settings for a reader; "" where the study has one curve."""
-        return ", ".join(f"{path} {shown(value)}" for path, value in self.settings.items())
+        return worded(self.settings)
 
 
 def groups_of(targets: pd.DataFrame, swept: Sequence[str]) -> tuple[str, ...]:
@@ -136,7 +137,9 @@ def over_epochs(evidence: Evidence, value: str = "test_error", by: Sequence[str]
     grids = []
     for settings, part in parts_of(evidence.runs, by):
         rows = part.assign(_seed=_seeds(part)).drop_duplicates("_seed")
-        curves = evidence.curves[evidence.curves["id"].isin(rows["id"])].drop_duplicates(["id", "epoch"])
+        curves = evidence.curves[evidence.curves["id"].isin(rows["id"]) & evidence.curves[value].notna()]
+        curves = curves.drop_duplicates(["id", "epoch"])
+        rows = rows[rows["id"].isin(curves["id"])]  # a run whose curve is lost costs itself, not its curve
         table = curves.pivot(index="id", columns="epoch", values=value).sort_index(axis=1).reindex(list(rows["id"]))
         table = table.dropna(axis=1)
         if table.shape[1] < 2 or not len(table):
@@ -156,8 +159,36 @@ def over_epochs(evidence: Evidence, value: str = "test_error", by: Sequence[str]
     return tuple(_by_source(grid) for grid in grids)
 
 
+def compared_values(evidence: Evidence, grid: Grid) -> "npt.NDArray[np.float64]":
+    """A curve's values as they are compared: errors as they are, squared errors, of numbers, by their logarithms."""
+    if evidence.labels != "numbers":
+        return grid.values
+    return np.asarray(np.log(np.maximum(grid.values, np.finfo(float).tiny)))
+
+
+def worded(settings: Mapping[str, Json]) -> str:
+    """Settings for a reader: `control random, 200 target images, 3 frozen layers`."""
+    return ", ".join(_setting(path, value) for path, value in settings.items())
+
+
+def _setting(path: str, value: Json) -> str:
+    if path == "frozen_layers" and value is not None:
+        return f"{shown(value)} frozen layer{'' if value == 1 else 's'}"
+    if path in ("target.images", "source.images") and value is not None:
+        return f"{f'{value:,}' if isinstance(value, int) else shown(value)} {path.replace('.', ' ')}"
+    return f"{path} {shown(value)}"
+
+
 def shown(value: Any) -> str:
-    """A setting's value for a reader."""
+    """A setting's value for a reader; a component that is written out by its name and what else it says."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str) and value.startswith("{"):
+        tree = json.loads(value)
+        name = tree.pop("name", tree.pop("policy", ""))
+        return " ".join(part for part in (str(name), *(f"{key} {shown(item)}" for key, item in tree.items())) if part)
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

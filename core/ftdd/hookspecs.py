@@ -87,7 +87,8 @@ def ftdd_commands() -> "Sequence[click.Command]":
 def ftdd_study_started(study: "StudyRef") -> None:
     """A study is about to be carried out.
 
-    study: its name, folder and runs; some may have been carried out before.
+    study: its name, folder and runs; some may have been carried out before. Told again, with all runs, when runs are
+    added to it where analyses cannot tell.
 
     Events arrive in the parent process, in order, on a thread of the plugin's own: training does not wait for
     a slow listener, and what a listener raises is shown and ends nothing.

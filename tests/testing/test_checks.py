@@ -10,10 +10,12 @@ from torch import nn
 
 from ftdd.chain import Chain
 from ftdd.comparison import Comparison
-from ftdd.components import Architecture, Component, Every, Policy, Scheme, Score, Side, Unfit
+from ftdd.components import Analysis, Architecture, Component, Every, Policy, Scheme, Score, Side, Unfit
+from ftdd.evidence import Evidence
+from ftdd.findings import Finding, Proposal
 from ftdd.image_shape import ImageShape, Normalization
 from ftdd.images import LabelledImages, Task
-from ftdd.testing import check, checks_of
+from ftdd.testing import check, check_analysis, checks_of
 from ftdd_plugins.digits import Digits
 
 
@@ -304,7 +306,106 @@ BROKEN_SCHEMES = {
     "keeps_the_order_as_the_sample_grows": Turncoat(),
 }
 
-BROKEN = {**BROKEN_ARCHITECTURES, **BROKEN_POLICIES, **BROKEN_PAIRS, **BROKEN_SCHEMES}
+
+class Counts(Analysis):
+    """An analysis without a fault: how many runs there are, which asks for one more."""
+
+    name: Literal["counts"] = "counts"
+
+    def finding(self, evidence: Evidence, **changes: Any) -> Finding:
+        plain = {
+            "analysis": "counts",
+            "statement": "There are many runs",
+            "answer": "cannot tell",
+            "text": f"{len(evidence.runs)} runs are done.",
+            "effect": float(len(evidence.runs)),
+            "runs": tuple(sorted(evidence.runs["id"])),
+        }
+        return Finding(**{**plain, **changes})
+
+    def findings(self, evidence: Evidence) -> Sequence[Finding]:
+        return [self.finding(evidence)] if len(evidence.runs) else []
+
+    def proposals(self, evidence: Evidence) -> Sequence[Proposal]:
+        return [Proposal({"seed": 99}, "one more")] if len(evidence.runs) else []
+
+
+class WantsTwoSeeds(Counts):
+    def findings(self, evidence: Evidence) -> Sequence[Finding]:
+        if evidence.runs["seed"].nunique() == 1:
+            raise ZeroDivisionError("division by zero")
+        return super().findings(evidence)
+
+
+class FindsNothingToo(Counts):
+    def findings(self, evidence: Evidence) -> Sequence[Finding]:
+        return [self.finding(evidence)]
+
+
+class InAnothersName(Counts):
+    def findings(self, evidence: Evidence) -> Sequence[Finding]:
+        return [self.finding(evidence, analysis="freezingwise")] if len(evidence.runs) else []
+
+
+class SureOfOneSeed(Counts):
+    def findings(self, evidence: Evidence) -> Sequence[Finding]:
+        return [self.finding(evidence, answer="seen")] if len(evidence.runs) else []
+
+
+class KeepsATuple(Counts):
+    """JSON gives a list back, so that a finding that was read is not the one that was written."""
+
+    def findings(self, evidence: Evidence) -> Sequence[Finding]:
+        return [self.finding(evidence, numbers={"places": (1, 2)})] if len(evidence.runs) else []
+
+
+class NamesADeadRun(Counts):
+    def findings(self, evidence: Evidence) -> Sequence[Finding]:
+        return [self.finding(evidence, runs=("gone",))] if len(evidence.runs) else []
+
+
+class AddsAColumn(Counts):
+    def findings(self, evidence: Evidence) -> Sequence[Finding]:
+        evidence.runs["gain"] = 0.0
+        return super().findings(evidence)
+
+
+class LooksAtTheClock(Counts):
+    """Another number when it has seen these very tables before."""
+
+    def findings(self, evidence: Evidence) -> Sequence[Finding]:
+        seen = any(tables is evidence.runs for tables in TABLES)
+        TABLES.append(evidence.runs)
+        return [self.finding(evidence, effect=1.0 + seen)] if len(evidence.runs) else []
+
+
+TABLES: list[Any] = []
+
+
+class TakesTheFirst(Counts):
+    def findings(self, evidence: Evidence) -> Sequence[Finding]:
+        return [self.finding(evidence, runs=(evidence.runs["id"].iloc[0],))] if len(evidence.runs) else []
+
+
+class AsksForNoNumber(Counts):
+    def proposals(self, evidence: Evidence) -> Sequence[Proposal]:
+        return [Proposal({"target.images": float("nan")}, "more")] if len(evidence.runs) else []
+
+
+BROKEN_ANALYSES = {
+    "takes_any_study": WantsTwoSeeds(),
+    "says_nothing_of_nothing": FindsNothingToo(),
+    "says_what_it_found": InAnothersName(),
+    "cannot_tell_by_one_seed": SureOfOneSeed(),
+    "writes_its_findings": KeepsATuple(),
+    "names_runs_that_are_there": NamesADeadRun(),
+    "leaves_the_tables_alone": AddsAColumn(),
+    "says_the_same_again": LooksAtTheClock(),
+    "does_not_mind_the_order_of_rows": TakesTheFirst(),
+    "asks_for_runs": AsksForNoNumber(),
+}
+
+BROKEN = {**BROKEN_ARCHITECTURES, **BROKEN_POLICIES, **BROKEN_PAIRS, **BROKEN_SCHEMES, **BROKEN_ANALYSES}
 
 
 def _refused(component: Component) -> list[str]:
@@ -323,7 +424,9 @@ def test_a_fault_is_refused_by_its_own_check_alone(name: str) -> None:
     assert _refused(BROKEN[name]) == [name]
 
 
-@pytest.mark.parametrize("component", [Small(), Fine(), Mirrored(), Brightness()], ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize(
+    "component", [Small(), Fine(), Mirrored(), Brightness(), Counts()], ids=lambda one: type(one).__name__
+)
 def test_what_has_no_fault_passes(component: Component) -> None:
     check(component)
 
@@ -331,7 +434,7 @@ def test_what_has_no_fault_passes(component: Component) -> None:
 def test_every_check_has_a_broken_component() -> None:
     """Two have one of their own: what takes no images, or no tasks, can be checked for nothing else."""
     known: Sequence[Callable[..., None]] = [
-        one for component in (Small(), Fine(), Digits(), Brightness()) for one in checks_of(component)
+        one for component in (Small(), Fine(), Digits(), Brightness(), Counts()) for one in checks_of(component)
     ]
     assert {one.__name__ for one in known} - {"takes_some_images", "takes_ordinary_tasks"} == set(BROKEN)
     with pytest.raises(AssertionError, match="takes none of"):
@@ -353,3 +456,22 @@ def test_a_scheme_whose_package_is_missing_passes_unseen_if_it_says_so() -> None
     check(NeedsMore())
     with pytest.raises(AssertionError, match="does not say in a sentence which package is missing: spam"):
         check(NeedsMore(sentence="spam"))
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"answer": "perhaps"}, "answers 'perhaps' for a study of 3 seeds"),
+        ({"text": " "}, "has a finding without words"),
+        ({"interval": (0.2, 0.1)}, r"gives the interval \[0.2, 0.1\]"),
+        ({"effect": float("nan")}, "is not JSON: Out of range float values are not JSON compliant"),
+        ({"numbers": {"table": object()}}, "is not JSON: Object of type object is not JSON serializable"),
+    ],
+)
+def test_an_analysis_is_told_what_is_wrong_with_its_findings(change: dict[str, Any], sentence: str) -> None:
+    class Wrong(Counts):
+        def findings(self, evidence: Evidence) -> Sequence[Finding]:
+            return [self.finding(evidence, **change)] if len(evidence.runs) else []
+
+    with pytest.raises(AssertionError, match=sentence):
+        check_analysis(Wrong)

@@ -10,14 +10,16 @@ import click
 
 from ftdd.cli.options import Decorator
 from ftdd.cli.progress import Progress
-from ftdd.cli.reading import Reading, read
+from ftdd.cli.reading import Reading, read_with_added, warn_of_left_out
 from ftdd.cli.screen import messages
 from ftdd.cli.surroundings import plugins
 from ftdd.components import DataUnavailable, Executor
+from ftdd.events import StudyRef
 from ftdd.plugins import nearest
+from ftdd.recipe.study import Study
 from ftdd.study.conduct import Machine, Outcome, conduct, write_down
 from ftdd.study.devices import DeviceUnavailable, fitting_device
-from ftdd.study.plan import Plan
+from ftdd.study.plan import Plan, make_plan
 from ftdd.study.store import State
 
 _OPTIONS: Sequence[Decorator] = (
@@ -75,27 +77,43 @@ def begin(
 
     Raises RecipeError and click.UsageError.
     """
-    reading = read(recipe, overrides, store, data)
+    reading = read_with_added(recipe, overrides, store, data)
     header = reading.study.header
     try:
         chosen = fitting_device(device or header.device)
     except DeviceUnavailable as error:
         raise click.UsageError(str(error)) from error
     executor = _executor(header.executor)
-    if not _prepare_data(reading):
+    if not prepare_data(reading):
         return None
-    reading = read(recipe, overrides, store, data)  # set sizes are known for certain now
+    reading = read_with_added(recipe, overrides, store, data)  # set sizes are known for certain now
+    warn_of_left_out(reading)
     machine = Machine(reading.data, chosen, workers or header.workers, threads, cache_memory << 20, cache_disk << 20)
     return Begun(reading, executor, machine)
 
 
-def carry_out(begun: Begun, plan: Plan, afterwards: Callable[[Progress], None]) -> Outcome | None:
+def carry_out(
+    begun: Begun,
+    plan: Plan,
+    afterwards: Callable[[Progress], None],
+    more: Callable[[Progress], Study | None] = lambda progress: None,
+) -> Outcome | None:
     """Carry out a plan of the study; None where it was interrupted, which is then said.
 
     afterwards: what is done when all runs have ended, before listeners hear that the study has finished.
+    more: asked before that for the study with more runs, which are carried out too; until it gives None.
     """
     reading = begun.reading
     study = write_down(reading.study, plan, reading.store)
+
+    def grown(progress: Progress) -> tuple[StudyRef, Plan] | None:
+        nonlocal plan
+        larger = more(progress)
+        if larger is None:
+            return None
+        plan = make_plan(larger, reading.store, reading.data)
+        return write_down(larger, plan, reading.store), plan
+
     previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
         with Progress() as progress:
@@ -108,6 +126,7 @@ def carry_out(begun: Begun, plan: Plan, afterwards: Callable[[Progress], None]) 
                 progress.show,
                 progress.say,
                 afterwards=lambda: afterwards(progress),
+                more=lambda: grown(progress),
             )
     except KeyboardInterrupt:
         states = [reading.store.run(run.ref.id).status().state for run in plan.runs]
@@ -153,7 +172,7 @@ def _executor(name: str | None) -> Executor:
     return known[name]()
 
 
-def _prepare_data(reading: Reading) -> bool:
+def prepare_data(reading: Reading) -> bool:
     """See that every pair's images and every network's weights are there; say what is wrong where they are not."""
     screen = messages()
     specs = [point.spec for point in reading.study.points]

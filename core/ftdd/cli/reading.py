@@ -1,7 +1,7 @@
 """Read a recipe the way every command does."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -9,6 +9,7 @@ import click
 from ftdd.cli.surroundings import data_path, plugins, recipe_path, store_path
 from ftdd.recipe.read import read_study
 from ftdd.recipe.study import Study
+from ftdd.study.added import read_added, with_added
 from ftdd.study.store import Store
 
 
@@ -19,6 +20,8 @@ class Reading:
     study: Study
     store: Store
     data: Path
+    left_out: tuple[str, ...] = ()
+    """A sentence for each run that was added once and does not fit the recipe any more."""
 
 
 def read(recipe: str, overrides: Sequence[str], store: Path | None, data: Path | None) -> Reading:
@@ -30,3 +33,22 @@ def read(recipe: str, overrides: Sequence[str], store: Path | None, data: Path |
     except OSError as error:
         raise click.UsageError(f"{recipe} cannot be read: {error.strerror}") from error
     return Reading(study, Store(store_path(store, study.header.store)), folder)
+
+
+def read_with_added(recipe: str, overrides: Sequence[str], store: Path | None, data: Path | None) -> Reading:
+    """The same with the runs that were added to the study in its store. Raises like `read`."""
+    reading = read(recipe, overrides, store, data)
+    try:
+        added = read_added(reading.store.study_folder(reading.study.name))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    study, left_out = with_added(reading.study, added, plugins(), reading.data)
+    return replace(reading, study=study, left_out=left_out)
+
+
+def warn_of_left_out(reading: Reading) -> None:
+    """Say on stderr that runs which were added once are not among the study's, in one line."""
+    if reading.left_out:
+        count = len(reading.left_out)
+        more = f"; and {count - 1} more" if count > 1 else ""
+        click.secho(f"ftdd: added runs that do not fit the recipe are left out: {reading.left_out[0]}{more}", err=True)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from ftdd.cli.chosen import analyses_of
 from ftdd.cli.options import store_option
 from ftdd.study.store import Store
 
@@ -19,16 +20,21 @@ from ftdd.study.store import Store
 def command(study: str, store: Path, over: str | None) -> int:
     """Draw the figures of STUDY again, and write its page: one HTML file that opens from disk.
 
-    Works from the run folders alone, also while the study is running or when some of its runs failed.
+    Works from the run folders alone, also while the study is running or when some of its runs failed. Findings and
+    advice are computed anew.
     """
+    from ftdd.results.advice import write_advice
     from ftdd.results.figures import draw_figures
+    from ftdd.results.findings import write_findings
     from ftdd.results.report import write_report
 
     place = Store(store)
     try:
-        place.read_study(study)
+        record = place.read_study(study)
     except LookupError as error:
         raise click.UsageError(str(error.args[0])) from error
+    write_findings(place, study, analyses_of(record), lambda line: click.secho(f"ftdd: {line}", fg="yellow", err=True))
+    write_advice(place, study)
     figures = draw_figures(place, study)
     if over is not None:
         figures = (*figures, *draw_figures(place, study, over))

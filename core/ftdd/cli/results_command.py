@@ -8,41 +8,76 @@ from ftdd.cli.options import store_option
 from ftdd.cli.summary import print_summary
 from ftdd.study.store import Store
 
+FORMATS = ("csv", "json", "parquet")
+
 
 @click.command("results")
 @click.argument("study")
 @store_option
 @click.option("--csv", "as_csv", is_flag=True, help="Write CSV: a row per run.")
-@click.option("--curves", is_flag=True, help="With --csv: a row per evaluation instead.")
+@click.option("--json", "as_json", is_flag=True, help="Write a JSON array: an object per run, null for an empty cell.")
+@click.option("--parquet", "as_parquet", is_flag=True, help="Write Parquet; needs --output.")
+@click.option("--curves", is_flag=True, help="A row per evaluation instead; CSV where no format is named.")
 @click.option(
     "--output",
     "-o",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write to a file, not to the screen.",
+    help="Write to a file, not to the screen; its ending (.csv, .json, .parquet) says how, where nothing else does.",
 )
-def command(study: str, store: Path, as_csv: bool, curves: bool, output: Path | None) -> int:
-    """Show what STUDY measured: a table over frozen layers, or everything as CSV.
+def command(
+    study: str, store: Path, as_csv: bool, as_json: bool, as_parquet: bool, curves: bool, output: Path | None
+) -> int:
+    """Show what STUDY measured: a table over frozen layers, or everything for another program.
 
     \b
-        ftdd results quickstart                     mean and spread over seeds
-        ftdd results quickstart --csv               a row per run: settings and final numbers
-        ftdd results quickstart --csv --curves      a row per evaluation
+        ftdd results quickstart                          mean and spread over seeds
+        ftdd results quickstart --csv                    a row per run: settings and final numbers
+        ftdd results quickstart --json --curves          an object per evaluation
+        ftdd results quickstart --curves -o c.parquet    a file, in the format of its ending
     """
     place = Store(store)
     try:
         place.read_study(study)
     except LookupError as error:
         raise click.UsageError(str(error.args[0])) from error
-    if not as_csv and not curves and output is None:
+    asked = [name for name, given in zip(FORMATS, (as_csv, as_json, as_parquet), strict=True) if given]
+    form = _format(asked, curves, output)
+    if form is None:
         print_summary(place, study)
         return 0
+    from ftdd.results.formats import to_json, write_parquet
     from ftdd.results.table import curves_table, runs_table
 
     table = curves_table(place, study) if curves else runs_table(place, study)
-    text = table.to_csv(index=False)
-    if output is None:
-        click.echo(text, nl=False)
+    if output is not None and form == "parquet":
+        try:
+            write_parquet(table, output)
+        except LookupError as error:
+            raise click.UsageError(str(error.args[0])) from error
     else:
+        text = to_json(table) if form == "json" else table.to_csv(index=False)
+        if output is None:
+            click.echo(text, nl=False)
+            return 0
         output.write_text(text, encoding="utf-8")
-        click.echo(f"{output}: {len(table)} rows", err=True)
+    click.echo(f"{output}: {len(table)} rows", err=True)
     return 0
+
+
+def _format(asked: list[str], curves: bool, output: Path | None) -> str | None:
+    """How the table is to be written; None for the summary on the screen. Raises click.UsageError."""
+    if len(asked) > 1:
+        raise click.UsageError(f"{' and '.join(f'--{name}' for name in asked)}: only one format at a time")
+    if asked:
+        if asked == ["parquet"] and output is None:
+            raise click.UsageError("--parquet is not for the screen: say where to with --output FILE")
+        return asked[0]
+    if output is not None:
+        ending = output.suffix.lower().removeprefix(".")
+        if ending not in FORMATS:
+            raise click.UsageError(
+                f"--output {output}: the ending names no format; end it in .csv, .json or .parquet, "
+                "or add --csv, --json or --parquet"
+            )
+        return ending
+    return "csv" if curves else None

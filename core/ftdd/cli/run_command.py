@@ -1,18 +1,22 @@
 """`ftdd run`: carry out a study."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.markup import escape
 
+from ftdd.cli.adding import Say, adding_options, budget_for, once, one_more_round
+from ftdd.cli.answers import print_short
 from ftdd.cli.conducting import begin, carry_out, machine_options, tell_failures
 from ftdd.cli.options import data_option, recipe_argument, recipe_store_option, set_option
 from ftdd.cli.progress import Progress
 from ftdd.cli.reading import Reading
 from ftdd.cli.screen import duration, output
 from ftdd.cli.summary import print_summary
-from ftdd.cli.surroundings import plugin_commands, warn_of_plugins
+from ftdd.cli.surroundings import plugin_commands, plugins, warn_of_plugins
+from ftdd.recipe.study import Study, chosen_analyses
 from ftdd.study.conduct import Outcome
 from ftdd.study.plan import make_plan
 from ftdd.study.scores import score_study
@@ -23,8 +27,17 @@ from ftdd.study.scores import score_study
 @set_option
 @recipe_store_option
 @data_option
+@adding_options
 @machine_options
-def command(recipe: str, overrides: tuple[str, ...], store: Path | None, data: Path | None, **machine: Any) -> int:
+def command(
+    recipe: str,
+    overrides: tuple[str, ...],
+    store: Path | None,
+    data: Path | None,
+    more_seeds: bool,
+    budget: int | None,
+    **machine: Any,
+) -> int:
     """Carry out the study of RECIPE: a file, or the name of a recipe that ships with ftdd.
 
     Trains the sources that are missing, then the targets, and draws the figures. What is done already is found
@@ -34,12 +47,14 @@ def command(recipe: str, overrides: tuple[str, ...], store: Path | None, data: P
     \b
         ftdd run quickstart
         ftdd run my_study.yaml --set target.images=500 --set sweep.seed=0..4
+        ftdd run my_study.yaml --more-seeds-where-unsure --budget 40
     """
     warn_of_plugins()
     begun = begin(recipe, overrides, store, data, **machine)
     if begun is None:
         return 1
     reading = begun.reading
+    most = budget_for(reading.study, more_seeds, budget)
     plan = make_plan(reading.study, reading.store, reading.data)
     screen = output()
     screen.print(
@@ -48,20 +63,35 @@ def command(recipe: str, overrides: tuple[str, ...], store: Path | None, data: P
         f"{len(plan.runs) - len(plan.open)} done already; on {begun.machine.device}",
         soft_wrap=True,
     )
-    outcome = carry_out(begun, plan, lambda progress: _draw(reading, progress))
+    studies = [reading.study]
+    heard: set[str] = set()
+
+    def now() -> Reading:
+        return replace(reading, study=studies[-1])
+
+    def more(progress: Progress) -> Study | None:
+        grown = None if most is None else one_more_round(now(), most, progress, once(progress.say, heard))
+        studies.extend([grown] if grown else [])
+        return grown
+
+    outcome = carry_out(begun, plan, lambda progress: _draw(now(), progress, once(progress.say, heard)), more)
     if outcome is None:
         return 130
     _tell(reading, outcome)
     return tell_failures(begun, outcome)
 
 
-def _draw(reading: Reading, progress: Progress) -> None:
+def _draw(reading: Reading, progress: Progress, say: Say) -> None:
+    from ftdd.results.advice import write_advice
     from ftdd.results.figures import draw_figures
+    from ftdd.results.findings import write_findings
     from ftdd.results.report import write_report
     from ftdd.results.samples import write_samples
 
     if reading.study.header.similarity:
         score_study(reading.study, reading.study.header.similarity, reading.store, reading.data, progress.note)
+    write_findings(reading.store, reading.study.name, chosen_analyses(reading.study.header, plugins()), say)
+    write_advice(reading.store, reading.study.name)
     progress.note("drawing figures")
     draw_figures(reading.store, reading.study.name)
     write_samples(reading.study, reading.store, reading.data, progress.note)
@@ -69,9 +99,12 @@ def _draw(reading: Reading, progress: Progress) -> None:
 
 
 def _tell(reading: Reading, outcome: Outcome) -> None:
+    from ftdd.results.findings import read_findings
+
     screen = output()
     name, store = reading.study.name, reading.store
     print_summary(store, name)
+    print_short(read_findings(store, name), name)
     figures = sorted((store.study_folder(name) / "figures").glob("*.png"))
     for figure in figures:
         screen.print(f"figure: {figure}", markup=False, soft_wrap=True)

@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.stats import norm, t
 
-from ftdd.descent.noise import LONG, Floats, Noise, correlations
+from ftdd.descent.noise import Floats, Noise, correlations
 
 DRAWS = 4000
 WIDEST = 5
@@ -35,9 +35,7 @@ class Contrasts:
 
 
 def widths(points: int) -> tuple[int, ...]:
-    """The widths of windows to look at: 1 for short curves; for long ones up to a fifth of the curve."""
-    if points < LONG:
-        return (1,)
+    """The widths of windows to look at: single places, and more up to a fifth of the curve."""
     return tuple(width for width in (1, 2, 3, 5, 8, 12, 18, 27) if width <= max(points // WIDEST, 1))
 
 
@@ -94,7 +92,7 @@ def largest(points: int, share: float, decay: float) -> Largest:
     return _largest(points, round(share, 1), round(decay, 2) if round(share, 1) else 0.0)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=512)
 def _largest(points: int, share: float, decay: float) -> Largest:
     random = np.random.default_rng((points, int(10 * share), int(100 * decay)))
     lags = correlations(share, decay, points)
@@ -108,7 +106,7 @@ def _largest(points: int, share: float, decay: float) -> Largest:
         within = _window_covariances(share, decay, width, windows)
         for lag in range(width, windows):
             error = np.sqrt(2 * max(within[0] - within[lag], 1e-12))
-            greatest = np.maximum(greatest, ((means[:, lag:] - means[:, :-lag]) / error).max(axis=1))
+            greatest = np.maximum(greatest, (means[:, lag:] - means[:, :-lag]).max(axis=1) / error)
     return Largest(np.sort(greatest))
 
 

@@ -10,6 +10,8 @@ Floats = npt.NDArray[np.float64]
 
 LONG = 16
 """Places from which on the memory of noise along a curve is estimated; shorter curves have too few neighbours."""
+NEAR = 5
+"""A place of a long curve and its neighbours, so many in all, whose noise is taken to be alike."""
 SMALLEST_SHARE = 0.01
 """A place's variance is not taken smaller than this share of the others', before it is moderated: errors are counts of
 a few images, so two seeds may agree by chance to the last digit."""
@@ -31,7 +33,8 @@ class Noise:
     counts: Floats
     """Seeds at each place."""
     variance: Floats
-    """Of one seed's value at a place, offset taken out; moderated (Smyth 2004)."""
+    """Of one seed's value at a place, offset taken out; along long curves with its neighbours', and moderated (Smyth
+    2004)."""
     df: float
     """Degrees of freedom of these variances; 0 where one seed is all."""
     share: float
@@ -62,19 +65,34 @@ def measure_noise(values: Floats, test_images: Floats | None = None) -> Noise:
     share = decay = 0.0
     if seeds > 1 and free > 0:
         local_df = np.maximum(counts - 1, 0.0) * free / max((counts - 1).sum(), 1.0)
-        variance, df = moderated(np.nansum(residuals**2, axis=0), local_df)
+        squares = np.nansum(residuals**2, axis=0)
         if points >= LONG and there.all():
-            share, decay = _memory(residuals / np.sqrt(np.maximum(variance, np.finfo(float).tiny)))
+            # Along epochs noise is large at first, then small: neighbours are alike, so few seeds still tell
+            near = _near(squares)
+            share, decay = _memory(residuals / np.sqrt(np.maximum(near / local_df, np.finfo(float).tiny)))
+            repeated = correlations(share, decay, points)[1:] ** 2
+            # What is learned of a variance from values that remember each other (Bartlett 1946)
+            lags = np.arange(1, NEAR)
+            told = local_df * NEAR / (1 + 2 * float(((1 - lags / NEAR) * repeated[: NEAR - 1]).sum()))
+            variance, df = moderated(near / local_df * told, told)
+            # One place may be noisier than its neighbours: never less than it shows itself, as in `moderated`
+            variance = np.maximum(variance, squares / local_df)
+            df = min(df, float(local_df.sum()) / (1 + 2 * float(repeated.sum())))
             # What is remembered along the curve, its seed's offset has taken with it
             variance = variance * (1 - 1 / points) / (1 - share * _taken(decay, points))
-            # and of what is learned from neighbours: those that remember each other say less (Bartlett 1946)
-            own = seeds - 1.0
-            df = own + (df - own) / (1 + 2 * float((correlations(share, decay, points)[1:] ** 2).sum()))
+        else:
+            variance, df = moderated(squares, local_df)
     test = np.zeros(points)
     if test_images is not None:
         chance = np.clip(mean, 0.0, 1.0)
         test = (1 - TEST_IMAGES_SHARED) * chance * (1 - chance) / test_images
     return Noise(mean, counts, variance, df, share, decay, test)
+
+
+def _near(squares: Floats) -> Floats:
+    """The mean over each place and its neighbours; over fewer at the ends."""
+    ones = np.ones(NEAR)
+    return np.asarray(np.convolve(squares, ones, mode="same") / np.convolve(np.ones(len(squares)), ones, mode="same"))
 
 
 def correlations(share: float, decay: float, points: int) -> Floats:
@@ -143,15 +161,13 @@ def _memory(standard: Floats) -> tuple[float, float]:
     if scale <= 0:
         return 0.0, 0.0
     found = np.array([(standard[:, lag:] * standard[:, :-lag]).mean() / scale for lag in lags])
-    best, least = (0.0, 0.0), np.inf
-    for decay in np.linspace(0.05, 0.98, 32):
-        powers, taken = decay**lags, _taken(decay, points)
-        for share in np.linspace(0.0, 1.0, 21):
-            expected = share * (powers - taken) / (1 - share * taken)
-            misfit = float((((found - expected) ** 2) * (points - lags)).sum())
-            if misfit < least:
-                best, least = (float(share), float(decay)), misfit
-    return best
+    decays, shares = np.linspace(0.05, 0.98, 32), np.linspace(0.0, 1.0, 21)
+    taken = np.array([_taken(decay, points) for decay in decays])[:, None, None]
+    of = shares[None, :, None]
+    expected = of * (decays[:, None, None] ** lags - taken) / (1 - of * taken)
+    misfit = (((found - expected) ** 2) * (points - lags)).sum(axis=2)
+    decay, share = np.unravel_index(int(np.argmin(misfit)), misfit.shape)
+    return float(shares[share]), float(decays[decay])
 
 
 def _taken(decay: float, points: int) -> float:

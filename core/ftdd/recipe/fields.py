@@ -62,6 +62,7 @@ def _one_word(field: FieldInfo) -> bool:
 
 
 def _item(field: FieldInfo | None, index: int) -> FieldInfo | None:
+    field = without_none(field) if field else None
     items = get_args(field.annotation) if field else ()
     if not items or get_origin(field.annotation if field else None) not in (list, tuple):
         return None

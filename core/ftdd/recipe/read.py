@@ -10,10 +10,12 @@ from pydantic import ValidationError
 
 from ftdd.components import DataUnavailable, Every, Unfit
 from ftdd.plugins import Plugins, nearest
-from ftdd.recipe.check import faults, layer_names
+from ftdd.recipe.check import layer_names
 from ftdd.recipe.document import Document, NotYaml, Path, parse, parse_value
 from ftdd.recipe.fields import field_at
-from ftdd.recipe.mistakes import Mistake, RecipeError, dotted, sentence
+from ftdd.recipe.mistakes import Mistake, RecipeError, dotted
+from ftdd.recipe.points import SETTING as SETTING
+from ftdd.recipe.points import TAGS, check_path, checked_spec, said_by
 from ftdd.recipe.specs import TargetSpec
 from ftdd.recipe.study import Header, Point, Study
 from ftdd.recipe.sweep import (
@@ -25,12 +27,7 @@ from ftdd.recipe.sweep import (
     read_axis,
     with_values,
 )
-from ftdd.values import Json, Value
-
-SETTING = tuple(name for name in TargetSpec.model_fields if name not in ("version", "role"))
-"""The parts of a recipe that make a spec."""
-
-_TAGS = {"freezing": "policy", "transfer": "first_layers"}
+from ftdd.values import Json
 
 
 def read_study(path: FilePath, plugins: Plugins, data: FilePath, overrides: Sequence[str] = ()) -> Study:
@@ -92,7 +89,8 @@ class _Reader:
         ordered = tuple(point for point in points if unique[point.spec.id] is point)
         note = "".join(f"# --set {override}\n" for override in overrides)
         written = f"{text.rstrip()}\n{note}" if note else text
-        return Study(header.name or stem, written, header, ordered)
+        fixed = tuple(path for path in self._set if path not in _axes(tree))
+        return Study(header.name or stem, written, header, ordered, base, fixed)
 
     # ---- the document
 
@@ -126,7 +124,7 @@ class _Reader:
         whole = next((axis for axis in _axes(without) if _within(path, axis)), None)
         if whole is not None:
             raise SweepError(f"the sweep sets all of {whole}; say --set sweep.{whole}=[…], or --set {whole}=… first")
-        return with_values(without, {path: value}, _TAGS)
+        return with_values(without, {path: value}, TAGS)
 
     def _check_keys(self, tree: Tree) -> None:
         known = (*SETTING, *Header.model_fields, "sweep")
@@ -138,7 +136,8 @@ class _Reader:
         try:
             header = Header.model_validate_json(json.dumps(tree), strict=True, context=self._plugins)
         except ValidationError as error:
-            self._say_all(error, Header, tree, {})
+            for path, message in said_by(error, Header, tree, self._plugins):
+                self._say(path, message)
             return None
         try:
             if header.executor is not None:
@@ -163,20 +162,12 @@ class _Reader:
             axes = []
             for path, values in part.items():
                 try:
-                    self._check_axis(path)
+                    check_path(path)
                     axes.append(read_axis(path, values, (*place, path)))
                 except SweepError as error:
                     self._say((*place, path), str(error))
             sweeps.append(axes)
         return sweeps
-
-    def _check_axis(self, path: str) -> None:
-        """Raises SweepError for a path outside of what makes a spec."""
-        part = path.split(".")[0]
-        if part in Header.model_fields:
-            raise SweepError(f"'{part}' changes no numbers, so it cannot be swept")
-        if part and part not in SETTING:
-            raise SweepError(f"no such field '{part}'; {nearest(part, SETTING)}")
 
     def _drafts(self, base: Tree, axes: Sequence[Axis]) -> list[_Draft]:
         """The points of one sweep. Values of `all` are found after the others of the point are known."""
@@ -216,7 +207,7 @@ class _Reader:
 
     def _placed(self, base: Tree, values: Mapping[str, Json], places: Mapping[str, Path]) -> _Draft | None:
         try:
-            return _Draft(with_values(base, values, _TAGS), values, places)
+            return _Draft(with_values(base, values, TAGS), values, places)
         except SweepError as error:
             place = places[error.path]
             self._say(place[:-1] if isinstance(place[-1], int) else place, str(error))
@@ -263,39 +254,13 @@ class _Reader:
 
     def _point(self, draft: _Draft, unsaid: tuple[str, ...] = ()) -> Point | None:
         """The validated point. `unsaid`: paths whose value is not known yet; nothing is said of them."""
-        tree = draft.tree
-        if "source" in tree:
-            if tree["source"] is None:
-                self._say(("source",), "is empty; say none to train from scratch", places=draft.places)
-            tree = tree | {"source": _none(tree["source"])}
-        try:
-            spec = TargetSpec.model_validate_json(json.dumps(tree), strict=True, context=self._plugins)
-        except ValidationError as error:
-            self._say_all(error, TargetSpec, tree, draft.places, unsaid)
-            return None
-        found = list(faults(spec, self._data))
-        for path, message in found:
-            if path not in unsaid:
-                self._say(tuple(path.split(".")), message, path, draft.places)
-        return None if found else Point(draft.values, spec)
+        spec, wrong = checked_spec(draft.tree, self._plugins, self._data)
+        for path, message in wrong:
+            if dotted(path) not in unsaid:
+                self._say(path, message, places=draft.places)
+        return None if spec is None else Point(draft.values, spec)
 
     # ---- mistakes
-
-    def _say_all(
-        self,
-        error: ValidationError,
-        root: type[Value],
-        tree: Tree,
-        places: Mapping[str, Path],
-        unsaid: tuple[str, ...] = (),
-    ) -> None:
-        for one in error.errors():
-            path: Path = tuple(one["loc"])
-            if one["type"] == "too_short" and len(one["input"]) >= one["ctx"]["min_length"]:
-                continue  # items that are wrong themselves, which is said of each
-            if dotted(path) not in unsaid:
-                message = sentence(one, root, tree, self._plugins)
-                self._say(path, message, dotted(path), places)
 
     def _say(self, path: Path, message: str, name: str = "", places: Mapping[str, Path] | None = None) -> None:
         """Note a mistake at a path, in the file or in the option that set it."""
@@ -324,11 +289,6 @@ class _Reader:
 
 def _within(path: str, ancestor: str) -> bool:
     return path == ancestor or path.startswith((f"{ancestor}.", f"{ancestor}["))
-
-
-def _none(value: Json) -> Json:
-    """`source: none` is a word in YAML; in a spec it is nothing."""
-    return None if value == "none" else value
 
 
 def _axes(tree: Tree) -> list[str]:

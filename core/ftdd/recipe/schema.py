@@ -18,9 +18,9 @@ def recipe_schema(plugins: Plugins) -> dict[str, Any]:
     """What a recipe may say: base setting, header and sweep. Draft 2020-12."""
     setting = TargetSpec.model_json_schema()
     header = Header.model_json_schema()
-    definitions = dict(setting.get("$defs", {}))
+    definitions = {**setting.get("$defs", {}), **header.get("$defs", {})}
     for word, kind in KINDS.items():
-        if word in ("pair", "architecture", "policy", "scheme"):
+        if word in ("pair", "architecture", "policy", "scheme", "analysis"):
             _define(definitions, word, kind.base.tag, plugins.components[word])
     for field in Training.model_fields.values():
         for mark in field.metadata:

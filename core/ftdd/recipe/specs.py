@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt
 
 from ftdd.choice import Choice, or_else
-from ftdd.components import Architecture, Every, Pair, Policy, Scheme, Side
+from ftdd.components import Analysis, Architecture, Every, Pair, Policy, Scheme, Side
 from ftdd.training.settings import Evaluate, SoftFreezing, Training
 from ftdd.values import Json, Value, identity, tree_identity
 
@@ -30,6 +30,7 @@ PairField = Annotated[Pair, component_choice("pair")]
 ArchitectureField = Annotated[Architecture, component_choice("architecture")]
 PolicyField = Annotated[Policy, component_choice("policy", "policy")]
 SchemeField = Annotated[Scheme, component_choice("scheme")]
+AnalysisField = Annotated[Analysis, component_choice("analysis")]
 
 ImageCount = Annotated[PositiveInt | Literal["all"], or_else("must be a whole number of images, 1 or more, or all")]
 NoiseFraction = Annotated[float, Field(ge=0, le=1)]

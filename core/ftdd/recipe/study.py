@@ -1,15 +1,25 @@
 """Study: a validated recipe, an ordered list of fully specified runs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError
 
 from ftdd.choice import or_else
-from ftdd.components import Architecture, Pair
-from ftdd.recipe.specs import SchemeField, SourceSpec, TargetSpec
+from ftdd.components import Analysis, Architecture, Pair
+from ftdd.recipe.specs import AnalysisField, SchemeField, SourceSpec, TargetSpec
 from ftdd.values import Json, Value, canonical_json
+
+if TYPE_CHECKING:
+    from ftdd.plugins import Plugins
+
+
+class MoreSeeds(Value):
+    """How much may be spent on runs that analyses ask for, where the runs there are cannot tell."""
+
+    runs: NonNegativeInt | None = None
+    """Target runs that may be added at most, in all; as many as the recipe asks for itself where it is left out."""
 
 
 class Header(Value):
@@ -30,6 +40,12 @@ class Header(Value):
     """A run interpolates when its train error is at or below this."""
     similarity: tuple[SchemeField, ...] = ()
     """Schemes that score how alike source and target are: names, or mappings with `name` and a scheme's own fields."""
+    analyses: tuple[AnalysisField, ...] | None = None
+    """Analyses that look at the runs: names, or mappings with `name` and an analysis's own fields; all that are
+    installed where it is left out."""
+    more_seeds: MoreSeeds | None = None
+    """`{runs: n}` has `ftdd run` add runs where the answer is *cannot tell*, n target runs at most, as
+    `--more-seeds-where-unsure --budget n` does."""
     executor: str | None = None
     """Who carries runs out; `local`, processes on this machine, where it is left out."""
     device: str | None = None
@@ -47,6 +63,8 @@ class Point:
     settings: Mapping[str, Json]
     """Its value on each swept path."""
     spec: TargetSpec
+    added: bool = False
+    """Whether an analysis has asked for it, and not the recipe."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +93,16 @@ class Study:
     """The recipe, with what `--set` changed written under it."""
     header: Header
     points: tuple[Point, ...]
+    """Those of the sweep, then those that were added."""
+    base: Mapping[str, Json] = field(default_factory=dict)
+    """The setting without its sweep, as plain values: what the settings of added points are laid over."""
+    fixed: tuple[str, ...] = ()
+    """Paths that `--set` gave one value."""
+
+    @property
+    def added(self) -> tuple[Point, ...]:
+        """The points that analyses have asked for."""
+        return tuple(point for point in self.points if point.added)
 
     @property
     def swept(self) -> tuple[str, ...]:
@@ -116,3 +144,19 @@ class Study:
     def targets(self) -> dict[str, TargetSpec]:
         """The target runs by their ids, in the order of the sweep."""
         return {point.spec.id: point.spec for point in self.points}
+
+
+def chosen_analyses(header: Header, plugins: "Plugins") -> tuple[Analysis, ...]:
+    """The analyses that a recipe chooses; all that are installed, with their defaults, by rank, where it chooses none.
+
+    One that cannot be had without a setting of its own is there only where a recipe names it.
+    """
+    if header.analyses is not None:
+        return header.analyses
+    found = []
+    for cls in plugins.components["analysis"].values():
+        try:
+            found.append(cls())
+        except ValidationError:
+            continue
+    return tuple(sorted((one for one in found if isinstance(one, Analysis)), key=lambda one: one.rank))

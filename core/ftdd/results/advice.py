@@ -9,7 +9,7 @@ import pandas as pd
 from ftdd.descent.best import Best, best_places
 from ftdd.descent.detect import Descent, find_descent
 from ftdd.descent.differences import differences
-from ftdd.evidence import Evidence, Grid, over_setting
+from ftdd.evidence import Evidence, Grid, compared_values, over_setting
 from ftdd.results.findings import read_evidence
 from ftdd.results.words import plain, shown
 from ftdd.study.files import write_json
@@ -30,9 +30,9 @@ class Choice:
 
     frozen_layers: int
     test_error: float
-    """Mean over seeds of the final test error."""
+    """Mean over seeds of the final test error; of numbers the geometric mean."""
     cost: float
-    """Over the best number."""
+    """Over the best number; of numbers, how much larger the logarithm is."""
     interval: Interval | None
     """Of the cost; None where one seed is all."""
     as_good: bool
@@ -66,7 +66,11 @@ def advise(store: Store, name: str, level: float = 0.95) -> tuple[Advice, ...]:
     Controls are not advised about: transfer is compared with training from scratch where the study has it. Raises
     LookupError where there is no such study.
     """
-    evidence = read_evidence(store, name)
+    return advise_on(read_evidence(store, name), level)
+
+
+def advise_on(evidence: Evidence, level: float = 0.95) -> tuple[Advice, ...]:
+    """The advice of a study's tables."""
     if not len(evidence.runs):
         return ()
     grids = over_setting(evidence, "frozen_layers", "final_test_error")
@@ -83,11 +87,10 @@ def write_advice(store: Store, name: str) -> tuple[Advice, ...]:
 
 def _advice(evidence: Evidence, grid: Grid, all_grids: Sequence[Grid], level: float) -> Advice:
     logs = evidence.labels == "numbers"
-    values = np.log(grid.values) if logs else grid.values
-    images = None if logs else grid.test_images
-    best = best_places(values, images, level=level)
-    descent = find_descent(values, images, level=level)
-    runs = evidence.runs[evidence.runs["id"].isin(grid.runs)]
+    values = compared_values(evidence, grid)
+    best = best_places(values, grid.test_images, level=level)
+    descent = find_descent(values, grid.test_images, level=level)
+    runs = evidence.runs[evidence.runs["id"].isin(grid.runs)].drop_duplicates("id")
     choices = _choices(grid, best, runs, logs)
     threshold = _threshold(runs)
     at = int(grid.x[best.at])
@@ -95,9 +98,9 @@ def _advice(evidence: Evidence, grid: Grid, all_grids: Sequence[Grid], level: fl
     cheapest = max(choice.frozen_layers for choice in choices if choice.as_good)
     text = [
         _answer(choices, at, cheapest, best.known, len(grid.values)),
-        _wrong_by_one(choices, best.at),
+        _wrong_by_one(choices, best.at, logs),
         _near(grid, best.at, descent, threshold, logs),
-        _early_stopping(runs, at, len(grid.values)),
+        _early_stopping(runs, at, logs),
         _sizes(evidence, grid, all_grids, at),
         _soft(evidence, grid, all_grids),
         _against_scratch(evidence, grid, best.at, level),
@@ -136,6 +139,8 @@ def _threshold(runs: pd.DataFrame) -> int | None:
 def _answer(choices: Sequence[Choice], at: int, cheapest: int, known: bool, seeds: int) -> str:
     best = next(choice for choice in choices if choice.frozen_layers == at)
     text = f"Freeze {_layers(at)}: mean test error {best.test_error:.3f} over {_seeds(seeds)}."
+    if not known and seeds > 1:
+        return f"{text} The seeds have too few places in common to say how much they differ: finish the study."
     if not known:
         return f"{text} With one seed nobody can tell whether another number is better: add `seed: 0..2` to the sweep."
     others = [choice.frozen_layers for choice in choices if choice.as_good and choice.frozen_layers != at]
@@ -147,24 +152,31 @@ def _answer(choices: Sequence[Choice], at: int, cheapest: int, known: bool, seed
         saves = ""
         if best.seconds and chosen.seconds:
             saves = f", and took {chosen.seconds:.1f} s a training instead of {best.seconds:.1f} s"
-        text += f" Of these, {cheapest} leaves the least to train{saves}."
+        text += f" Of all that are as good, {cheapest} leaves the least to train{saves}."
     return text
 
 
-def _wrong_by_one(choices: Sequence[Choice], best: int) -> str:
+def _wrong_by_one(choices: Sequence[Choice], best: int, logs: bool) -> str:
     parts = []
     for step, words in ((-1, "fewer"), (1, "more")):
         if 0 <= best + step < len(choices):
             other = choices[best + step]
-            ends = "" if other.interval is None else f" [{other.interval[0]:.3f}, {other.interval[1]:.3f}]"
-            parts.append(f"{words} ({other.frozen_layers}) costs {other.cost:.3f}{ends}")
+            costs = [other.cost, *(other.interval or ())]
+            if logs:
+                cost, *ends = (f"{np.exp(one):.3g}" for one in costs)
+                verb = f"multiplies the error by {cost}"
+            else:
+                cost, *ends = (f"{one:.3f}" for one in costs)
+                verb = f"costs {cost}"
+            parts.append(f"{words} ({other.frozen_layers}) {verb}{f' [{ends[0]}, {ends[1]}]' if ends else ''}")
     return f"To be wrong by one step: {'; '.join(parts)}." if parts else ""
 
 
 def _near(grid: Grid, best: int, descent: Descent, threshold: int | None, logs: bool) -> str:
     where = ""
     if threshold is not None:
-        where = f" Training fits its labels (interpolates) with up to {_layers(threshold)} frozen."
+        most = "no layer" if threshold == 0 else f"up to {_layers(threshold)}"
+        where = f" Training fits its labels (interpolates) with {most} frozen."
     elif not logs:
         where = " Training does not interpolate with any number of frozen layers, so no interpolation peak is near."
     if descent.answer == "seen" and descent.shape and descent.peak_places:
@@ -180,15 +192,18 @@ def _near(grid: Grid, best: int, descent: Descent, threshold: int | None, logs: 
         span = f" (between {first} and {last})" if first != last else ""
         return f"The error over frozen layers peaks at {peak}{span}, {warning}.{where}"
     if descent.answer == "not seen":
-        return f"No peak over frozen layers is there.{where}"
+        return f"A peak over frozen layers that stands out by {descent.smallest:g} is ruled out.{where}"
     more = f": about {descent.seeds_needed} seeds would tell" if descent.seeds_needed else ""
     return f"Whether the error peaks over frozen layers nobody can tell from these runs{more}.{where}"
 
 
-def _early_stopping(runs: pd.DataFrame, at: int, seeds: int) -> str:
-    there = runs[runs["frozen_layers"].astype(int) == at]
+def _early_stopping(runs: pd.DataFrame, at: int, logs: bool) -> str:
+    there = runs[runs["frozen_layers"].astype(int).eq(at) & runs["best_test_error"].notna()]
     gain = (there["final_test_error"] - there["best_test_error"]).astype(float)
-    if not len(gain) or gain.mean() < WORTH:
+    if not len(there):
+        return ""
+    # Squared errors have no scale but their own
+    if gain.mean() < WORTH * (float(there["final_test_error"].astype(float).mean()) if logs else 1.0):
         return "Early stopping would gain next to nothing: the last epoch is about as good as the best one."
     epoch = there["best_epoch"].astype(float).median()
     return (
@@ -213,7 +228,7 @@ def _sizes(evidence: Evidence, grid: Grid, grids: Sequence[Grid], at: int) -> st
     less = max(least, key=lambda other: int(str(other.settings[images])))
     errors = [float(np.nanmean(one.values, axis=0).min()) for one in (less, grid)]
     change = errors[0] - errors[1]
-    words = f"lowered the error by {change:.3f}" if change > 0 else f"raised the error by {-change:.3f}"
+    words = f"lowered the error by {change:.3f}" if change >= 0 else f"raised the error by {-change:.3f}"
     return (
         f"More data: going from {less.settings[images]:,} to {own:,} images {words}, each at its best number of layers."
     )
@@ -257,6 +272,7 @@ def _against_scratch(evidence: Evidence, grid: Grid, best: int, level: float) ->
         (place, place),
         (grid.values[:, [best]], scratch[0].values[:, [0]]),
         (grid.seeds, scratch[0].seeds),
+        None if grid.test_images is None else grid.test_images[[best]],
         level=level,
     )
     if found is None:
@@ -270,7 +286,9 @@ def _trust(evidence: Evidence, grid: Grid, best: Best) -> str:
     missing = evidence.asked - len(evidence.runs) - evidence.diverged
     words = []
     if missing:
-        words.append(f"{missing} of the study's runs have not ended, so this may change")
+        words.append(f"{missing} of the study's {evidence.asked} runs {_are(missing)} not done, so this may change")
+    if evidence.diverged:
+        words.append(f"{evidence.diverged} of its runs diverged and {_are(evidence.diverged)} left out")
     if grid.test_images is not None and grid.test_images.min() < 1000:
         words.append(
             f"{int(grid.test_images.min())} test images are few: an error of one half on them is known to "
@@ -279,6 +297,10 @@ def _trust(evidence: Evidence, grid: Grid, best: Best) -> str:
     words.append("the best number was chosen by the very test images that its error is of, so expect a little more")
     text = "; ".join(words)
     return f"{text[0].upper()}{text[1:]}."
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _layers(count: int) -> str:

@@ -1,17 +1,28 @@
 """A study's findings: every analysis over its tables, written into the study's folder as JSON and as a table."""
 
 import json
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import pandas as pd
 
-from ftdd.components import Analysis
+from ftdd.components import KINDS, Analysis
 from ftdd.evidence import Evidence
 from ftdd.findings import Finding
 from ftdd.results.table import curves_table, runs_table
+from ftdd.study.added import Asked
 from ftdd.study.files import write_json, write_text
 from ftdd.study.store import State, Store
+
+Say = Callable[[str], None]
+
+T = TypeVar("T")
+
+
+def _warn(line: str) -> None:
+    warnings.warn(line, stacklevel=2)
 
 
 def read_evidence(store: Store, name: str) -> Evidence:
@@ -35,22 +46,60 @@ def read_evidence(store: Store, name: str) -> Evidence:
     )
 
 
-def find(analyses: Iterable[Analysis], evidence: Evidence) -> tuple[Finding, ...]:
-    """What the analyses say, in their order; one that raises says that it did."""
-    found: list[Finding] = []
-    if len(evidence.runs):
-        for analysis in analyses:
-            found += analysis.findings(evidence)
-    return tuple(found)
+def find(analyses: Iterable[Analysis], evidence: Evidence, say: Say = _warn) -> tuple[Finding, ...]:
+    """What the analyses say, in their order; nothing before a run is done.
+
+    say: takes a line on an analysis that raises, which says nothing then; the others go on.
+    """
+    return tuple(one for analysis in analyses for one in _attempt(analysis, _findings, evidence, say))
 
 
-def write_findings(store: Store, name: str, analyses: Iterable[Analysis]) -> tuple[Finding, ...]:
-    """Write `findings.json` and `findings.csv` into the study's folder, and give the findings. Raises LookupError."""
-    found = find(analyses, read_evidence(store, name))
+def asked_for(analyses: Iterable[Analysis], evidence: Evidence, say: Say = _warn) -> tuple[Asked, ...]:
+    """The runs that the analyses ask for, because those there are cannot tell.
+
+    say: as for `find`.
+    """
+    return tuple(one for analysis in analyses for one in _attempt(analysis, _proposals, evidence, say))
+
+
+def _findings(analysis: Analysis, evidence: Evidence) -> list[Finding]:
+    found = list(analysis.findings(evidence))
+    json.dumps([finding.to_json() for finding in found])  # what cannot be written is this analysis's fault alone
+    return found
+
+
+def _proposals(analysis: Analysis, evidence: Evidence) -> list[Asked]:
+    name = KINDS["analysis"].name_of(analysis)
+    return [Asked(name, proposal) for proposal in analysis.proposals(evidence)]
+
+
+def _attempt(
+    analysis: Analysis, work: Callable[[Analysis, Evidence], Sequence[T]], evidence: Evidence, say: Say
+) -> Sequence[T]:
+    if not len(evidence.runs):
+        return ()
+    try:
+        return work(analysis, evidence)
+    except Exception as error:  # a stranger's code must not cost the study its other findings
+        say(f"analysis {KINDS['analysis'].name_of(analysis)} failed: {type(error).__name__}: {error}")
+        return ()
+
+
+def write_findings(store: Store, name: str, analyses: Iterable[Analysis], say: Say = _warn) -> tuple[Finding, ...]:
+    """Write `findings.json` and `findings.csv` into the study's folder, and give the findings.
+
+    say: as for `find`. Raises LookupError where there is no such study.
+    """
+    found = find(analyses, read_evidence(store, name), say)
+    keep_findings(store, name, found)
+    return found
+
+
+def keep_findings(store: Store, name: str, found: Sequence[Finding]) -> None:
+    """Write findings into the study's folder, in the place of those that were there."""
     folder = store.study_folder(name)
     write_json(folder / "findings.json", [finding.to_json() for finding in found])
     write_text(folder / "findings.csv", findings_table(found).to_csv(index=False))
-    return found
 
 
 def read_findings(store: Store, name: str) -> tuple[Finding, ...]:

@@ -136,8 +136,8 @@ def split(series: Series, line_by: str, panel_by: Sequence[str]) -> Split:
 
     Where there is no room for all, some lines are left out evenly, and the last panels.
     """
-    values = _in_order(list(series.runs[line_by].unique())) if line_by else [""]
-    labels = {value: label for value, label in _labels(values).items() if value in _evenly(values, MOST_LINES)}
+    values = in_order(list(series.runs[line_by].unique())) if line_by else [""]
+    labels = {value: label for value, label in labels_of(values).items() if value in _evenly(values, MOST_LINES)}
     parts = _parts(series.runs, panel_by)
     panels = [
         Panel(settings, tuple(_line(series, part, line_by, value, label) for value, label in labels.items()))
@@ -176,7 +176,7 @@ def _equal(column: "pd.Series[Any]", value: Any) -> "pd.Series[bool]":
 def _parts(rows: pd.DataFrame, by: Sequence[str]) -> list[tuple[tuple[str, ...], pd.DataFrame]]:
     if not by:
         return [((), rows)]
-    labels = {column: _labels(list(rows[column].unique())) for column in by}
+    labels = {column: labels_of(list(rows[column].unique())) for column in by}
     parts = []
     for values, part in rows.groupby(list(by), sort=False, dropna=False):
         named = zip(by, values if isinstance(values, tuple) else (values,), strict=True)
@@ -185,7 +185,7 @@ def _parts(rows: pd.DataFrame, by: Sequence[str]) -> list[tuple[tuple[str, ...],
     return parts
 
 
-def _labels(values: Sequence[Any]) -> dict[Any, str]:
+def labels_of(values: Sequence[Any]) -> dict[Any, str]:
     """Each value as a reader is shown it; in full where two would look the same."""
     labels = [shown(value) for value in values]
     return {
@@ -193,7 +193,7 @@ def _labels(values: Sequence[Any]) -> dict[Any, str]:
     }
 
 
-def _in_order(values: Sequence[Any]) -> list[Any]:
+def in_order(values: Sequence[Any]) -> list[Any]:
     """Numbers by size; names, and numbers of which one is missing, as the sweep has them."""
     try:
         return sorted(values, key=float) if not pd.isna(list(values)).any() else list(values)

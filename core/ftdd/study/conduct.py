@@ -3,10 +3,11 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ftdd.components import Executor, Job
+from ftdd.components import Crew, Executor, Job
 from ftdd.events import StudyRef
 from ftdd.listeners import Listeners
 from ftdd.recipe.study import Study
@@ -68,6 +69,8 @@ class Outcome:
 
 Show = Callable[[Snapshot], None]
 Say = Callable[[str], None]
+More = Callable[[], "tuple[StudyRef, Plan] | None"]
+"""The study with runs added, written down; None where nothing is to be added."""
 
 
 def study_record(study: Study) -> StudyRecord:
@@ -75,7 +78,7 @@ def study_record(study: Study) -> StudyRecord:
     entries = []
     for point in study.points:
         source = point.spec.source_spec
-        entries.append(StudyEntry(point.spec.id, source.id if source else None, point.settings))
+        entries.append(StudyEntry(point.spec.id, source.id if source else None, point.settings, point.added))
     header = study.header
     started_from = {entry.source_id for entry in entries}
     return StudyRecord(
@@ -88,6 +91,7 @@ def study_record(study: Study) -> StudyRecord:
         tuple(run_id for run_id in study.sources if run_id not in started_from),
         study.points[0].spec.pair.labels,
         _likeness(study),
+        None if header.analyses is None else tuple(one.model_dump(mode="json") for one in header.analyses),
     )
 
 
@@ -127,26 +131,38 @@ def conduct(
     show: Show,
     say: Say,
     afterwards: Callable[[], None],
+    more: More = lambda: None,
 ) -> Outcome:
     """Carry out what is open of a plan that `write_down` has written.
 
     modules: plugin modules, those that listen are told.   show: takes how far it has come, twice a second.
     say: takes a line on something that the user should know at once.   afterwards: draws what is to be seen, before
-    listeners hear that the study has finished. Interrupted by KeyboardInterrupt, it ends its workers and
-    raises it again; the next call goes on from the checkpoints.
+    listeners hear that the study has finished.   more: asked when all runs have ended, and again after those that it
+    adds; listeners hear of the grown study as of one that is started. What failed is not tried again for that.
+    Interrupted by KeyboardInterrupt, it ends its workers and raises it again; the next call goes on from the
+    checkpoints.
     """
     began = time.monotonic()
+    tried: set[str] = set()
     with Listeners(modules, say) as listeners:
-        listeners.tell("ftdd_study_started", study=study)
-        if plan.open:
-            with executor.open(machine.workers, machine.device) as crew:
-                _Shift(study, plan, crew.submit, crew.slots, machine, listeners, show, say).work()
+        with ExitStack() as workplace:
+            crew: Crew | None = None
+            grown: tuple[StudyRef, Plan] | None = (study, plan)
+            while grown is not None:
+                study, plan = grown
+                listeners.tell("ftdd_study_started", study=study)
+                runs = tuple(run for run in plan.open if run.ref.id not in tried)
+                if runs:
+                    crew = crew or workplace.enter_context(executor.open(machine.workers, machine.device))
+                    _Shift(study, plan, runs, crew.submit, crew.slots, machine, listeners, show, say).work()
+                tried |= {run.ref.id for run in runs}
+                grown = more()
         afterwards()
         listeners.tell("ftdd_study_finished", study=study)
     states = {run.ref.id: Store(study.store).run(run.ref.id).status() for run in plan.runs}
     return Outcome(
-        carried_out=sum(states[run.ref.id].state.final for run in plan.open),
-        found_done=len(plan.runs) - len(plan.open),
+        carried_out=sum(states[run_id].state.final for run_id in tried),
+        found_done=len(plan.runs) - len(tried),
         diverged=tuple(key for key, status in states.items() if status.state is State.DIVERGED),
         failed={key: status.error for key, status in states.items() if not status.state.final},
         seconds=time.monotonic() - began,
@@ -154,12 +170,13 @@ def conduct(
 
 
 class _Shift:
-    """The open runs of a plan on their way through the crew."""
+    """Some of a plan's open runs on their way through the crew."""
 
     def __init__(
         self,
         study: StudyRef,
         plan: Plan,
+        runs: Sequence[PlannedRun],
         submit: Callable[[Job], "Future[None]"],
         slots: int,
         machine: Machine,
@@ -176,11 +193,11 @@ class _Shift:
         self._show = show
         self._say = say
         self._total = len(plan.runs)
-        self._waiting = list(_in_order(plan.open))
+        self._waiting = list(_in_order(runs))
         self._states = {run.ref.id: run.state for run in plan.runs}
         self._at_work: dict[Future[None], PlannedRun] = {}
         self._told: dict[str, int] = {}
-        self._passes_open = sum(run.image_passes for run in plan.open)
+        self._passes_open = sum(run.image_passes for run in runs)
         self._passes_done = 0
         self._began = time.monotonic()
 

@@ -9,7 +9,7 @@
                       checkpoint.pt    while it runs: where to go on
                       log.txt          the traceback of a run that failed
                       lock             held by the process that carries it out; freed by the kernel with its holder
-    studies/<name>/   recipe.yaml  runs.json  scores.json  figures/  report.html
+    studies/<name>/   recipe.yaml  runs.json  added.json  scores.json  findings.json  figures/  report.html
     scores/<id>.json  a scheme's score of two tasks, kept by what it depends on
 
 Every file is replaced whole, so a reader never sees half of one. Only the holder of a run's lock writes into
@@ -181,6 +181,8 @@ class StudyEntry:
     source_id: str | None
     settings: Mapping[str, Json]
     """Its value on each swept path."""
+    added: bool = False
+    """Whether an analysis has asked for it, and not the recipe."""
 
 
 @dataclass(frozen=True)
@@ -199,6 +201,8 @@ class StudyRecord:
     """What is learned; see `ftdd.components.Pair.labels`."""
     likeness: Mapping[str, Json] = field(default_factory=dict)
     """Swept settings of the pair by which source and target are more or less alike; see `Pair.likeness`."""
+    analyses: tuple[Json, ...] | None = None
+    """The analyses that the recipe chooses, with their fields; None for all that are installed."""
 
     @property
     def source_ids(self) -> tuple[str, ...]:
@@ -240,7 +244,10 @@ class Store:
             tree = json.loads((self.study_folder(name) / "runs.json").read_text())
         except FileNotFoundError:
             raise LookupError(f"no study '{name}' in {self.path}; {nearest(name, self.studies())}") from None
-        entries = tuple(StudyEntry(one["id"], one["source_id"], one["settings"]) for one in tree["runs"])
+        entries = tuple(
+            StudyEntry(one["id"], one["source_id"], one["settings"], one.get("added", False)) for one in tree["runs"]
+        )
+        analyses = tree.get("analyses")
         return StudyRecord(
             tree["name"],
             tree["title"],
@@ -251,6 +258,7 @@ class Store:
             tuple(tree.get("compared", ())),
             tree.get("labels", "classes"),
             tree.get("likeness", {}),
+            None if analyses is None else tuple(analyses),
         )
 
     def write_study(self, record: StudyRecord, recipe: str) -> None:
@@ -269,5 +277,6 @@ class Store:
                 "compared": list(record.compared),
                 "labels": record.labels,
                 "likeness": dict(record.likeness),
+                "analyses": None if record.analyses is None else list(record.analyses),
             },
         )

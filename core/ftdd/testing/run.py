@@ -3,7 +3,8 @@
 import json
 from collections.abc import Callable, Sequence
 
-from ftdd.components import Architecture, Component, Pair, Policy, Scheme
+from ftdd.components import Analysis, Architecture, Component, Pair, Policy, Scheme
+from ftdd.testing.analyses import ANALYSIS_CHECKS
 from ftdd.testing.architectures import ARCHITECTURE_CHECKS
 from ftdd.testing.pairs import PAIR_CHECKS
 from ftdd.testing.policies import POLICY_CHECKS
@@ -13,6 +14,7 @@ CHECKS: dict[type[Component], Sequence[Callable[..., None]]] = {
     Architecture: ARCHITECTURE_CHECKS,
     Pair: PAIR_CHECKS,
     Policy: POLICY_CHECKS,
+    Analysis: ANALYSIS_CHECKS,
     Scheme: SCHEME_CHECKS,
 }
 

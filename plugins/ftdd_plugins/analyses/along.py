@@ -8,7 +8,7 @@ from pydantic import Field
 from ftdd.components import Analysis
 from ftdd.findings import Finding, Proposal
 from ftdd.values import Json
-from ftdd_plugins.analyses.words import axis, number, place, seeds, within
+from ftdd_plugins.analyses.words import axis, chance, count, lead, number, place, seeds, within
 
 if TYPE_CHECKING:
     from ftdd.descent.detect import Descent
@@ -35,14 +35,13 @@ def found_descents(
 
     Errors of numbers have no upper end and are compared by their logarithms.
     """
-    import numpy as np
-
     from ftdd.descent.detect import find_descent
+    from ftdd.evidence import compared_values
 
     found = []
     grids = [grid for grid in grids if len(grid.x) >= FEWEST_PLACES]
     for grid in grids:
-        values = np.log(grid.values) if evidence.labels == "numbers" else grid.values
+        values = compared_values(evidence, grid)
         found.append((grid, find_descent(values, grid.test_images, smallest=smallest, level=level, curves=len(grids))))
     return found
 
@@ -63,7 +62,7 @@ def descent_finding(analysis: str, evidence: "Evidence", grid: "Grid", found: "D
         n=found.seeds,
         p=found.p if found.interval else None,
         runs=grid.runs,
-        numbers=_numbers(grid, found, evidence.labels == "numbers"),
+        numbers=_numbers(evidence, grid, found),
     )
 
 
@@ -88,38 +87,58 @@ def seeds_to_decide(evidence: "Evidence", grid: "Grid", found: "Descent") -> lis
 def one_more_seed(
     evidence: "Evidence", grid: "Grid", reason: str, places: Sequence[float] | None = None
 ) -> list[Proposal]:
-    """The runs of one seed of a curve once more with a new seed, at some places or at all.
+    """The runs of one replicate of a curve once more with a new seed, at some places or at all.
 
-    Where every seed has a source seed of its own, the new one has a new source seed too.
+    Where every seed has a source seed of its own, the new one has a new source seed too. Where replicates are means
+    over the targets of a source, the new one is a new source with as many targets. New seeds are new to the study, so
+    that curves that are compared get the same ones, and runs that failed are not asked for again.
     """
-    runs = evidence.runs[evidence.runs["id"].isin(grid.runs)]
+    from ftdd.evidence import SEEDS
+
+    runs = evidence.runs[evidence.runs["id"].isin(grid.runs)].drop_duplicates("id")
     if places is not None:
         runs = runs[runs[grid.over].astype(float).isin(list(places))]
     if not len(runs):
         return []
-    own_source = "source.seed" in evidence.swept and len({seed[-1] for seed in grid.seeds}) == len(grid.seeds) > 1
-    new: dict[str, Json] = {"seed": _next([seed[0] for seed in grid.seeds])}
-    if own_source:
-        new["source.seed"] = _next([seed[-1] for seed in grid.seeds])
-    like = runs.drop_duplicates([grid.over] if grid.over in runs else ["frozen_layers"])
-    return [Proposal({**evidence.settings.get(run_id, {}), **new}, reason) for run_id in like["id"]]
+    runs = runs.sort_values([*(column for column in SEEDS if column in runs), "id"])
+    sources = {seed[-1] for seed in grid.seeds if len(seed) > 1}
+    own_source = "source.seed" in evidence.swept and len(sources) == len(grid.seeds) > 1
+    seed, source = (_new(evidence, path) for path in SEEDS)
+    if own_source and len(runs.drop_duplicates(list(SEEDS))) > len(grid.seeds):
+        like = runs[runs["source.seed"].eq(runs["source.seed"].mode().iloc[0])]
+        shared = runs["seed"].nunique() < len(runs.drop_duplicates(list(SEEDS)))
+        seeds = {old: old if shared else seed + i for i, old in enumerate(like["seed"].unique())}
+        news: list[dict[str, Json]] = [{"seed": int(seeds[old]), "source.seed": source} for old in like["seed"]]
+    else:
+        like = runs.drop_duplicates(["frozen_layers"] if grid.over == "epoch" else [grid.over])
+        new: dict[str, Json] = {"source.seed": source} if own_source else {}
+        if "seed" in evidence.swept or not own_source:
+            new["seed"] = seed
+        news = [new] * len(like)
+    return [
+        Proposal({**evidence.settings.get(run_id, {}), **new}, reason)
+        for run_id, new in zip(like["id"], news, strict=True)
+    ]
 
 
-def _next(given: Sequence[Json]) -> int:
-    return 1 + max((int(seed) for seed in given if isinstance(seed, int)), default=0)
+def _new(evidence: "Evidence", path: str) -> int:
+    """A seed that no run of the study has, done or not."""
+    given = [settings.get(path) for settings in evidence.settings.values()]
+    given += evidence.runs[path].dropna().tolist() if path in evidence.runs else []
+    return 1 + max((int(seed) for seed in given if isinstance(seed, (int, float))), default=0)
 
 
 def _text(grid: "Grid", found: "Descent", unit: str) -> str:
     shape = found.shape
-    lead = f"{grid.words}: " if grid.words else ""
     x = grid.x
+    mean = "the mean logarithm" if unit.startswith("log") else "the mean"
     if shape is None:
-        walk = "The mean never rises and falls again"
+        walk = f"{mean[0].upper()}{mean[1:]} never rises and falls again"
     else:
-        parts = [f"From {place(grid.over, x[shape.first])} the mean rises by {number(shape.rise)}"]
+        parts = [f"From {place(grid.over, x[shape.first])} {mean} rises by {number(shape.rise)}"]
         parts[0] += f"{within(found.rise_interval)} to a peak at {place(grid.over, x[shape.peak])}"
         if found.peak_places and found.peak_places[0] != found.peak_places[1]:
-            first, last = (f"{x[i]:g}" for i in found.peak_places)
+            first, last = (count(x[i]) for i in found.peak_places)
             parts[0] += f" (it may be anywhere from {first} to {last})"
         if shape.fall == shape.descent:
             parts.append(f"and falls by {number(shape.fall)}{within(found.fall_interval)} to the last")
@@ -129,13 +148,13 @@ def _text(grid: "Grid", found: "Descent", unit: str) -> str:
                 f"the last is {number(abs(shape.fall))} {'below' if shape.fall >= 0 else 'above'} the peak"
             )
         walk = " ".join(parts)
-    return f"{lead}{walk}. {_verdict(found, unit)}"
+    return f"{lead(grid.settings)}{walk}. {_verdict(found, unit)}"
 
 
 def _verdict(found: "Descent", unit: str) -> str:
     from ftdd.descent.detect import MOST_SEEDS
 
-    count = seeds(found.seeds)
+    by = seeds(found.seeds)
     if found.answer == "seen":
         strength = _strength(found)
         ends = {
@@ -143,20 +162,18 @@ def _verdict(found: "Descent", unit: str) -> str:
             "weak": "; it ends above the first minimum (a weak second descent)",
             "cannot tell": "; whether it ends above or below the first minimum, nobody can tell",
         }
-        return f"No curve with a single valley looks like this ({count}, p {_chance(found.p)}){ends[strength]}."
+        return f"No curve with a single valley looks like this ({by}, p {chance(found.p)}){ends[strength]}."
     if found.answer == "not seen":
-        return f"A peak that stands out by {found.smallest:g} in {unit} is ruled out ({count})."
+        return f"A peak that stands out by {found.smallest:g} in {unit} is ruled out ({by})."
+    if found.interval is None and found.seeds > 1:
+        return "The seeds have too few places in common to say how much they differ; finish the study."
     if found.interval is None:
         return "One seed says nothing of how much seeds differ; give it at least two more."
     needed = found.seeds_needed
     would = (
         f"; more than {MOST_SEEDS} seeds would be needed" if needed is None else f"; about {needed} seeds would tell"
     )
-    return f"By how much the peak stands out may be anything in{within(found.interval)} with {count}{would}."
-
-
-def _chance(p: float) -> str:
-    return "< 0.001" if p < 0.001 else f"= {p:.3f}"
+    return f"By how much the peak stands out may be anything in{within(found.interval)} with {by}{would}."
 
 
 def _strength(found: "Descent") -> str:
@@ -166,10 +183,15 @@ def _strength(found: "Descent") -> str:
     return "strong" if low > 0 else "weak" if high < 0 else "cannot tell"
 
 
-def _numbers(grid: "Grid", found: "Descent", logs: bool) -> dict[str, Json]:
+def _numbers(evidence: "Evidence", grid: "Grid", found: "Descent") -> dict[str, Json]:
     import numpy as np
 
-    mean = np.exp(np.nanmean(np.log(grid.values), axis=0)) if logs else np.nanmean(grid.values, axis=0)
+    from ftdd.descent.noise import measure_noise
+    from ftdd.evidence import compared_values
+
+    mean = measure_noise(compared_values(evidence, grid)).mean
+    if evidence.labels == "numbers":
+        mean = np.exp(mean)
     best = int(np.argmin(mean))
     numbers: dict[str, Json] = {
         "over": grid.over,

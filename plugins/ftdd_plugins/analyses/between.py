@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from ftdd.findings import Answer, Finding, Proposal
 from ftdd.values import Json
 from ftdd_plugins.analyses.along import one_more_seed
-from ftdd_plugins.analyses.words import number, place, seeds
+from ftdd_plugins.analyses.words import count, lead, number, place, seeds, within
 
 if TYPE_CHECKING:
     from ftdd.descent.differences import Differences
@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 def compared(
     evidence: "Evidence", better: "Grid", worse: "Grid", level: float, comparisons: int
 ) -> "Differences | None":
-    """The errors of the one that is said to be worse, minus those of the better."""
+    """The errors of the one that is said to be worse, minus those of the better, where both were measured."""
+    from dataclasses import replace
+
     from ftdd.descent.differences import differences
 
-    return differences(
+    found = differences(
         (better.x, worse.x),
         (better.values, worse.values),
         (better.seeds, worse.seeds),
@@ -27,6 +29,10 @@ def compared(
         level=level,
         comparisons=comparisons,
     )
+    if found is None or not (there := found.counts > 0).any():  # of half a study, pairs may lack a seed in common
+        return None
+    parts = {name: getattr(found, name)[there] for name in ("x", "mean", "low", "high", "p", "counts")}
+    return replace(found, **parts)
 
 
 def between(
@@ -50,7 +56,7 @@ def between(
     at = surest(found)
     seen, ruled_out = bool((found.low > 0).any()), ruled_out_at(found, grids[0], evidence, smallest)
     answer: Answer = "seen" if seen else "not seen" if ruled_out else "cannot tell"
-    known = np.isfinite(found.low).all()
+    known = bool(np.isfinite(found.low).all())
     shared = {
         key: value
         for key, value in grids[0].settings.items()
@@ -62,7 +68,7 @@ def between(
         analysis=analysis,
         statement=statement,
         answer=answer,
-        text=_text(grids[0].over, found, names, at, (wins, loses), shared),
+        text=_text(grids[0].over, found, names, at, (wins, loses), shared) + _verdict(answer, names, smallest, known),
         settings=shared,
         effect=float(found.mean[at]),
         interval=(float(found.low[at]), float(found.high[at])) if known else None,
@@ -109,12 +115,12 @@ def seeds_for_difference(
     if found is None or (found.low > 0).any() or ruled_out_at(found, better, evidence, smallest):
         return []
     at = float(found.x[surest(found)])
-    words = ", ".join(f"{path} {value}" for path, value in worse.settings.items())
-    reason = f"whether another source does better at {place(better.over, at)} ({words})"
+    told = f" ({worse.words})" if worse.words else ""
+    reason = f"which is better with {place(better.over, at)}, this or another source{told}"
     return [
         proposal
         for grid in (better, worse)
-        for proposal in one_more_seed(evidence, grid, reason, [at] if at in grid.x else None)
+        for proposal in one_more_seed(evidence, grid, reason, [at]) or one_more_seed(evidence, grid, reason)
     ]
 
 
@@ -128,21 +134,28 @@ def _text(
 ) -> str:
     import numpy as np
 
-    lead = ", ".join(f"{path} {value}" for path, value in shared.items())
-    there = place(over, found.x[at])
-    by = found.mean[at]
-    ends = f" [{number(found.low[at])}, {number(found.high[at])}]" if np.isfinite(found.low[at]) else ""
-    first, second = names if by >= 0 else names[::-1]
-    text = f"{lead + ': ' if lead else ''}With {there}, {first} is better than {second} by {number(abs(by))}"
+    by, ends = float(found.mean[at]), None
+    if np.isfinite(found.low[at]):
+        ends = (float(found.low[at]), float(found.high[at]))
+    first, second = names
+    if by < 0:
+        first, second, ends = second, first, None if ends is None else (-ends[1], -ends[0])
     how = seeds(int(found.counts[at])) + ("" if found.paired else ", not paired")
-    text += f" (difference{ends or ' of one seed'}, {how})."
-    wins, loses = decided
-    if wins:
-        text += f" {names[0]} is surely better at {_places(wins)} of {len(found.x)} depths."
-    if loses:
-        text += f" {names[1]} is surely better at {_places(loses)} of {len(found.x)} depths."
+    difference = f"difference{within(ends)}, {how}" if ends else "one seed"
+    text = f"{lead(shared)}With {place(over, found.x[at])}, "
+    text += f"{first} is better than {second} by {number(abs(by))} ({difference})."
+    for name, where in zip(names, decided, strict=True):
+        if where:
+            places = ", ".join(map(count, where))
+            text += f" {name} is surely better at {len(where)} of {len(found.x)} depths ({places})."
     return text
 
 
-def _places(places: list[float]) -> str:
-    return f"{len(places)} ({', '.join(f'{x:g}' for x in places)})"
+def _verdict(answer: Answer, names: tuple[str, str], smallest: float, known: bool) -> str:
+    if answer == "seen":
+        return ""
+    if answer == "not seen":
+        return f" That {names[0]} is better by {smallest:g} or more is ruled out at every depth."
+    if not known:
+        return " One seed says nothing of how much seeds differ; give it at least two more."
+    return f" Whether {names[0]} is better anywhere, these seeds cannot tell; more would."

@@ -26,6 +26,7 @@ class Controls(Analysis):
     transfer's, paired by seed, with intervals that hold at all depths together.
     """
 
+    rank = 5
     name: Literal["controls"] = "controls"
     smallest: Annotated[float, Field(gt=0)] = 0.05
     """`not seen` rules out an advantage of transfer of this much at any depth."""
@@ -80,12 +81,12 @@ def _pairs(evidence: "Evidence") -> "list[tuple[str, Grid, Grid]]":
 
 
 def _stretched(control: "Grid", transfer: "Grid") -> "Grid":
-    """A control in which nothing is frozen, and which so has one place, stands at every depth."""
+    """Training from scratch, in which nothing is frozen and which so has one place, stands at every depth."""
     from dataclasses import replace
 
     import numpy as np
 
-    if len(control.x) > 1:
+    if control.settings["control"] != "scratch":
         return control
-    values = np.repeat(control.values, len(transfer.x), axis=1)
+    values = np.repeat(control.values[:, :1], len(transfer.x), axis=1)
     return replace(control, x=transfer.x, values=values, test_images=None)

@@ -10,7 +10,7 @@ from pydantic import Field
 from ftdd.findings import Answer, Finding, Proposal
 from ftdd.values import Json
 from ftdd_plugins.analyses.along import Descents, found_descents
-from ftdd_plugins.analyses.words import place, seeds
+from ftdd_plugins.analyses.words import count, layers, lead, place, seeds
 
 if TYPE_CHECKING:
     from ftdd.evidence import Evidence, Grid
@@ -40,6 +40,7 @@ class EffectiveModelComplexity(Descents):
     the peak over frozen layers at n images stands where EMC crosses n.
     """
 
+    rank = 9
     name: Literal["emc"] = "emc"
     eps: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Train error at which training counts as fitting its images: a heuristic of that paper, so report it."""
@@ -62,10 +63,13 @@ class EffectiveModelComplexity(Descents):
                 if not 0 < bracket.low < bracket.high < math.inf or bracket.high <= self.ratio * bracket.low:
                     continue
                 images = round(math.sqrt(bracket.low * bracket.high))
-                runs = evidence.runs[evidence.runs["id"].isin(bracket.grid.runs)]
+                if not bracket.low < images < bracket.high:
+                    continue
+                runs = evidence.runs[evidence.runs["id"].isin(bracket.grid.runs)].drop_duplicates("id")
                 like = runs[runs[IMAGES].astype(float).eq(bracket.low)]
                 reason = (
-                    f"EMC with {place('frozen_layers', bracket.depth)}: between {bracket.low:g} and {bracket.high:g}"
+                    f"EMC with {place('frozen_layers', bracket.depth)}: "
+                    f"between {count(bracket.low)} and {count(bracket.high)} images"
                 )
                 proposals += [
                     Proposal({**evidence.settings.get(run, {}), IMAGES: images}, reason) for run in like["id"]
@@ -96,27 +100,28 @@ class EffectiveModelComplexity(Descents):
     def _complexity(self, settings: dict[str, Json], brackets: list[Bracket]) -> Finding:
         """Whether freezing lowers EMC: by brackets that do not overlap."""
         first, last = brackets[0], brackets[-1]
-        if len(brackets) < 2:
+        n = min(len(bracket.grid.values) for bracket in brackets)
+        if len(brackets) < 2 or n < 2:
             answer: Answer = "cannot tell"
         else:
             falls = any(later.high <= earlier.low for i, earlier in enumerate(brackets) for later in brackets[i + 1 :])
             rises = any(later.low >= earlier.high for i, earlier in enumerate(brackets) for later in brackets[i + 1 :])
             answer = "seen" if falls and not rises else "not seen" if rises and not falls else "cannot tell"
-        lead = ", ".join(f"{path} {value}" for path, value in settings.items())
-        words = "; ".join(f"{bracket.depth:g}: {_between(bracket)}" for bracket in brackets)
+        words = "; ".join(f"with {layers([bracket.depth])} {_between(bracket)}" for bracket in brackets)
+        alone = " One seed says nothing of how much seeds differ." if n < 2 else ""
         return Finding(
             analysis="emc",
             statement="Freezing lowers the effective model complexity",
             answer=answer,
             text=(
-                f"{lead + ': ' if lead else ''}Images that are fitted to a train error of {self.eps:g}, in the mean "
-                f"over {seeds(len(first.grid.values))}, by frozen layers: {words}."
+                f"{lead(settings)}How many images are fitted to a train error of {self.eps:g}, in the mean over "
+                f"{seeds(n)}: {words}.{alone}"
             ),
             settings=settings,
             effect=first.low / last.high if 0 < last.high < math.inf and first.low > 0 else None,
             unit="times as many images",
             level=self.level,
-            n=len(first.grid.values),
+            n=n,
             runs=tuple(run for bracket in brackets for run in bracket.grid.runs),
             numbers={
                 "eps": self.eps,
@@ -142,14 +147,16 @@ class EffectiveModelComplexity(Descents):
             if not fitted or not not_fitted or max(fitted) >= min(not_fitted):
                 continue
             low, high = max(fitted), min(not_fitted)
-            where = f"EMC crosses {images:,.0f} images between {low:g} and {high:g} frozen layers"
+            about = {path: value for path, value in grid.settings.items() if path != IMAGES}
+            where = f"{lead(about)}EMC crosses {count(images)} images between {count(low)} and {layers([high])}"
             if descent.answer == "seen" and descent.shape and descent.peak_places:
                 first, last = (float(grid.x[i]) for i in descent.peak_places)
                 peak = float(grid.x[descent.shape.peak])
                 answer: Answer = (
                     "seen" if low <= peak <= high else "not seen" if last < low or first > high else "cannot tell"
                 )
-                text = f"{where}; the peak stands at {peak:g}, and may stand anywhere from {first:g} to {last:g}."
+                text = f"{where}; the peak stands at {layers([peak])}"
+                text += "." if first == last else f", and may stand anywhere from {count(first)} to {count(last)}."
                 effect: float | None = 0.0 if low <= peak <= high else min(peak - low, peak - high, key=abs)
                 interval: tuple[float, float] | None = (first - high, last - low)
             else:
@@ -177,5 +184,5 @@ class EffectiveModelComplexity(Descents):
 
 def _between(bracket: Bracket) -> str:
     if math.isinf(bracket.high):
-        return f"{bracket.low:,.0f} or more"
-    return f"{bracket.low:,.0f} to {bracket.high:,.0f}" if bracket.low else f"fewer than {bracket.high:,.0f}"
+        return f"{count(bracket.low)} or more"
+    return f"{count(bracket.low)} to {count(bracket.high)}" if bracket.low else f"fewer than {count(bracket.high)}"

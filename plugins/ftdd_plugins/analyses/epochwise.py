@@ -20,6 +20,7 @@ class Epochwise(Descents):
     interpolation (Kaplan–Meier median), and what the best epoch would have saved over the last.
     """
 
+    rank = 3
     name: Literal["epochwise"] = "epochwise"
 
     def findings(self, evidence: "Evidence") -> Sequence[Finding]:
@@ -38,16 +39,18 @@ class Epochwise(Descents):
                 "final_over_seeds": _mean(evidence, grid.runs, "final_test_error"),
             }
             found.append(replace(finding, numbers={**finding.numbers, **more}))
-        return sorted(found, key=lambda one: (ORDER[one.answer], -(one.effect or 0)))
+        # Errors are counts of images, so effects tie but for the last digit
+        return sorted(found, key=lambda one: (ORDER[one.answer], -round(one.effect or 0, 9), str(one.settings)))
 
     def proposals(self, evidence: "Evidence") -> Sequence[Proposal]:
         """A seed for each curve that cannot be told, those whose peak stands out most first."""
         from ftdd.evidence import over_epochs
 
         found = found_descents(evidence, over_epochs(evidence), self.smallest, self.level)
-        ordered = sorted(found, key=lambda one: -one[1].effect)
+        ordered = sorted(found, key=lambda one: (-round(one[1].effect, 9), str(one[0].settings)))
         return [proposal for grid, descent in ordered for proposal in seeds_to_decide(evidence, grid, descent)]
 
 
-def _mean(evidence: "Evidence", runs: Sequence[str], column: str) -> float:
-    return float(evidence.runs[evidence.runs["id"].isin(runs)][column].astype(float).mean())
+def _mean(evidence: "Evidence", runs: Sequence[str], column: str) -> float | None:
+    values = evidence.runs[evidence.runs["id"].isin(runs)].drop_duplicates("id")[column].dropna().astype(float)
+    return float(values.mean()) if len(values) else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from ftdd.findings import Answer, Finding, Proposal
 from ftdd.values import Json
 from ftdd_plugins.analyses.along import Descents, descent_finding, found_descents, seeds_to_decide
-from ftdd_plugins.analyses.words import number, place, seeds, within
+from ftdd_plugins.analyses.words import count, layers, lead, number, place, seeds, within
 
 if TYPE_CHECKING:
     from ftdd.evidence import Evidence, Grid
@@ -23,6 +23,7 @@ class Freezingwise(Descents):
     training interpolates. Places are given in frozen layers and in what is left to train.
     """
 
+    rank = 2
     name: Literal["freezingwise"] = "freezingwise"
 
     def findings(self, evidence: "Evidence") -> Sequence[Finding]:
@@ -35,7 +36,7 @@ class Freezingwise(Descents):
             finding = descent_finding("freezingwise", evidence, grid, descent, self.level)
             descents.append(replace(finding, numbers={**finding.numbers, **_capacity(evidence, grid, finding)}))
         best = [self._best(evidence, grid, len(grids)) for grid in grids]
-        return [*descents, *best, *(one for grid in grids if (one := _deciding(evidence, grid, self.level)))]
+        return [*descents, *best, *(_deciding(evidence, grid, self.level, len(grids)) for grid in grids)]
 
     def proposals(self, evidence: "Evidence") -> Sequence[Proposal]:
         """Seeds at the minima and wherever the peak may be, of curves that cannot be told."""
@@ -50,27 +51,31 @@ class Freezingwise(Descents):
         import numpy as np
 
         from ftdd.descent.best import best_places
+        from ftdd.evidence import compared_values
 
         logs = evidence.labels == "numbers"
-        values = np.log(grid.values) if logs else grid.values
-        found = best_places(values, None if logs else grid.test_images, level=self.level, curves=curves)
-        lead = f"{grid.words}: " if grid.words else ""
+        found = best_places(compared_values(evidence, grid), grid.test_images, level=self.level, curves=curves)
         at, most = float(grid.x[found.at]), float(grid.x[-1])
         cost, interval = float(found.cost[-1]), None
         answer: Answer = "cannot tell"
         if found.known:
             interval = (float(found.low[-1]), float(found.high[-1]))
             answer = "seen" if interval[0] > 0 else "not seen" if interval[1] < self.smallest else "cannot tell"
-        text = f"{lead}The mean is lowest with {place('frozen_layers', at)}"
-        text += ", the most there are" if at == most else f"; freezing {most:g} costs {number(cost)}{within(interval)}"
+        text = f"{lead(grid.settings)}The mean{' logarithm' if logs else ''} is lowest with {place(grid.over, at)}"
+        costs = f"; freezing {count(most)} costs {number(cost)}{within(interval)}"
+        text += ", the most there are" if at == most else costs
         as_good = [float(grid.x[i]) for i in found.as_good]
-        words = ", ".join(f"{x:g}" for x in as_good)
-        told = f"as good, as far as {seeds(len(grid.values))} can tell: {words}"
+        others = [x for x in as_good if x != at]
+        told = f"as good, as far as {seeds(len(grid.values))} can tell: {layers(others)}"
+        if not others:
+            told = f"every other number is surely worse ({seeds(len(grid.values))})"
+        if not found.known:
+            told = "one seed says nothing of how much seeds differ"
         return Finding(
             analysis="freezingwise",
             statement="Freezing the most layers is worse than freezing the best number of them",
             answer="not seen" if at == most and found.known else answer,
-            text=f"{text}; {told if found.known else 'one seed says nothing of how much seeds differ'}.",
+            text=f"{text}; {told}.",
             settings=grid.settings,
             effect=cost,
             interval=interval,
@@ -101,37 +106,42 @@ def _capacity(evidence: "Evidence", grid: "Grid", finding: Finding) -> dict[str,
     return found
 
 
-def _deciding(evidence: "Evidence", grid: "Grid", level: float) -> Finding | None:
-    """Whether the number of frozen layers decides if training interpolates; nothing of numbers that never do."""
+def _deciding(evidence: "Evidence", grid: "Grid", level: float, curves: int) -> Finding:
+    """Whether the number of frozen layers decides if training interpolates."""
     from scipy.stats import mannwhitneyu
 
-    if evidence.labels == "numbers":
-        return None
-    runs = evidence.runs[evidence.runs["id"].isin(grid.runs)]
+    runs = evidence.runs[evidence.runs["id"].isin(grid.runs)].drop_duplicates("id")
     depth, reached = runs["frozen_layers"].astype(float), runs["interpolation_epoch"].notna()
     shares = reached.groupby(depth).mean()
-    lead = f"{grid.words}: " if grid.words else ""
     p: float | None = None
+    threshold: float | None = None
+    answer: Answer = "cannot tell"
+    to = f"a train error of {evidence.eps:g}"
     if reached.all() or not reached.any():
-        answer: Answer = "not seen"
-        count = "All" if reached.all() else "No"
-        text = f"{lead}{count} runs reach a train error of {evidence.eps:g}, whatever is frozen."
-        threshold = None
+        text = f"{'All' if reached.all() else 'No'} runs reach {to}, whatever is frozen."
+        if evidence.labels == "numbers" and evidence.eps == 0 and not reached.any():
+            text = f"No runs reach {to}; squared errors hardly ever do: set `eps` to what counts as nothing."
+        elif len(grid.values) > 1:
+            answer = "not seen"
     else:
-        p = float(mannwhitneyu(depth[reached], depth[~reached], alternative="less").pvalue)
-        answer = "seen" if p <= 1 - level else "cannot tell"
         most = shares[shares >= 0.5]
-        threshold = float(most.index.max()) if len(most) else None
-        last = "none" if threshold is None else place("frozen_layers", threshold)
-        text = (
-            f"{lead}{int(reached.sum())} of {len(runs)} runs reach a train error of {evidence.eps:g}; the most frozen "
-            f"layers with which at least half of the seeds do: {last}. With more, training is underparameterized."
-        )
+        text = f"{int(reached.sum())} of {len(runs)} runs reach {to}; "
+        if len(most):
+            threshold = float(most.index.max())
+            text += f"at least half of the seeds do with up to {layers([threshold])}."
+            text += "" if threshold == shares.index.max() else " With more, training is underparameterized."
+        else:
+            text += "with no number of frozen layers at least half of the seeds do."
+        if len(grid.values) > 1:
+            p = min(1.0, curves * float(mannwhitneyu(depth[reached], depth[~reached], alternative="less").pvalue))
+            answer = "seen" if p <= 1 - level else "cannot tell"
+    if len(grid.values) < 2:
+        text += " One seed says nothing of how much seeds differ."
     return Finding(
         analysis="freezingwise",
         statement="The more layers are frozen, the fewer runs interpolate",
         answer=answer,
-        text=text,
+        text=f"{lead(grid.settings)}{text}",
         settings=grid.settings,
         effect=threshold,
         unit="frozen layers",

@@ -9,7 +9,7 @@ from ftdd.components import Analysis
 from ftdd.findings import Answer, Finding
 from ftdd.values import Json
 from ftdd_plugins.analyses.reaching import reaching, time_numbers
-from ftdd_plugins.analyses.words import number, seeds
+from ftdd_plugins.analyses.words import lead, number, place, seeds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +29,7 @@ class Memorization(Analysis):
     than it was trained.
     """
 
+    rank = 8
     name: Literal["memorization"] = "memorization"
     share: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Of the labels, that must be fitted."""
@@ -39,7 +40,7 @@ class Memorization(Analysis):
         from ftdd.descent.times import later, times
         from ftdd.evidence import parts_of
 
-        noisy = evidence.runs[evidence.runs["final_train_error_mislabelled"].notna()]
+        noisy = evidence.runs[evidence.runs["final_train_error_mislabelled"].notna()].drop_duplicates("id")
         parts = parts_of(noisy, evidence.groups)
         found = []
         for settings, runs in parts:
@@ -62,21 +63,23 @@ class Memorization(Analysis):
     ) -> Finding:
         right, wrong = sides
         known = right.median is not None and wrong.median is not None
-        answer: Answer = "seen" if p <= 1 - self.level else "cannot tell"
-        if known and right.median == wrong.median:
+        answer: Answer = "cannot tell"
+        if p <= 1 - self.level:
+            answer = "seen"
+        elif right.n > 1 and known and right.median == wrong.median:
             answer = "not seen"
         memorized = 1 - runs.groupby("frozen_layers")["final_train_error_mislabelled"].mean().astype(float)
-        lead = ", ".join(f"{path} {value}" for path, value in settings.items())
-        ends = f"with {memorized.index[0]} frozen layers {memorized.iloc[0]:.0%} of the wrong labels end up memorized"
+        depths = [place("frozen_layers", float(depth)) for depth in memorized.index]
+        ends = f"with {depths[0]}, {memorized.iloc[0]:.0%} of the wrong labels end up memorized"
         if len(memorized) > 1:
-            ends += f", with {memorized.index[-1]} {memorized.iloc[-1]:.0%}"
+            ends += f"; with {depths[-1]}, {memorized.iloc[-1]:.0%}"
         return Finding(
             analysis="memorization",
             statement="Wrong labels are fitted later than right ones",
             answer=answer,
             text=(
-                f"{lead + ': ' if lead else ''}{self.share:.0%} of the right labels are fitted {_when(right.median)}, "
-                f"of the wrong ones {_when(wrong.median)} (medians over {seeds(right.n)}); {ends}."
+                f"{lead(settings)}{self.share:.0%} of the right labels are fitted {_when(right.median)}, "
+                f"of the wrong ones {_when(wrong.median)} ({_over(right.n)}); {ends}."
             ),
             settings=settings,
             effect=wrong.median - right.median if wrong.median is not None and right.median is not None else None,
@@ -92,6 +95,10 @@ class Memorization(Analysis):
                 "memorized": {str(depth): float(part) for depth, part in memorized.items()},
             },
         )
+
+
+def _over(count: int) -> str:
+    return f"median over {seeds(count)}" if count > 1 else "one seed, which says nothing of how much seeds differ"
 
 
 def _when(epoch: float | None) -> str:

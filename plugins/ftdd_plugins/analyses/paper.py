@@ -10,7 +10,7 @@ from ftdd_plugins.analyses.along import Descents, found_descents
 from ftdd_plugins.analyses.freezingwise import Freezingwise
 from ftdd_plugins.analyses.similarity import Similarity
 from ftdd_plugins.analyses.sizes import TARGET, Sizes
-from ftdd_plugins.analyses.words import number, seeds, within
+from ftdd_plugins.analyses.words import lead, number, seeds, within
 
 if TYPE_CHECKING:
     from ftdd.descent.detect import Descent
@@ -33,6 +33,7 @@ class Paper(Descents):
     all this holds for several architectures, takes several studies.
     """
 
+    rank = 1
     name: Literal["paper"] = "paper"
 
     def findings(self, evidence: "Evidence") -> Sequence[Finding]:
@@ -84,16 +85,18 @@ def _more_pronounced(
         interval = (max(two.interval[0], 0.0) - one.interval[1], two.interval[1] - max(one.interval[0], 0.0))
         answer = "seen" if interval[0] > 0 else "not seen" if interval[1] < smallest else "cannot tell"
     sizes = [grid_s.settings[TARGET], grid.settings[TARGET]]
+    counts = [f"{size:,}" if isinstance(size, int) else str(size) for size in sizes]
+    shared = {path: value for path, value in grid.settings.items() if path != TARGET}
     return Finding(
         analysis="paper",
         statement=STATEMENTS["F1"],
         answer=answer,
         text=(
-            f"With {sizes[1]} target images the peak over epochs stands out by {number(two.effect)}"
-            f"{within(two.interval)}, with {sizes[0]} by {number(one.effect)}{within(one.interval)} "
+            f"{lead(shared)}With {counts[1]} target images the peak over epochs stands out by {number(two.effect)}"
+            f"{within(two.interval)}, with {counts[0]} by {number(one.effect)}{within(one.interval)} "
             f"({seeds(min(one.seeds, two.seeds))})."
         ),
-        settings={path: value for path, value in grid.settings.items() if path != TARGET},
+        settings=shared,
         effect=two.effect - one.effect,
         interval=interval,
         level=level,
@@ -109,7 +112,10 @@ def _exists(claim: str, findings: Sequence[Finding]) -> Finding | None:
         return None
     answers = [finding.answer for finding in findings]
     answer: Answer = "seen" if "seen" in answers else "cannot tell" if "cannot tell" in answers else "not seen"
-    best = max((f for f in findings if f.answer == answer), key=lambda one: (one.effect is not None, one.effect or 0))
+    best = max(
+        (one for one in findings if one.answer == answer),
+        key=lambda one: (one.effect is not None, one.effect or 0, str(one.settings)),
+    )
     count = f"{answers.count('seen')} of {len(answers)} comparisons show it. " if len(answers) > 1 else ""
     numbers: dict[str, Json] = {**best.numbers, **{a.replace(" ", "_"): answers.count(a) for a in set(answers)}}
     return replace(
@@ -127,8 +133,11 @@ def _decides(descents: Sequence[Finding], interpolating: Sequence[Finding]) -> F
     """F3 has two halves, and is seen where some curve shows both."""
     halves = []
     for descent in descents:
-        same = next((one for one in interpolating if one.settings == descent.settings), None)
-        answers = {descent.answer} | ({same.answer} if same else set())
+        same = next(one for one in interpolating if one.settings == descent.settings)
+        answers = {descent.answer, same.answer}
         answer: Answer = "not seen" if "not seen" in answers else "cannot tell" if "cannot tell" in answers else "seen"
-        halves.append(replace(descent, answer=answer, text=f"{descent.text}{' ' + same.text if same else ''}"))
+        text = f"{descent.text} {same.text.removeprefix(lead(same.settings))}"
+        runs = tuple(dict.fromkeys((*descent.runs, *same.runs)))
+        p = None if descent.p is None or same.p is None else max(descent.p, same.p)
+        halves.append(replace(descent, answer=answer, text=text, runs=runs, p=p))
     return _exists("F3", halves)

@@ -8,7 +8,7 @@ from pydantic import Field
 from ftdd.components import Analysis
 from ftdd.findings import Answer, Finding, Proposal
 from ftdd_plugins.analyses.between import between, compared, seeds_for_difference
-from ftdd_plugins.analyses.words import number
+from ftdd_plugins.analyses.words import layers, lead, number, place
 
 if TYPE_CHECKING:
     from ftdd.descent.differences import Differences
@@ -25,6 +25,7 @@ class Similarity(Analysis):
     compared with the most related: final test errors paired by seed, with intervals that hold at all depths together.
     """
 
+    rank = 4
     name: Literal["similarity"] = "similarity"
     smallest: Annotated[float, Field(gt=0)] = 0.05
     """`not seen` rules out that a less related source is better by this much at any depth; of numbers, this share."""
@@ -119,24 +120,32 @@ def _ranked(values: list[Any], said: Any) -> list[Any] | None:
 
 def _same_target(evidence: "Evidence", more: "Grid", less: "Grid") -> bool:
     """Whether both are tested on the same images, seed by seed, as far as the runs say."""
+    if "test_digest" not in evidence.runs:
+        return True
     digests = [set(evidence.runs[evidence.runs["id"].isin(grid.runs)]["test_digest"].dropna()) for grid in (more, less)]
     return digests[0] == digests[1] or not all(digests) or bool(digests[0] & digests[1])
 
 
 def _incomparable(less: "Grid", names: tuple[str, str], more: "Grid") -> Finding:
+    shared = {path: value for path, value in less.settings.items() if more.settings.get(path) == value}
     return Finding(
         analysis="similarity",
         statement=f"The less related source ({names[0]}) is better than the more related one ({names[1]})",
         answer="cannot tell",
-        text="The two have different targets, so errors do not compare; choose a pair whose target stays the same.",
-        settings={path: value for path, value in less.settings.items() if more.settings.get(path) == value},
+        text=(
+            f"{lead(shared)}The two have different targets, so errors do not compare; "
+            "choose a pair whose target stays the same."
+        ),
+        settings=shared,
         n=len(less.seeds),
         runs=(*more.runs, *less.runs),
     )
 
 
 def _source(axis: str, grid: "Grid") -> str:
-    return f"{axis.split('.')[-1]} {grid.settings[axis]}"
+    from ftdd.evidence import shown
+
+    return f"{axis.split('.')[-1]} {shown(grid.settings[axis])}"
 
 
 def _crossing(finding: Finding, found: "Differences", names: tuple[str, str], level: float) -> Finding:
@@ -150,9 +159,7 @@ def _crossing(finding: Finding, found: "Differences", names: tuple[str, str], le
     one_sided = bool(wins.all() or loses.all())
     answer: Answer = "seen" if both else "not seen" if one_sided else "cannot tell"
     if both:
-        text = (
-            f"{names[0]} is surely better at {_list(found, wins)} frozen layers, {names[1]} at {_list(found, loses)}."
-        )
+        text = f"{names[0]} is surely better with {_list(found, wins)}, {names[1]} with {_list(found, loses)}."
     elif one_sided:
         text = f"{names[0] if wins.all() else names[1]} is surely better at every depth."
     else:
@@ -162,7 +169,10 @@ def _crossing(finding: Finding, found: "Differences", names: tuple[str, str], le
         finding,
         statement=f"Which source is better, {names[0]} or {names[1]}, depends on how many layers are frozen",
         answer=answer,
-        text=f"{text} They differ most at {found.x[best]:g} frozen layers, by {number(abs(float(found.mean[best])))}.",
+        text=(
+            f"{lead(finding.settings)}{text} They differ most with {place('frozen_layers', float(found.x[best]))}, by "
+            f"{number(abs(float(found.mean[best])))}."
+        ),
         effect=float(found.mean.max() - found.mean.min()),
         interval=None,
         p=None,
@@ -171,4 +181,4 @@ def _crossing(finding: Finding, found: "Differences", names: tuple[str, str], le
 
 
 def _list(found: "Differences", where: Any) -> str:
-    return ", ".join(f"{x:g}" for x in found.x[where])
+    return layers([float(x) for x in found.x[where]])

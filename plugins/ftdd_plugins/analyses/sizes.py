@@ -8,7 +8,7 @@ from ftdd.findings import Answer, Finding, Proposal
 from ftdd.values import Json
 from ftdd_plugins.analyses.along import Descents, descent_finding, found_descents, seeds_to_decide
 from ftdd_plugins.analyses.reaching import interpolation, time_numbers
-from ftdd_plugins.analyses.words import number, seeds
+from ftdd_plugins.analyses.words import chance, lead, number
 
 if TYPE_CHECKING:
     from ftdd.descent.times import Times
@@ -41,6 +41,7 @@ class Sizes(Descents):
     is told apart. For studies that sweep `target.images`: descents of the final test error over it.
     """
 
+    rank = 6
     name: Literal["sizes"] = "sizes"
 
     def findings(self, evidence: "Evidence") -> Sequence[Finding]:
@@ -74,7 +75,7 @@ def source_arms(evidence: "Evidence") -> list[Arm]:
     if runs["frozen_layers"].nunique() > 1:
         groups.append("frozen_layers")
     found = []
-    for settings, part in parts_of(runs, groups):
+    for settings, part in parts_of(runs.drop_duplicates("id"), groups):
         part = part.assign(
             _size=part[SOURCE].map(lambda size: _count(evidence, size)), _steps=part["source_id"].map(steps)
         )
@@ -104,20 +105,19 @@ def _arms_of(runs: Any, settings: Mapping[str, Json]) -> list[Arm]:
 def _slowed(evidence: "Evidence", arm: Arm, level: float, arms: int) -> Finding:
     from ftdd.descent.times import later
 
-    early, late = (interpolation(evidence, runs) for runs in arm.runs)
+    (early, of), (late, _) = (_replicates(evidence, runs) for runs in arm.runs)
     p, other = (min(1.0, arms * chance) for chance in (later(early, late), later(late, early)))
     answer: Answer = "seen" if p <= 1 - level else "not seen" if other <= 1 - level else "cannot tell"
     known = early.median is not None and late.median is not None
-    lead = ", ".join(f"{path} {value}" for path, value in arm.settings.items())
     peaks = [_median_peak(evidence, runs) for runs in arm.runs]
     return Finding(
         analysis="sizes",
         statement=f"A larger source set slows the target training (source {arm.fixed} held fixed)",
         answer=answer,
         text=(
-            f"{lead + ': ' if lead else ''}From {_images(arm.small)} source images, {_median(early)}; "
-            f"from {_images(arm.large)}, {_median(late)} (log-rank p {p:.3f}, {seeds(early.n)} and {late.n}). "
-            f"The greatest rise of the test error ends at epoch {_shown(peaks[0])}, and at {_shown(peaks[1])}."
+            f"{lead(arm.settings)}From {_images(arm.small)} source images, {_median(early, of)}; "
+            f"from {_images(arm.large)}, {_median(late, of)} (log-rank p {chance(p)}).{_rises(peaks)}"
+            f"{'' if min(early.n, late.n) > 1 else ' One seed says nothing of how much seeds differ.'}"
         ),
         settings=arm.settings,
         effect=(late.median - early.median) if late.median is not None and early.median is not None else None,
@@ -139,9 +139,27 @@ def _slowed(evidence: "Evidence", arm: Arm, level: float, arms: int) -> Finding:
     )
 
 
-def _median(found: "Times") -> str:
-    reached = f"{len(found.reached)} of {found.n} runs interpolate"
-    return reached if found.median is None else f"{reached}, half of them by epoch {number(found.median)}"
+def _replicates(evidence: "Evidence", runs: Sequence[str]) -> "tuple[Times, str]":
+    """Times to interpolation, and what each is of: a run, or the median of a source's targets, as curves have it."""
+    from ftdd.descent.times import times
+    from ftdd.evidence import FEWEST_SOURCES
+
+    table = evidence.runs[evidence.runs["id"].isin(list(runs))]
+    sources = [list(part) for _, part in table.groupby("source_id")["id"]]
+    if not FEWEST_SOURCES <= len(sources) < len(table):
+        return interpolation(evidence, runs), "runs"
+    each = [interpolation(evidence, part) for part in sources]
+    ends = [max((*one.reached, *one.given)) for one in each]
+    return times([one.median for one in each], [float(end) for end in ends]), "sources' targets"
+
+
+def _median(found: "Times", of: str) -> str:
+    if found.n == 1:
+        return (
+            f"the one run interpolates by epoch {number(found.reached[0])}" if len(found.reached) else "the one never"
+        )
+    reached = f"{len(found.reached)} of {found.n} {of} interpolate"
+    return reached if found.median is None else f"{reached}, half of all by epoch {number(found.median)}"
 
 
 def _median_peak(evidence: "Evidence", runs: Sequence[str]) -> float | None:
@@ -149,8 +167,10 @@ def _median_peak(evidence: "Evidence", runs: Sequence[str]) -> float | None:
     return float(peaks.median()) if len(peaks) else None
 
 
-def _shown(epoch: float | None) -> str:
-    return "none" if epoch is None else number(epoch)
+def _rises(peaks: Sequence[float | None]) -> str:
+    """Where the test error peaks; nothing where it never rises."""
+    early, late = ("nowhere" if peak is None else f"at epoch {number(peak)}" for peak in peaks)
+    return "" if peaks == [None, None] else f" The greatest rise of the test error ends {early}, and {late}."
 
 
 def _source_steps(evidence: "Evidence") -> dict[str, int]:

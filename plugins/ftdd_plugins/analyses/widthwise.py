@@ -18,6 +18,7 @@ class Widthwise(Descents):
     For studies that sweep `architecture.width`: one finding for each curve over it (Nakkiran et al. 2019).
     """
 
+    rank = 7
     name: Literal["widthwise"] = "widthwise"
 
     def findings(self, evidence: "Evidence") -> Sequence[Finding]:

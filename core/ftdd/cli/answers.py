@@ -1,0 +1,78 @@
+"""Findings on the screen: all that is said of each, and a line each."""
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import groupby
+from typing import get_args
+
+from rich.markup import escape
+from rich.table import Table
+
+from ftdd.cli.screen import output, settings_text
+from ftdd.findings import Answer, Finding
+
+STYLES = {"seen": "bold green", "not seen": "bold blue", "cannot tell": "bold yellow"}
+
+WIDTH = 80
+"""Columns at most; longer lines of prose are hard to read."""
+MOST_LINES = 12
+"""Of the short list."""
+
+
+def print_findings(findings: Sequence[Finding]) -> None:
+    """Print findings by analysis: answer, statement, what it is of, effect with interval and n, text."""
+    screen = output()
+    screen.width = min(screen.width, WIDTH)
+    for analysis, group in groupby(findings, key=lambda finding: finding.analysis):
+        screen.print(f"\n[bold]{escape(analysis)}[/]")
+        table = Table.grid(padding=(0, 2, 0, 0))
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
+        for finding in group:
+            table.add_row(_answer(finding), f"[bold]{escape(finding.statement)}[/]")
+            for line in (settings_text(finding.settings), effect_text(finding)):
+                if line:
+                    table.add_row("", escape(line))
+            table.add_row("", f"[dim]{escape(finding.text)}[/]")
+        screen.print(table)
+
+
+def print_short(findings: Sequence[Finding], name: str) -> None:
+    """Print the first findings, a line each, and how many others there are."""
+    if not findings:
+        return
+    screen = output()
+    screen.print()
+    for finding in findings[:MOST_LINES]:
+        settings = settings_text(finding.settings)
+        line = f"{finding.analysis}: {finding.statement}" + (f" ({settings})" if settings else "")
+        room = screen.width - 13
+        screen.print(
+            f"{_answer(finding)}  {escape(line if len(line) <= room else line[: room - 1] + '…')}", soft_wrap=True
+        )
+    rest = findings[MOST_LINES:]
+    counts = Counter(finding.answer for finding in rest)
+    others = ", ".join(f"{counts[answer]} {answer}" for answer in get_args(Answer) if counts[answer])
+    screen.print(f"{f'and {len(rest)} more: {others}; ' if rest else ''}why: ftdd findings {name}", markup=False)
+
+
+def effect_text(finding: Finding) -> str:
+    """The effect with its interval, of how many: `0.05 [0.01, 0.09] test error (95%), n = 5, p = 0.01`."""
+    parts = []
+    if finding.effect is not None:
+        ends = f" [{_number(finding.interval[0])}, {_number(finding.interval[1])}]" if finding.interval else ""
+        level = f" ({100 * finding.level:g}%)" if finding.interval else ""
+        parts.append(f"{_number(finding.effect)}{ends} {finding.unit}{level}")
+    if finding.n:
+        parts.append(f"n = {finding.n}")
+    if finding.p is not None:
+        parts.append("p < 0.001" if finding.p < 0.001 else f"p = {finding.p:.3f}")
+    return ", ".join(parts)
+
+
+def _answer(finding: Finding) -> str:
+    return f"[{STYLES[finding.answer]}]{finding.answer:<11}[/]"
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"

@@ -1,0 +1,164 @@
+"""`ftdd compare`: several studies in one figure and one table."""
+
+import re
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from ftdd.cli.options import store_option
+from ftdd.cli.screen import messages, number, output
+from ftdd.study.store import Store
+
+if TYPE_CHECKING:
+    from ftdd.results.compare import Overlay
+
+VALUES = ("final_test_error", "best_test_error", "peak_test_error", "interpolation_epoch")
+ENDINGS = (".png", ".svg")
+MOST_NAMES = 3
+"""In the name of a file."""
+
+
+@click.command("compare")
+@click.argument("studies", nargs=-1, required=True, metavar="STUDY...")
+@store_option
+@click.option("--by", default="", metavar="SETTING", help="A line for each value of this setting, in each study.")
+@click.option(
+    "--value",
+    type=click.Choice(VALUES),
+    default=VALUES[0],
+    show_default=True,
+    help="What is compared.",
+    metavar="VALUE",
+)
+@click.option(
+    "--over",
+    default="frozen_layers",
+    show_default=True,
+    metavar="COLUMN",
+    help="The horizontal axis: frozen_layers, trainable_parameters, trainable_share_of_parameters, "
+    "trainable_share_of_forward_flops, epoch, or a setting of numbers.",
+)
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The figure's file; PNG and SVG are written side by side.  [default: ./compare_STUDY_STUDY.png]",
+)
+def command(studies: tuple[str, ...], store: Path, by: str, value: str, over: str, output: Path | None) -> int:
+    """Lay studies over each other: a figure with a line for each, and a table of their differences.
+
+    STUDY is the name of a study in the store, or a study's folder (STORE/studies/NAME) in any store. Lines are means
+    over seeds, bands their range; other settings that vary make panels. A setting may be written by its end: --by
+    similarity means pair.similarity. --value is one of final_test_error, best_test_error, peak_test_error and
+    interpolation_epoch; along epochs it is the test error of every evaluation.
+
+    Where runs of two lines have the same seeds, they saw the same images, noise and order, so the table gives the mean
+    of their paired differences ± its standard error: to the first study, or, of one study, to its first line. A run
+    that several studies have is counted in the first of them.
+
+    \b
+        ftdd compare vit_freeze resnet_freeze
+        ftdd compare likeness --by similarity
+        ftdd compare mine ../theirs/ftdd-runs/studies/mine --over trainable_parameters
+        ftdd compare small large --over epoch --by frozen_layers -o paper/epochs.svg
+    """
+    from ftdd.results.compare import named, overlay
+    from ftdd.results.compare_figure import overlay_figure
+    from ftdd.results.style import journal, save
+
+    if output is not None and output.suffix.lower() not in ENDINGS:
+        raise click.UsageError(f"--output {output}: must end in .png or .svg (both are written)")
+    if over == "epoch" and value != VALUES[0]:
+        raise click.UsageError(f"--over epoch shows every test error there is: leave --value {value} out")
+    try:
+        found = named([_located(study, store) for study in studies])
+        laid = overlay(found, by=by, over=over, value=value)
+    except LookupError as error:
+        raise click.UsageError(str(error.args[0])) from error
+    if len({(one.store.path, one.name) for one in found}) < len(found):
+        raise click.UsageError("one study is named twice: name each once")
+    if laid is None:
+        click.echo("no run of these studies is done yet, so there is nothing to compare", err=True)
+        return 0
+    _tell(laid, [one.label for one in found])
+    _print(laid)
+    with journal():
+        for path in save(overlay_figure(laid), (output or Path(_file_name(studies))).absolute().with_suffix("")):
+            click.echo(f"figure: {path}")
+    return 0
+
+
+def _located(study: str, store: Path) -> tuple[Store, str]:
+    """A study of the store, or one whose folder is given. Raises LookupError."""
+    from ftdd.results import located
+
+    there = Path(study).expanduser().absolute()
+    if study not in Store(store).studies() and there.parent.name == "studies":
+        return located(there)
+    return located(store, study)
+
+
+def _tell(laid: "Overlay", labels: Sequence[str]) -> None:
+    """What a reader of table and figure must know: on stderr."""
+    screen = messages()
+    empty = [label for label in labels if not (laid.series.runs["study"] == label).any()]
+    if empty:
+        screen.print(f"no run of its own that is done, so not shown: {', '.join(empty)}", markup=False, soft_wrap=True)
+    if laid.shared:
+        runs = "1 run is" if laid.shared == 1 else f"{laid.shared} runs are"
+        screen.print(f"{runs} in several studies, and counted in the first of them", soft_wrap=True)
+    for path, words in laid.differing.items():
+        text = ", ".join(f"{word} in {label}" for label, word in words.items())
+        screen.print(f"the studies differ in {path}: {text}", markup=False, soft_wrap=True)
+
+
+def _print(laid: "Overlay") -> None:
+    """A table for each panel: every line at every place, with its difference."""
+    from ftdd.results.compare import cells
+
+    screen = output()
+    found = cells(laid)
+    epochs = laid.value == "interpolation_epoch"
+    digits = 1 if epochs else 3
+    for panel, group in groupby(found, key=lambda cell: cell.panel):
+        table = Table(title=escape(", ".join(panel)) or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+        table.add_column(escape(laid.places), justify="right")
+        table.add_column("", overflow="fold")
+        for heading in (escape(laid.measure), "runs", "difference", "pairs"):
+            table.add_column(heading, justify="right", no_wrap=heading in ("runs", "pairs"))
+        last: float | None = None
+        for cell in group:
+            apart = cell.difference
+            table.add_row(
+                "" if cell.place == last else f"{cell.place:g}",
+                escape(cell.line),
+                _with_error(number(cell.mean, digits), cell.deviation, digits),
+                f"{cell.runs}" if cell.runs == cell.of else f"{cell.runs} of {cell.of}",
+                ""
+                if apart is None
+                else _with_error(f"{apart.mean:+.{digits}f}".replace("-", "−"), apart.error, digits),
+                "" if apart is None else str(apart.pairs),
+            )
+            last = cell.place
+        screen.print(table)
+    to = {cell.difference.to for cell in found if cell.difference}
+    words = f"; difference to {escape(to.pop())}" if len(to) == 1 else "; difference to the first study" if to else ""
+    error = ": mean over pairs of runs of the same seeds ± standard error" if words else ""
+    screen.print(f"[dim]mean ± standard deviation over seeds{words}{error}[/]")
+
+
+def _with_error(text: str, error: float | None, digits: int) -> str:
+    return text if error is None else f"{text} ± {error:.{digits}f}"
+
+
+def _file_name(studies: Sequence[str]) -> str:
+    """`compare_one_two.png`, with the names of the first studies in a form that every system takes."""
+    names = [re.sub(r"[^\w-]+", "-", Path(study).name) for study in studies]
+    more = [f"and_{len(names) - MOST_NAMES}_more"] if len(names) > MOST_NAMES else []
+    return "_".join(["compare", *names[:MOST_NAMES], *more]) + ".png"

@@ -1,0 +1,101 @@
+"""`ftdd findings`: what a study shows, by its analyses."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from pydantic import ValidationError
+from rich.markup import escape
+
+from ftdd.cli.answers import WIDTH, print_findings
+from ftdd.cli.chosen import analyses_of
+from ftdd.cli.options import store_option
+from ftdd.cli.screen import output
+from ftdd.cli.surroundings import plugins, warn_of_plugins
+from ftdd.components import KINDS, Analysis
+from ftdd.plugins import nearest
+from ftdd.study.store import Store, StudyRecord
+
+
+@click.command("findings")
+@click.argument("study")
+@store_option
+@click.option(
+    "--analysis", "names", multiple=True, metavar="NAME", help="Only this analysis; may be given again and again."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print the findings as CSV: a row each.")
+def command(study: str, store: Path, names: tuple[str, ...], as_json: bool, as_csv: bool) -> int:
+    """Say what STUDY shows: seen, not seen, or cannot tell, with effect, interval and number of seeds.
+
+    Computed anew from the run folders, by the analyses that the recipe chooses or all there are (ftdd list analyses),
+    and kept in the study's findings.json and findings.csv, unless only some analyses are asked for.
+
+    \b
+        ftdd findings quickstart
+        ftdd findings quickstart --analysis freezingwise --json
+    """
+    warn_of_plugins()
+    if as_json and as_csv:
+        raise click.UsageError("--json or --csv, not both")
+    place = Store(store)
+    try:
+        record = place.read_study(study)
+    except LookupError as error:
+        raise click.UsageError(str(error.args[0])) from error
+    from ftdd.results.findings import find, findings_table, keep_findings, read_evidence
+
+    failures: list[str] = []
+    evidence = read_evidence(place, study)
+    found = find(_asked(record, names), evidence, failures.append)
+    if not names:
+        keep_findings(place, study, found)
+    for line in failures:
+        click.secho(f"ftdd: {line}", fg="yellow", err=True)
+    if as_json:
+        click.echo(json.dumps([finding.to_json() for finding in found], indent=2, ensure_ascii=False))
+    elif as_csv:
+        click.echo(findings_table(found).to_csv(index=False), nl=False)
+    elif not len(evidence.runs):
+        click.echo(f"no run of {study} is done yet, so there is nothing to find", err=True)
+    else:
+        output().print(f"[bold]{escape(record.title)}[/]", soft_wrap=True)
+        if not found:
+            output().print("no analysis has anything to say of this study", markup=False)
+        print_findings(found)
+        _tell_of_looks(record)
+    return 1 if failures else 0
+
+
+def _asked(record: StudyRecord, names: Sequence[str]) -> tuple[Analysis, ...]:
+    """The analyses of the recipe, less those that are not asked for. Raises click.UsageError for a wrong name."""
+    chosen = analyses_of(record)
+    if not names:
+        return chosen
+    known = plugins().components["analysis"]
+    by_name = [(KINDS["analysis"].name_of(one), one) for one in chosen]
+    asked: list[Analysis] = []
+    for name in dict.fromkeys(names):
+        if name not in known:
+            raise click.UsageError(f"--analysis: no analysis '{name}'; {nearest(name, known, 'ftdd list analyses')}")
+        own = [one for key, one in by_name if key == name]
+        try:
+            asked += own or [one for one in [known[name]()] if isinstance(one, Analysis)]
+        except ValidationError as error:
+            raise click.UsageError(
+                f"--analysis: {name} needs settings of its own: name it in the recipe's `analyses`"
+            ) from error
+    return tuple(asked)
+
+
+def _tell_of_looks(record: StudyRecord) -> None:
+    added = sum(entry.added for entry in record.entries)
+    if added:
+        screen = output()
+        screen.width = min(screen.width, WIDTH)
+        screen.print(
+            f"\n{added} of {len(record.entries)} target runs were added after a look at the others, where nobody could "
+            "tell. Intervals and chances hold for one look, not for all looks together.",
+            markup=False,
+        )

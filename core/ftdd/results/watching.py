@@ -1,0 +1,202 @@
+"""A study at work, as its run folders have it: a row for each run, sparklines, and what is left to do."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ftdd.curve import Curve
+from ftdd.events import Role
+from ftdd.study.store import RunFolder, State, Status, Store
+from ftdd.values import Json
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+SHARE_BELOW = 0.85
+"""Of the evaluations, whose test errors a sparkline tells apart; larger ones are full blocks."""
+ENDED = (State.DONE, State.DIVERGED, State.FAILED)
+
+Stamp = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run as it is now."""
+
+    id: str
+    role: Role
+    source_id: str | None
+    settings: Mapping[str, Json]
+    """What the sweep gave it; nothing for a source."""
+    status: Status
+    curve: Curve
+    stamp: Stamp
+    """When its files were written, and how long they are: what has not changed need not be read again."""
+
+    @property
+    def state(self) -> State:
+        """How far it has come."""
+        return self.status.state
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until it has ended, at the pace it has had; None where it is not at work or has no pace yet."""
+        if self.state is not State.RUNNING or not self.status.epoch or not self.status.seconds:
+            return None
+        return self.status.seconds / self.status.epoch * (self.status.epochs - self.status.epoch)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The test errors between which a sparkline rises from its lowest block to its highest; beyond, it stays there."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class View:
+    """A study at one moment."""
+
+    title: str
+    rows: tuple[Row, ...]
+    """Runs at work, then those that ended, the last one first, then interrupted ones, then those that wait."""
+    scales: Mapping[Role, Scale]
+    """One for all targets, one for all sources: their tasks differ, and so do their errors."""
+
+    @property
+    def counts(self) -> Counter[State]:
+        """How many runs are in which state."""
+        return Counter(row.state for row in self.rows)
+
+    @property
+    def ended(self) -> bool:
+        """Whether nobody is at work and nothing is left that could be begun.
+
+        A target whose source failed waits for the next `ftdd run`, not for this one.
+        """
+        failed = {row.id for row in self.rows if row.state is State.FAILED}
+        return all(row.state in ENDED or row.source_id in failed for row in self.rows)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until the study has ended, with as many at work as now; None where nobody is, or nothing is known yet."""
+        at_work = self.counts[State.RUNNING]
+        left = 0.0
+        for row in self.rows:
+            if row.state in ENDED:
+                continue
+            own = row.seconds_left if row.state is State.RUNNING else self._whole(row.role)
+            if own is None:
+                own = self._whole(row.role)
+            if own is None:
+                return None
+            left += own
+        return left / at_work if at_work else None
+
+    def _whole(self, role: Role) -> float | None:
+        """Seconds that a run of this role takes: the mean of those that are done, else what one at work will take."""
+        alike = [row for row in self.rows if row.role == role]
+        done = [row.status.seconds for row in alike if row.state is State.DONE and row.status.seconds]
+        coming = [row.status.seconds + row.seconds_left for row in alike if row.seconds_left is not None]
+        return sum(done or coming) / len(done or coming) if done or coming else None
+
+
+def look(store: Store, name: str, before: View | None = None) -> View:
+    """A study as it is now. Raises LookupError where there is no such study.
+
+    before: what was seen last; a run that has ended since and did not change is not read again.
+    """
+    study = store.read_study(name)
+    known = {row.id: row for row in before.rows} if before else {}
+    entries = {entry.id: entry for entry in study.entries}
+    rows = []
+    for run_id in study.run_ids:
+        entry = entries.get(run_id)
+        role: Role = "target" if entry else "source"
+        source_id, settings = (entry.source_id, entry.settings) if entry else (None, {})
+        rows.append(_row(store.run(run_id), role, source_id, settings, known.get(run_id)))
+    places = {row.id: i for i, row in enumerate(rows)}
+    return View(
+        study.title,
+        tuple(sorted(rows, key=lambda row: _rank(row, places[row.id]))),
+        {role: scale for role in _roles() if (scale := _scale([row.curve for row in rows if row.role == role]))},
+    )
+
+
+def sparkline(curve: Curve, epochs: int, scale: Scale, width: int) -> str:
+    """The test error over epochs, in so many blocks: on a log axis, whose last block is the epoch `epochs`.
+
+    What lies between two evaluations is on the straight line between them; what is still to come is blank.
+    """
+    points = [(math.log1p(record.epoch), record.test_error) for record in curve.records]
+    points = [(at, error) for at, error in points if math.isfinite(error)]
+    if not points or width < 1:
+        return " " * max(width, 0)
+    end = math.log1p(max(epochs, curve.last.epoch, 1))
+    step = end / max(width - 1, 1)
+    reached = 1 + math.floor(points[-1][0] / step + 1e-9)
+    errors = [_between(points, i * step) for i in range(min(max(reached, 1), width))]
+    return "".join(_block(error, scale) for error in errors).ljust(width)
+
+
+def _roles() -> tuple[Role, ...]:
+    return ("target", "source")
+
+
+def _row(folder: RunFolder, role: Role, source_id: str | None, settings: Mapping[str, Json], before: Row | None) -> Row:
+    stamp = _stamp(folder.path / "status.json", folder.path / "curve.csv")
+    if before is not None and before.stamp == stamp and before.state in ENDED:
+        return before
+    status = folder.status()
+    try:
+        curve = folder.curve()
+    except ValueError:  # whoever reads it for good will say what is wrong with it
+        curve = Curve()
+    return Row(folder.path.name, role, source_id, settings, status, curve, stamp)
+
+
+def _stamp(*paths: Path) -> Stamp:
+    found = []
+    for path in paths:
+        try:
+            stat = path.stat()
+        except FileNotFoundError:
+            found.append((0, -1))
+        else:
+            found.append((stat.st_mtime_ns, stat.st_size))
+    return tuple(found)
+
+
+def _rank(row: Row, place: int) -> tuple[int, float]:
+    if row.state is State.RUNNING:
+        return 0, place
+    if row.state in ENDED:
+        return 1, -row.status.updated
+    return (2 if row.state is State.INTERRUPTED else 3), place
+
+
+def _scale(curves: Sequence[Curve]) -> Scale | None:
+    """From the smallest test error to one that all but a few evaluations stay below.
+
+    The largest are those of the first epochs, where every network errs alike: with them, a second descent were flat.
+    """
+    errors = sorted(record.test_error for curve in curves for record in curve.records)
+    errors = [error for error in errors if math.isfinite(error)]
+    return Scale(errors[0], errors[int(SHARE_BELOW * (len(errors) - 1))]) if errors else None
+
+
+def _between(points: Sequence[tuple[float, float]], at: float) -> float:
+    after = next((i for i, (place, _) in enumerate(points) if place >= at), len(points) - 1)
+    if after == 0:
+        return points[0][1]
+    (left, low), (right, high) = points[after - 1], points[after]
+    return low + (high - low) * min(1.0, (at - left) / (right - left))
+
+
+def _block(error: float, scale: Scale) -> str:
+    low, high, error = scale.low, scale.high, error
+    if high > 1 and low > 0:  # squared errors have peaks a hundred times as high as what is beside them
+        low, high, error = math.log(low), math.log(high), math.log(max(error, low))
+    share = (error - low) / (high - low) if high > low else 0.0
+    return BLOCKS[min(max(int(share * len(BLOCKS)), 0), len(BLOCKS) - 1)]

@@ -1,0 +1,116 @@
+"""A plugin of analyses whose answers are known, for commands in a process of their own."""
+
+from pathlib import Path
+
+MODULE = '''
+import os
+from typing import Literal
+
+import ftdd
+from ftdd.components import Analysis
+from ftdd.findings import Finding, Proposal
+
+
+def _depths(evidence):
+    return sorted({int(depth) for depth in evidence.runs["frozen_layers"]})
+
+
+class Enough(Analysis):
+    """Is every depth measured with so many seeds?"""
+
+    name: Literal["enough"] = "enough"
+    seeds: int = 3
+    """How many."""
+
+    def findings(self, evidence):
+        counts = evidence.runs["frozen_layers"].value_counts()
+        return [
+            Finding(
+                "enough",
+                f"There are {self.seeds} seeds or more",
+                "seen" if counts[depth] >= self.seeds else "cannot tell",
+                f"There are {counts[depth]} with {depth} frozen layers [of them].",
+                {"freezing.count": depth},
+                effect=float(counts[depth]),
+                interval=(0.5, 1234.5),
+                unit="seeds",
+                n=int(counts[depth]),
+                p=0.0001,
+            )
+            for depth in _depths(evidence)
+        ]
+
+    def proposals(self, evidence):
+        for depth in _depths(evidence):
+            runs = evidence.runs[evidence.runs["frozen_layers"].eq(depth)]
+            for _ in range(len(runs), self.seeds):
+                settings = evidence.settings[runs["id"].iloc[0]]
+                yield Proposal({**settings, "seed": int(runs["seed"].max()) + 1}, f"seeds with {depth} frozen layers")
+
+
+class Longer(Analysis):
+    """Asks for one longer training."""
+
+    name: Literal["longer"] = "longer"
+    epochs: int = 1500
+    """How long."""
+
+    def findings(self, evidence):
+        return []
+
+    def proposals(self, evidence):
+        if not evidence.runs["epoch"].eq(self.epochs).any():
+            settings = {"target.training.epochs": self.epochs, "target.evaluate": "log"}
+            yield Proposal({**evidence.settings[evidence.runs["id"].iloc[0]], **settings}, "what patience brings")
+
+
+class Wild(Analysis):
+    """Asks for what cannot be."""
+
+    name: Literal["wild"] = "wild"
+
+    def findings(self, evidence):
+        return []
+
+    def proposals(self, evidence):
+        wishes = [{"freezing.count": 77}, {"target.imags": 3}, {"titel": 1}, {"seed": {1}}, {"freezing.count": 3}]
+        return [Proposal(settings, "a wild idea") for settings in wishes]
+
+
+class Broken(Analysis):
+    """Raises."""
+
+    name: Literal["broken"] = "broken"
+
+    def findings(self, evidence):
+        raise ZeroDivisionError("no reason [at all]")
+
+    def proposals(self, evidence):
+        raise ZeroDivisionError("no reason [at all]")
+
+
+class Needy(Analysis):
+    """Cannot be had without a setting."""
+
+    name: Literal["needy"] = "needy"
+    word: str
+    """Any."""
+
+    def findings(self, evidence):
+        return [Finding("needy", f"The word is {self.word}", "not seen", "It never is.")]
+
+
+@ftdd.hookimpl
+def ftdd_analyses():
+    return [Enough, Longer, Wild, Broken, Needy]
+'''
+
+
+def install(folder: Path) -> dict[str, str]:
+    """Write the plugin into a folder; gives the environment in which only its analyses are found."""
+    info = folder / "toy_analyses-1.0.dist-info"
+    info.mkdir(parents=True)
+    (folder / "toy_analyses.py").write_text(MODULE)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-analyses\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[ftdd]\ntoy_analyses = toy_analyses\n")
+    return {"PYTHONPATH": str(folder), "FTDD_DISABLED_PLUGINS": "mlflow,analyses"}

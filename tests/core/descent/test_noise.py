@@ -1,0 +1,119 @@
+"""Noise: the mean over seeds, how much seeds differ at a place, and how long a seed remembers."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import polygamma
+
+from ftdd.descent.noise import TEST_IMAGES_SHARED, _inverse_trigamma, correlations, measure_noise, moderated
+
+
+@given(y=st.floats(0.05, 1e4))
+def test_the_inverse_of_trigamma_is_its_inverse(y: float) -> None:
+    assert _inverse_trigamma(float(polygamma(1, y))) == pytest.approx(y, rel=1e-6)
+
+
+def test_equal_variances_are_pooled_whole() -> None:
+    """As limma has it: where variances differ no more than chance makes them, the prior's degrees are infinite."""
+    variance, df = moderated(np.full(8, 12.0), np.full(8, 4.0))
+    assert variance.tolist() == [3.0] * 8
+    assert df == 32
+
+
+def test_unequal_variances_are_drawn_towards_each_other_as_smyth_has_it() -> None:
+    """Drawn from s0² d0 / χ²(d0) with d0 = 6 and s0² = 2, seen with 5 degrees of freedom: the prior is found again."""
+    random = np.random.default_rng(0)
+    true = 2 * 6 / random.chisquare(6, 20_000)
+    df = np.full(20_000, 5.0)
+    squares = true * random.chisquare(5, 20_000)
+    variance, found = moderated(squares, df)
+    assert found == pytest.approx(6 + 5, rel=0.1)
+    drawn_up = squares / 5 < 1.0
+    assert variance[drawn_up] == pytest.approx((6 * 2 + squares[drawn_up]) / 11, rel=0.1)
+
+
+def test_a_place_that_is_noisier_than_the_others_is_not_drawn_down() -> None:
+    """The interpolation threshold must not look sure because the rest of the curve is."""
+    squares = np.array([1.0, 2.0, 1.5, 0.8, 300.0])
+    variance, _ = moderated(squares, np.full(5, 4.0))
+    assert variance[4] >= 300 / 4
+    assert (variance >= squares / 4).all()
+
+
+def test_seeds_that_agree_everywhere_have_no_variance() -> None:
+    variance, df = moderated(np.zeros(5), np.full(5, 2.0))
+    assert variance.tolist() == [0.0] * 5
+    assert df == 10
+
+
+@given(draw=st.integers(0, 10**6), seeds=st.integers(2, 6))
+@settings(max_examples=25, deadline=None)
+def test_offsets_of_seeds_are_no_noise(draw: int, seeds: int) -> None:
+    random = np.random.default_rng(draw)
+    mean, offsets = random.standard_normal(7), 100 * random.standard_normal((seeds, 1))
+    noise = measure_noise(mean + offsets)
+    assert noise.variance == pytest.approx(np.zeros(7), abs=1e-20)
+    assert noise.mean == pytest.approx(mean + offsets.mean())
+
+
+def test_a_missing_run_does_not_shift_the_mean() -> None:
+    """Two seeds that differ by 1 everywhere: where one is missing, what it would have said is known."""
+    values = np.array([[0.1, 0.2, 0.3, 0.4], [1.1, 1.2, np.nan, 1.4]])
+    noise = measure_noise(values)
+    assert noise.mean == pytest.approx([0.6, 0.7, 0.8, 0.9], abs=1e-6)
+    assert noise.counts.tolist() == [2, 2, 1, 2]
+
+
+@pytest.mark.parametrize(("values", "known"), [(np.ones((1, 5)), False), (np.eye(3), True)])
+def test_one_seed_says_nothing_of_noise(
+    values: "np.ndarray[tuple[int, int], np.dtype[np.float64]]", known: bool
+) -> None:
+    assert measure_noise(values).known == known
+
+
+@pytest.mark.parametrize("values", [np.ones(4), np.array([[1.0, np.nan], [2.0, np.nan]])])
+def test_other_shapes_and_empty_places_are_refused(values: "np.ndarray[tuple[int, int], np.dtype[np.float64]]") -> None:
+    with pytest.raises(ValueError, match="must have the shape"):
+        measure_noise(values)
+
+
+def test_the_variance_of_one_seed_is_found_without_bias() -> None:
+    """Short curves of equal noise: the mean of the variances over 300 curves, each of 3 seeds at 8 places, is 4."""
+    random = np.random.default_rng(2)
+    found = [measure_noise(2 * random.standard_normal((3, 8))) for _ in range(300)]
+    pooled = [noise for noise in found if np.ptp(noise.variance) == 0]
+    assert len(pooled) > 100
+    assert np.mean([noise.variance[0] for noise in pooled]) == pytest.approx(4, rel=0.05)
+
+
+@pytest.mark.parametrize(("share", "decay"), [(0.0, 0.0), (0.7, 0.7), (0.9, 0.9)])
+def test_the_memory_of_noise_along_a_long_curve_is_found(share: float, decay: float) -> None:
+    """As it tells in correlations: share and decay alone can stand for each other."""
+    points, random = 50, np.random.default_rng(3)
+    lags = correlations(share, decay, points)
+    root = np.linalg.cholesky(lags[np.abs(np.subtract.outer(np.arange(points), np.arange(points)))])
+    found = [measure_noise(random.standard_normal((8, points)) @ root.T) for _ in range(30)]
+    for lag in (1, 3, 8):
+        mean = np.mean([correlations(one.share, one.decay, points)[lag] for one in found])
+        assert mean == pytest.approx(share * decay**lag, abs=0.1)
+
+
+def test_noise_that_is_large_at_first_is_found_large_at_first() -> None:
+    """Neighbours of a long curve are alike, so two seeds tell where it is noisier."""
+    spread = np.where(np.arange(40) < 8, 4.0, 1.0)
+    random = np.random.default_rng(4)
+    found = np.array([measure_noise(spread * random.standard_normal((2, 40))).variance for _ in range(100)])
+    ratio = np.median(found[:, 2:6]) / np.median(found[:, 12:])
+    assert 6 < ratio < 20
+
+
+def test_what_test_images_add_is_half_of_what_independent_ones_would() -> None:
+    noise = measure_noise(np.full((3, 4), 0.2), np.array([100.0, 100.0, 400.0, 1600.0]))
+    assert TEST_IMAGES_SHARED == 0.5
+    assert noise.test == pytest.approx([0.0008, 0.0008, 0.0002, 0.00005])
+    assert measure_noise(np.full((3, 4), 0.2)).test.tolist() == [0.0] * 4
+
+
+def test_an_error_beyond_its_range_adds_nothing_negative() -> None:
+    assert (measure_noise(np.full((2, 3), 1.2), np.full(3, 10.0)).test >= 0).all()

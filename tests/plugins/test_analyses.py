@@ -1,0 +1,934 @@
+"""What each analysis says of studies whose answer was planted."""
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ftdd.components import Analysis
+from ftdd.evidence import Evidence
+from ftdd.findings import Finding, Proposal
+from ftdd.testing import MadeRun, made_evidence
+from ftdd_plugins.analyses import ftdd_analyses
+from ftdd_plugins.analyses.controls import Controls
+from ftdd_plugins.analyses.emc import EffectiveModelComplexity
+from ftdd_plugins.analyses.epochwise import Epochwise
+from ftdd_plugins.analyses.freezingwise import Freezingwise
+from ftdd_plugins.analyses.memorization import Memorization
+from ftdd_plugins.analyses.paper import Paper
+from ftdd_plugins.analyses.similarity import Similarity
+from ftdd_plugins.analyses.sizes import Sizes
+from ftdd_plugins.analyses.widthwise import Widthwise
+
+ALL = [cls() for cls in ftdd_analyses()]
+
+DEPTHS = (0, 2, 4, 6, 8, 9)
+PEAK = (0.20, 0.15, 0.30, 0.45, 0.25, 0.22)
+"""Over DEPTHS: down to 0.15 at 2, up to 0.45 at 6, down to 0.22."""
+VALLEY = (0.40, 0.30, 0.20, 0.22, 0.30, 0.45)
+
+EPOCHS = (0, 1, 2, 3, 5, 8, 13, 20, 32, 50, 80, 120)
+WALK = (0.9, 0.6, 0.4, 0.3, 0.35, 0.45, 0.5, 0.45, 0.35, 0.25, 0.2, 0.2)
+"""Over EPOCHS: down to 0.3 at epoch 3, up to 0.5 at epoch 13, down to 0.2."""
+FALL = tuple(0.2 + 0.7 * 0.6**i for i in range(12))
+
+
+def over_depths(
+    errors: Sequence[float], seeds: int = 4, noise: float = 0.005, draw: int = 0, fits: int = 5, **more: Any
+) -> list[MadeRun]:
+    """A run for each depth and seed; those with at most `fits` frozen layers interpolate."""
+    random = np.random.default_rng(draw)
+    settings = {path.replace("__", "."): value for path, value in more.items()}
+    return [
+        MadeRun(
+            {**settings, "freezing.count": depth, "seed": seed},
+            (0.9, abs(error + noise * random.standard_normal())),
+            (0.9, 0.0 if depth <= fits else 0.3),
+            epochs=(0, 100),
+        )
+        for seed in range(seeds)
+        for depth, error in zip(DEPTHS, errors, strict=True)
+    ]
+
+
+def over_epochs(
+    errors: Sequence[float], seeds: int = 4, noise: float = 0.005, draw: int = 0, reached: int = 50, **more: Any
+) -> list[MadeRun]:
+    """A run for each seed, whose train error is zero from epoch `reached` on."""
+    random = np.random.default_rng(draw)
+    settings = {path.replace("__", "."): value for path, value in more.items()}
+    return [
+        MadeRun(
+            {**settings, "seed": seed},
+            tuple(np.abs(np.array(errors) + noise * random.standard_normal(len(errors))).tolist()),
+            [0.0 if epoch >= reached else 0.5 for epoch in EPOCHS],
+            epochs=EPOCHS,
+        )
+        for seed in range(seeds)
+    ]
+
+
+def only(findings: Iterable[Finding], words: str = "") -> Finding:
+    (found,) = [one for one in findings if words in one.statement]
+    return found
+
+
+def summary(found: Finding) -> tuple[str, int]:
+    return found.answer, found.n
+
+
+# Epochs
+
+
+def test_a_second_descent_over_epochs_is_seen_where_it_is() -> None:
+    found = only(Epochwise().findings(made_evidence(over_epochs(WALK))))
+    assert summary(found) == ("seen", 4)
+    assert found.effect == pytest.approx(0.2, abs=0.02)
+    assert found.interval is not None
+    assert 0 < found.interval[0] <= found.effect <= found.interval[1]
+    numbers = found.numbers
+    assert (numbers["first_minimum_at"], numbers["peak_at"]) == (3, 13)
+    assert numbers["second_minimum_at"] in (80, 120)
+    assert numbers["second_descent"] == "strong"
+    assert (numbers["interpolation_epoch"], numbers["interpolated"], numbers["of"]) == (50, 4, 4)
+    assert numbers["best_over_seeds"] <= numbers["final_over_seeds"] == pytest.approx(0.2, abs=0.02)  # type: ignore[operator]
+    assert len(found.runs) == 4
+    assert "From epoch 3 the mean rises by" in found.text
+    assert "to a peak at epoch 13" in found.text
+
+
+def test_of_a_curve_that_only_falls_a_peak_is_ruled_out() -> None:
+    found = only(Epochwise().findings(made_evidence(over_epochs(FALL))))
+    assert summary(found) == ("not seen", 4)
+    assert "A peak that stands out by 0.05 in test error is ruled out (4 seeds)." in found.text
+
+
+def test_one_seed_cannot_tell_and_two_more_are_asked_for() -> None:
+    evidence = made_evidence(over_epochs(WALK, seeds=1))
+    found = only(Epochwise().findings(evidence))
+    assert summary(found) == ("cannot tell", 1)
+    assert (found.interval, found.p) == (None, None)
+    assert found.effect == pytest.approx(0.2, abs=0.05)
+    assert "One seed says nothing of how much seeds differ" in found.text
+    (asked,) = Epochwise().proposals(evidence)
+    assert asked.settings == {"seed": 1}
+
+
+def test_each_setting_and_depth_has_a_curve_of_its_own_and_seen_comes_first() -> None:
+    runs = [
+        *over_epochs(FALL, target__images=60, **{"freezing.count": 0}),
+        *over_epochs(WALK, draw=1, target__images=60, **{"freezing.count": 3}),
+        *over_epochs(FALL, draw=2, target__images=240, **{"freezing.count": 0}),
+    ]
+    findings = Epochwise().findings(made_evidence(runs))
+    assert [one.answer for one in findings] == ["seen", "not seen", "not seen"]
+    assert findings[0].settings == {"target.images": 60, "frozen_layers": 3}
+    assert findings[0].text.startswith("60 target images, 3 frozen layers: From epoch 3")
+
+
+def test_with_many_curves_a_chance_counts_as_often() -> None:
+    alone = only(Epochwise().findings(made_evidence(over_epochs(WALK, noise=0.08))))
+    runs = [
+        run for n in range(5) for run in over_epochs(WALK if n == 0 else FALL, noise=0.08, draw=n, target__images=n)
+    ]
+    among = next(one for one in Epochwise().findings(made_evidence(runs)) if one.settings == {"target.images": 0})
+    assert alone.p is not None
+    assert among.p == pytest.approx(min(1.0, 5 * alone.p))
+    assert alone.interval is not None
+    assert among.interval is not None
+    assert among.interval[0] < alone.interval[0]
+
+
+def test_a_run_whose_curve_is_lost_costs_itself_and_not_its_curve() -> None:
+    evidence = made_evidence(over_epochs(WALK))
+    broken = replace(evidence, curves=evidence.curves[evidence.curves["id"] != "target001"])
+    found = only(Epochwise().findings(broken))
+    assert summary(found) == ("seen", 3)
+    assert "target001" not in found.runs
+
+
+def test_places_are_the_epochs_that_all_runs_share() -> None:
+    evidence = made_evidence(over_epochs(WALK))
+    holes = evidence.curves[~(evidence.curves["id"].eq("target001") & evidence.curves["epoch"].eq(13))]
+    assert only(Epochwise().findings(replace(evidence, curves=holes))).numbers["peak_at"] in (8, 20)
+
+
+# Frozen layers
+
+
+def test_a_second_descent_over_frozen_layers_the_best_number_and_who_interpolates() -> None:
+    evidence = made_evidence(over_depths(PEAK))
+    descent, best, deciding = Freezingwise().findings(evidence)
+    assert summary(descent) == ("seen", 4)
+    assert descent.effect == pytest.approx(0.23, abs=0.02)
+    assert (descent.numbers["first_minimum_at"], descent.numbers["peak_at"]) == (2, 6)
+    assert descent.numbers["peak_trainable_parameters"] == 1000 - 90 * 6
+    assert descent.numbers["peak_trainable_share_of_forward_flops"] == pytest.approx(0.4)
+    assert descent.numbers["second_descent"] == "weak"
+    assert "to a peak at 6 frozen layers" in descent.text
+    assert summary(best) == ("seen", 4)
+    assert best.effect == pytest.approx(0.07, abs=0.02)
+    assert (best.numbers["best_at"], best.numbers["as_good"]) == (2, [2])
+    assert "The mean is lowest with 2 frozen layers; freezing 9 costs 0.0" in best.text
+    assert "every other number is surely worse (4 seeds)" in best.text
+    assert summary(deciding) == ("seen", 4)
+    assert (deciding.effect, deciding.numbers["threshold_at"]) == (4, 4)
+    assert deciding.numbers["share_interpolating"] == {"0": 1, "2": 1, "4": 1, "6": 0, "8": 0, "9": 0}
+    assert "12 of 24 runs reach a train error of 0; at least half of the seeds do with up to 4" in deciding.text
+    assert all(set(one.runs) == set(evidence.runs["id"]) for one in (descent, best, deciding))
+    assert not Freezingwise().proposals(evidence)
+
+
+def test_a_valley_is_no_second_descent() -> None:
+    descent, best, _ = Freezingwise().findings(made_evidence(over_depths(VALLEY)))
+    assert descent.answer == "not seen"
+    assert best.answer == "seen"
+    assert best.numbers["best_at"] == 4
+    assert best.effect == pytest.approx(0.25, abs=0.02)
+
+
+def test_a_best_number_that_is_the_most_is_no_overfreezing() -> None:
+    best = only(Freezingwise().findings(made_evidence(over_depths(sorted(VALLEY, reverse=True)))), "best number")
+    assert (best.answer, best.effect, best.interval) == ("not seen", 0.0, (0.0, 0.0))
+    assert "with 9 frozen layers, the most there are" in best.text
+
+
+@pytest.mark.parametrize(("fits", "words"), [(9, "All runs reach"), (-1, "No runs reach")])
+def test_where_all_interpolate_or_none_the_number_decides_nothing(fits: int, words: str) -> None:
+    deciding = only(Freezingwise().findings(made_evidence(over_depths(PEAK, fits=fits))), "interpolate")
+    assert (deciding.answer, deciding.effect) == ("not seen", None)
+    assert words in deciding.text
+
+
+def test_one_seed_cannot_tell_who_interpolates_though_it_has_many_depths() -> None:
+    for fits in (-1, 5, 9):
+        for one in Freezingwise().findings(made_evidence(over_depths(PEAK, seeds=1, fits=fits))):
+            assert one.answer == "cannot tell", one.statement
+            assert "One seed says nothing" in one.text or "one seed says nothing" in one.text
+
+
+def test_squared_errors_are_compared_by_their_logarithms() -> None:
+    """A peak a hundred times as high as its valleys, among seeds that differ by a tenth of what they measure."""
+    random = np.random.default_rng(0)
+    runs = [
+        MadeRun({"freezing.count": depth, "seed": seed}, (error * math.exp(0.1 * random.standard_normal()),))
+        for seed in range(4)
+        for depth, error in zip(DEPTHS, (0.5, 0.1, 1.0, 10.0, 1.0, 0.05), strict=True)
+    ]
+    findings = Freezingwise().findings(made_evidence(runs, labels="numbers"))
+    descent = only(findings, "rises to a peak")
+    assert (descent.answer, descent.unit, descent.numbers["peak_at"]) == ("seen", "log test error", 6)
+    assert descent.effect == pytest.approx(math.log(100), abs=0.3)
+    assert descent.numbers["peak"] == pytest.approx(10, rel=0.2)
+    assert "the mean logarithm rises by" in descent.text
+
+
+def test_of_numbers_that_never_reach_eps_nobody_can_tell_who_interpolates() -> None:
+    evidence = made_evidence(over_depths(PEAK, fits=-1), labels="numbers")
+    assert only(Freezingwise().findings(evidence), "interpolate").answer == "cannot tell"
+    told = replace(made_evidence(over_depths(PEAK), labels="numbers"))
+    assert only(Freezingwise().findings(told), "interpolate").answer == "seen"
+
+
+def test_half_a_study_is_told_of_as_far_as_it_goes() -> None:
+    runs = over_depths(PEAK, seeds=4, noise=0.05)
+    half = made_evidence(runs[: len(DEPTHS) + 3], asked=len(runs))
+    descent = only(Freezingwise().findings(half), "rises to a peak")
+    assert summary(descent) == ("cannot tell", 2)
+    assert len(descent.runs) == len(DEPTHS) + 3
+    none_in_common = made_evidence([*runs[:5], runs[6]])
+    descent = only(Freezingwise().findings(none_in_common), "rises to a peak")
+    assert summary(descent) == ("cannot tell", 2)
+    assert "too few places in common" in descent.text
+
+
+def test_diverged_runs_are_left_out_and_their_seeds_not_asked_for_again() -> None:
+    runs = over_depths((0.2, 0.15, 0.2, 0.3, 0.25, 0.22), seeds=3, noise=0.06)
+    evidence = made_evidence(runs)
+    done = evidence.runs[evidence.runs["seed"] < 2]
+    left = replace(evidence, runs=done, curves=evidence.curves[evidence.curves["id"].isin(done["id"])], diverged=6)
+    descent = only(Freezingwise().findings(left), "rises to a peak")
+    assert summary(descent) == ("cannot tell", 2)
+    asked = Freezingwise().proposals(left)
+    assert asked
+    assert {one.settings["seed"] for one in asked} == {3}
+
+
+def test_a_seed_more_is_asked_for_where_the_peak_may_be_and_at_the_minima() -> None:
+    evidence = made_evidence(over_depths((0.20, 0.15, 0.17, 0.24, 0.20, 0.17), seeds=3, noise=0.03, target__images=60))
+    descent = only(Freezingwise().findings(evidence), "rises to a peak")
+    assert descent.answer == "cannot tell"
+    asked = Freezingwise().proposals(evidence)
+    numbers = descent.numbers
+    between = [d for d in DEPTHS if numbers["peak_from"] <= d <= numbers["peak_to"]]  # type: ignore[operator]
+    places = {numbers["first_minimum_at"], *between, numbers["second_minimum_at"]}
+    assert [one.settings for one in asked] == [
+        {"target.images": 60, "freezing.count": depth, "seed": 3}
+        for depth in sorted(places)  # type: ignore[type-var]
+    ]
+    assert all("frozen layers (60 target images)" in one.reason for one in asked)
+
+
+def test_a_peak_that_no_number_of_seeds_would_show_asks_for_nothing() -> None:
+    """40 test images that all seeds share."""
+    evidence = made_evidence(over_depths((0.30, 0.26, 0.30, 0.33, 0.30, 0.28), seeds=3, noise=0.01), test_images=40)
+    assert only(Freezingwise().findings(evidence), "rises to a peak").answer == "cannot tell"
+    assert not Freezingwise().proposals(evidence)
+
+
+# Seeds of sources
+
+
+def by_sources(sources: int, targets: int, spread: float = 0.0, errors: Sequence[float] = PEAK) -> list[MadeRun]:
+    """Each source has luck of its own at each depth, which its targets share."""
+    random = np.random.default_rng(3)
+    luck = spread * random.standard_normal((sources, len(DEPTHS)))
+    return [
+        MadeRun(
+            {"freezing.count": depth, "source.seed": source, "seed": target},
+            (0.9, abs(error + luck[source, i] + 0.003 * random.standard_normal())),
+            epochs=(0, 100),
+        )
+        for source in range(sources)
+        for target in range(targets)
+        for i, (depth, error) in enumerate(zip(DEPTHS, errors, strict=True))
+    ]
+
+
+def test_with_three_sources_or_more_a_replicate_is_a_source() -> None:
+    assert only(Freezingwise().findings(made_evidence(by_sources(4, 5))), "rises").n == 4
+    assert only(Freezingwise().findings(made_evidence(by_sources(2, 5))), "rises").n == 10
+
+
+def test_the_luck_of_few_sources_is_no_finding_however_many_targets_they_have() -> None:
+    flat = by_sources(3, 20, spread=0.06, errors=[0.3] * len(DEPTHS))
+    assert only(Freezingwise().findings(made_evidence(flat)), "rises").answer != "seen"
+    assert only(Freezingwise().findings(made_evidence(flat)), "best number").answer != "seen"
+
+
+def test_a_new_replicate_is_a_new_source_with_as_many_targets() -> None:
+    evidence = made_evidence(by_sources(3, 2, spread=0.1))
+    asked = Freezingwise().proposals(evidence)
+    assert asked
+    depths = {one.settings["freezing.count"] for one in asked}
+    assert sorted(
+        (one.settings["freezing.count"], one.settings["source.seed"], one.settings["seed"]) for one in asked
+    ) == [(depth, 3, seed) for depth in sorted(depths) for seed in (0, 1)]
+
+
+def test_where_each_seed_has_its_own_source_both_move_on() -> None:
+    runs = [
+        replace(run, settings={**run.settings, "source.seed": 10 + int(str(run.settings["seed"]))})
+        for run in over_depths(PEAK, seeds=2, noise=0.2)
+    ]
+    asked = Freezingwise().proposals(made_evidence(runs))
+    assert asked
+    assert {(one.settings["seed"], one.settings["source.seed"]) for one in asked} == {(2, 12)}
+
+
+def test_where_only_sources_differ_only_sources_move_on() -> None:
+    runs = [
+        MadeRun({"freezing.count": run.settings["freezing.count"], "source.seed": run.settings["seed"]}, run.test_error)
+        for run in over_depths(PEAK, seeds=2, noise=0.2)
+    ]
+    asked = Freezingwise().proposals(made_evidence(runs))
+    assert asked
+    assert {(one.settings.get("seed"), one.settings["source.seed"]) for one in asked} == {(None, 2)}
+
+
+# Widths, and sizes of the target set
+
+
+@pytest.mark.parametrize(
+    ("analysis", "path", "words"),
+    [(Widthwise(), "architecture.width", "width 6"), (Sizes(), "target.images", "6 target images")],
+)
+def test_a_second_descent_over_a_setting(analysis: Analysis, path: str, words: str) -> None:
+    runs = [replace(run, settings=_renamed(run.settings, path)) for run in over_depths(PEAK)]
+    found = only(analysis.findings(made_evidence(runs)))
+    assert summary(found) == ("seen", 4)
+    assert (found.numbers["peak_at"], found.numbers["over"]) == (6, path)
+    assert words in found.text
+    unsure = [replace(run, settings=_renamed(run.settings, path)) for run in over_depths(PEAK, seeds=2, noise=0.2)]
+    asked = analysis.proposals(made_evidence(unsure))
+    assert asked
+    assert {one.settings["seed"] for one in asked} == {2}
+    assert {one.settings[path] for one in asked} <= set(DEPTHS)
+
+
+def test_sizes_that_are_no_numbers_are_no_places() -> None:
+    runs = [replace(run, settings=_renamed(run.settings, "target.images")) for run in over_depths(PEAK)]
+    whole = [MadeRun({"target.images": "all", "seed": seed}, (0.9, 0.1)) for seed in range(4)]
+    found = only(Sizes().findings(made_evidence([*runs, *whole])))
+    assert (found.answer, found.numbers["peak_at"]) == ("seen", 6)
+
+
+def _renamed(given: Mapping[str, Any], path: str) -> dict[str, Any]:
+    return {path if key == "freezing.count" else key: value for key, value in given.items()}
+
+
+# Sizes of the source set
+
+
+def from_sources(reached: Mapping[tuple[int, int, int], Sequence[int | None]], targets: int = 1) -> list[MadeRun]:
+    """(images, epochs, steps) of the source → the epoch of interpolation from each source seed; None for never."""
+    return [
+        MadeRun(
+            {"source.images": images, "source.training.epochs": epochs, "source.seed": seed, "seed": target},
+            WALK,
+            [0.0 if epoch is not None and at >= epoch else 0.5 for at in EPOCHS],
+            epochs=EPOCHS,
+            source_steps=steps,
+        )
+        for (images, epochs, steps), times in reached.items()
+        for seed, epoch in enumerate(times)
+        for target in range(targets)
+    ]
+
+
+EARLY, LATE, NEVER = [8, 13, 8, 13, 8], [50, 80, 50, 80, None], [None] * 5
+
+
+def test_a_larger_source_set_slows_the_target_training() -> None:
+    found = only(Sizes().findings(made_evidence(from_sources({(50, 10, 100): EARLY, (500, 10, 1000): LATE}))))
+    assert found.answer == "seen"
+    assert (found.effect, found.unit, found.n) == (80 - 8, "epochs", 5)
+    assert found.numbers["fixed"] == "epochs"
+    assert found.numbers["large_times"] == {
+        "interpolation_epoch": 80,
+        "interpolation_epoch_low": 50,
+        "interpolation_epoch_high": None,
+        "interpolated": 4,
+        "of": 5,
+    }
+    assert "From 50 source images, 5 of 5 runs interpolate, half of all by epoch 8" in found.text
+    assert "from 500, 4 of 5 runs interpolate, half of all by epoch 80 (log-rank p" in found.text
+
+
+def test_runs_that_never_interpolate_are_late_and_not_missing() -> None:
+    found = only(Sizes().findings(made_evidence(from_sources({(50, 10, 100): EARLY, (500, 10, 1000): NEVER}))))
+    assert (found.answer, found.effect) == ("seen", None)
+    assert "from 500, 0 of 5 runs interpolate (log-rank" in found.text
+
+
+def test_a_larger_source_set_that_hastens_is_not_seen_to_slow() -> None:
+    found = only(Sizes().findings(made_evidence(from_sources({(50, 10, 100): LATE, (500, 10, 1000): EARLY}))))
+    assert found.answer == "not seen"
+
+
+def test_equal_epochs_and_equal_steps_are_told_apart_and_both_counted() -> None:
+    runs = from_sources({(50, 10, 100): EARLY, (500, 10, 1000): LATE, (500, 1, 101): EARLY})
+    findings = Sizes().findings(made_evidence(runs))
+    assert [(one.numbers["fixed"], one.answer) for one in findings] == [("epochs", "seen"), ("steps", "cannot tell")]
+    alone = only(Sizes().findings(made_evidence(runs[:10])))
+    assert findings[0].p == pytest.approx(2 * alone.p)  # type: ignore[operator]
+
+
+def test_targets_of_one_source_are_one_replicate() -> None:
+    """Two seeds a source: five sources are five, not ten."""
+    found = only(
+        Sizes().findings(made_evidence(from_sources({(50, 10, 100): EARLY, (500, 10, 1000): LATE}, targets=2)))
+    )
+    assert summary(found) == ("seen", 5)
+    assert "5 of 5 sources' targets interpolate" in found.text
+
+
+def test_one_seed_of_each_size_cannot_tell() -> None:
+    found = only(Sizes().findings(made_evidence(from_sources({(50, 10, 100): [8], (500, 10, 1000): [80]}))))
+    assert summary(found) == ("cannot tell", 1)
+    assert "One seed says nothing" in found.text
+
+
+# Likeness
+
+
+def two_sources(
+    near: Sequence[float], far: Sequence[float], seeds: int = 4, noise: float = 0.005, **more: Any
+) -> list[MadeRun]:
+    return [
+        replace(run, settings={"pair.similarity": word, **run.settings})
+        for draw, (word, errors) in enumerate({"near": near, "far": far}.items())
+        for run in over_depths(errors, seeds=seeds, noise=noise, draw=draw, **more)
+    ]
+
+
+LIKENESS = {"pair.similarity": ["near", "far"]}
+CROSSING = tuple(error + (0.1 if depth < 5 else -0.1) for error, depth in zip(PEAK, DEPTHS, strict=True))
+
+
+def test_a_less_related_source_that_is_better_where_much_is_frozen_is_seen() -> None:
+    better, crossing = Similarity().findings(made_evidence(two_sources(PEAK, CROSSING), likeness=LIKENESS))
+    assert summary(better) == ("seen", 4)
+    assert better.statement == (
+        "The less related source (similarity far) is better than the more related one (similarity near)"
+    )
+    assert better.effect == pytest.approx(0.1, abs=0.02)
+    assert better.interval is not None
+    assert 0 < better.interval[0] <= better.effect <= better.interval[1]
+    assert (better.numbers["wins_at"], better.numbers["loses_at"]) == ([6, 8, 9], [0, 2, 4])
+    assert better.numbers["paired"] is True
+    assert crossing.answer == "seen"
+    assert "similarity far is surely better with 6, 8, 9 frozen layers, similarity near with 0, 2, 4" in crossing.text
+    assert len(better.runs) == 2 * 4 * len(DEPTHS)
+
+
+def test_a_less_related_source_that_is_worse_everywhere_is_not_seen() -> None:
+    worse = tuple(error + 0.1 for error in PEAK)
+    better, crossing = Similarity().findings(made_evidence(two_sources(PEAK, worse), likeness=LIKENESS))
+    assert better.answer == "not seen"
+    assert "ruled out at every depth" in better.text
+    assert "similarity near is better than similarity far by 0." in better.text
+    assert (crossing.answer, crossing.numbers["wins_at"]) == ("not seen", [])
+    assert "similarity near is surely better at every depth" in crossing.text
+
+
+def test_the_interval_in_the_text_is_that_of_the_difference_it_names() -> None:
+    """near is better by 0.1: the difference that is spoken of is above zero, so its ends are too."""
+    worse = tuple(error + 0.1 for error in PEAK)
+    better = Similarity().findings(made_evidence(two_sources(PEAK, worse), likeness=LIKENESS))[0]
+    (low, high) = re.findall(r"difference \[([\d.]+), ([\d.]+)\]", better.text)[0]
+    assert 0 < float(low) < 0.1 < float(high)
+
+
+def test_a_scheme_says_which_is_less_related_where_the_pair_does_not() -> None:
+    runs = [
+        replace(run, more={"similarity.made": 0.9 if run.settings["pair.similarity"] == "near" else 0.3})
+        for run in two_sources(PEAK, CROSSING)
+    ]
+    assert Similarity().findings(made_evidence(runs))[0].answer == "seen"
+    turned = [replace(run, more={"similarity.made": -run.more["similarity.made"]}) for run in runs]
+    assert "(similarity near) is better" in Similarity().findings(made_evidence(turned))[0].statement
+    empty = [replace(run, more={"similarity.made": None}) for run in runs]
+    assert not Similarity().findings(made_evidence(empty))
+    assert not Similarity().findings(made_evidence(two_sources(PEAK, CROSSING)))
+
+
+def test_sources_with_other_targets_are_not_compared() -> None:
+    runs = [replace(run, more={"test_digest": run.settings["pair.similarity"]}) for run in two_sources(PEAK, CROSSING)]
+    evidence = made_evidence(runs, likeness=LIKENESS)
+    found = only(Similarity().findings(evidence))
+    assert (found.answer, found.effect, found.interval) == ("cannot tell", None, None)
+    assert "The two have different targets" in found.text
+    assert not Similarity().proposals(evidence)
+
+
+def test_test_sets_that_seeds_draw_are_the_same_for_both_sources() -> None:
+    runs = [replace(run, more={"test_digest": f"of {run.settings['seed']}"}) for run in two_sources(PEAK, CROSSING)]
+    assert Similarity().findings(made_evidence(runs, likeness=LIKENESS))[0].answer == "seen"
+
+
+def test_seeds_of_both_are_asked_for_where_the_difference_is_nearest_to_telling() -> None:
+    almost = tuple(error - (0.06 if depth == 6 else 0.0) for error, depth in zip(PEAK, DEPTHS, strict=True))
+    evidence = made_evidence(two_sources(PEAK, almost, seeds=3, noise=0.04), likeness=LIKENESS)
+    assert Similarity().findings(evidence)[0].answer == "cannot tell"
+    asked = Similarity().proposals(evidence)
+    assert {one.settings["pair.similarity"] for one in asked} == {"near", "far"}
+    assert len({one.settings["freezing.count"] for one in asked}) == 1
+    assert {one.settings["seed"] for one in asked} == {3}
+    assert not Similarity().proposals(made_evidence(two_sources(PEAK, CROSSING), likeness=LIKENESS))
+
+
+def test_places_without_a_seed_in_common_are_not_spoken_of() -> None:
+    runs = [
+        run
+        for run in two_sources(PEAK, CROSSING)
+        if run.settings["freezing.count"] != 9
+        or (run.settings["pair.similarity"] == "near") == (int(str(run.settings["seed"])) < 2)
+    ]
+    better = Similarity().findings(made_evidence(runs, likeness=LIKENESS))[0]
+    assert set(better.numbers["differences"]) == {"0", "2", "4", "6", "8"}  # type: ignore[arg-type]
+
+
+# Controls
+
+
+def with_control(transfer: Sequence[float], control: str, errors: Sequence[float], **more: Any) -> list[MadeRun]:
+    return [
+        *over_depths(transfer, control="transfer", **more),
+        *over_depths(errors, draw=1, control=control, **more),
+    ]
+
+
+def test_transfer_that_beats_a_random_prefix_is_seen() -> None:
+    worse = tuple(error + 0.02 * depth for error, depth in zip(PEAK, DEPTHS, strict=True))
+    found = only(Controls().findings(made_evidence(with_control(PEAK, "random", worse))))
+    assert summary(found) == ("seen", 4)
+    assert found.statement == "Transfer is better than a frozen prefix that learned nothing"
+    assert found.effect == pytest.approx(0.18, abs=0.02)
+    assert (found.numbers["at"], found.numbers["loses_at"]) == (9, [])
+
+
+def test_transfer_that_is_no_better_than_its_control_is_not_seen() -> None:
+    found = only(Controls().findings(made_evidence(with_control(PEAK, "selffer", [error - 0.02 for error in PEAK]))))
+    assert found.answer == "not seen"
+    assert "That transfer is better by 0.05 or more is ruled out at every depth." in found.text
+
+
+def test_training_from_scratch_freezes_nothing_and_is_compared_with_every_depth() -> None:
+    scratch = [
+        MadeRun({"control": "scratch", "freezing.count": 0, "seed": seed}, (0.9, 0.25 + 0.004 * seed), epochs=(0, 100))
+        for seed in range(4)
+    ]
+    found = only(Controls().findings(made_evidence([*over_depths(PEAK, control="transfer"), *scratch])))
+    assert found.statement == "Transfer is better than training from scratch"
+    assert found.answer == "seen"
+    assert set(found.numbers["differences"]) == {str(depth) for depth in DEPTHS}  # type: ignore[arg-type]
+    assert found.numbers["wins_at"] == [0, 2]
+    assert found.numbers["loses_at"] == [6]
+
+
+def test_training_from_scratch_gets_its_seeds_too() -> None:
+    scratch = [
+        MadeRun({"control": "scratch", "freezing.count": 0, "seed": seed}, (0.9, 0.2 + 0.1 * seed), epochs=(0, 100))
+        for seed in range(3)
+    ]
+    transfer = over_depths(PEAK, control="transfer", noise=0.1, seeds=3)
+    asked = Controls().proposals(made_evidence([*transfer, *scratch]))
+    assert sorted(str(one.settings["control"]) for one in asked) == ["scratch", "transfer"]
+    assert {one.settings["seed"] for one in asked} == {3}
+
+
+def test_half_a_control_says_nothing_of_the_depths_it_has_not_run_at() -> None:
+    runs = with_control(PEAK, "random", [error + 0.2 for error in PEAK])
+    half = [run for run in runs if run.settings["control"] == "transfer" or run.settings["freezing.count"] == 9]
+    found = only(Controls().findings(made_evidence(half)))
+    assert found.numbers["differences"].keys() == {"9"}  # type: ignore[union-attr]
+
+
+def test_one_seed_of_a_control_cannot_tell() -> None:
+    found = only(Controls().findings(made_evidence(with_control(PEAK, "random", VALLEY, seeds=1))))
+    assert (found.answer, found.interval, found.p) == ("cannot tell", None, None)
+    assert "One seed says nothing" in found.text
+
+
+# Right and wrong labels
+
+
+def labels(right: int, wrong: int | None, seeds: int = 4, depths: Sequence[int] = (0, 5), **more: Any) -> list[MadeRun]:
+    """Right labels are fitted at the epoch `right`, wrong ones at `wrong`, one epoch later with each seed."""
+    after = [EPOCHS.index(right), None if wrong is None else EPOCHS.index(wrong)]
+    return [
+        MadeRun(
+            {**more, "freezing.count": depth, "seed": seed},
+            WALK,
+            [0.0 if i >= after[0] + seed % 2 else 0.9 for i in range(len(EPOCHS))],  # type: ignore[operator]
+            [0.0 if after[1] is not None and i >= after[1] + seed % 2 else 0.9 for i in range(len(EPOCHS))],
+            epochs=EPOCHS,
+        )
+        for seed in range(seeds)
+        for depth in depths
+    ]
+
+
+def test_wrong_labels_are_fitted_later_than_right_ones() -> None:
+    found = only(Memorization().findings(made_evidence(labels(2, 32))))
+    assert summary(found) == ("seen", 4)
+    assert (found.effect, found.unit) == (30, "epochs")
+    assert (found.numbers["right_epoch"], found.numbers["wrong_epoch"]) == (2, 32)
+    assert found.numbers["memorized"] == {"0": 1, "5": 1}
+    assert "50% of the right labels are fitted by epoch 2, of the wrong ones by epoch 32" in found.text
+    assert "with 0 frozen layers, 100% of the wrong labels end up memorized; with 5 frozen layers, 100%" in found.text
+
+
+def test_wrong_labels_that_are_never_fitted_are_late() -> None:
+    found = only(Memorization().findings(made_evidence(labels(2, None))))
+    assert (found.answer, found.effect) == ("seen", None)
+    assert "of the wrong ones in fewer than half of the runs" in found.text
+
+
+def test_wrong_labels_that_are_fitted_with_the_right_ones_are_not_later() -> None:
+    assert only(Memorization().findings(made_evidence(labels(8, 8)))).answer == "not seen"
+
+
+@pytest.mark.parametrize("wrong", [8, 32])
+def test_one_seed_cannot_tell_which_labels_come_first(wrong: int) -> None:
+    found = only(Memorization().findings(made_evidence(labels(8, wrong, seeds=1))))
+    assert summary(found) == ("cannot tell", 1)
+
+
+def test_each_setting_is_one_of_the_comparisons() -> None:
+    alone = only(Memorization().findings(made_evidence(labels(2, 32))))
+    runs = [*labels(2, 32, **{"target.images": 60}), *labels(2, 32, **{"target.images": 240})]
+    both = Memorization().findings(made_evidence(runs))
+    assert [one.settings for one in both] == [{"target.images": 60}, {"target.images": 240}]
+    assert both[0].p == pytest.approx(2 * alone.p)  # type: ignore[operator]
+
+
+# Effective model complexity
+
+
+def fitting(most: Mapping[int, int], sizes: Sequence[int] = (30, 60, 120), seeds: int = 3) -> list[MadeRun]:
+    """With each depth, so many images are fitted; the test error peaks at the depth where a size just is not."""
+    random = np.random.default_rng(1)
+    return [
+        MadeRun(
+            {"target.images": size, "freezing.count": depth, "seed": seed},
+            (0.9, 0.2 + 0.3 * math.exp(-(math.log2(size / limit) ** 2)) + 0.004 * random.standard_normal()),
+            (0.9, 0.02 if size <= limit else 0.4),
+            epochs=(0, 100),
+        )
+        for size in sizes
+        for depth, limit in most.items()
+        for seed in range(seeds)
+    ]
+
+
+FITTED = {0: 400, 2: 200, 4: 100, 6: 50, 8: 25, 9: 10}
+
+
+def test_brackets_of_the_effective_model_complexity_are_the_sizes_around_it() -> None:
+    lowers, *crossings = EffectiveModelComplexity().findings(made_evidence(fitting(FITTED)))
+    assert summary(lowers) == ("seen", 3)
+    assert lowers.numbers["emc"] == {
+        "0": [120, None],
+        "2": [120, None],
+        "4": [60, 120],
+        "6": [30, 60],
+        "8": [0, 30],
+        "9": [0, 30],
+    }
+    assert lowers.effect == 120 / 30
+    assert "with 0 frozen layers 120 or more" in lowers.text
+    assert "with 9 frozen layers fewer than 30" in lowers.text
+    assert {one.settings["target.images"] for one in crossings} == {30, 60, 120}
+    for one in crossings:
+        assert one.answer == "seen", one.text
+        assert one.interval is not None
+        assert one.interval[0] <= one.effect <= one.interval[1]  # type: ignore[operator]
+
+
+def test_a_peak_away_from_the_crossing_is_not_seen_there() -> None:
+    runs = [
+        replace(run, test_error=(0.9, 0.5 if run.settings["freezing.count"] == 2 else 0.2 + 0.002 * i % 3))
+        for i, run in enumerate(fitting(FITTED))
+    ]
+    crossings = EffectiveModelComplexity().findings(made_evidence(runs))[1:]
+    at_30 = next(one for one in crossings if one.settings["target.images"] == 30)
+    assert (at_30.answer, at_30.effect) == ("not seen", 2 - 6)
+
+
+def test_freezing_that_raises_the_complexity_is_not_seen_to_lower_it() -> None:
+    raises = dict(zip(FITTED, sorted(FITTED.values()), strict=True))
+    assert EffectiveModelComplexity().findings(made_evidence(fitting(raises)))[0].answer == "not seen"
+    assert EffectiveModelComplexity().findings(made_evidence(fitting(FITTED, seeds=1)))[0].answer == "cannot tell"
+
+
+def test_sizes_between_are_asked_for_until_they_are_near() -> None:
+    """30 and 120 around 50: 60, then 42, then 50, and then the two differ by less than a quarter."""
+    sizes, tried = [30, 120], []
+    for _ in range(6):
+        evidence = made_evidence(fitting({0: 50, 5: 10}, sizes))
+        asked = EffectiveModelComplexity().proposals(evidence)
+        if not asked:
+            break
+        assert {one.settings["seed"] for one in asked} == {0, 1, 2}
+        assert {one.settings["freezing.count"] for one in asked} == {0}
+        (size,) = {int(str(one.settings["target.images"])) for one in asked}
+        tried.append(size)
+        sizes = sorted([*sizes, size])
+    assert tried == [60, 42, 50]
+
+
+def test_sizes_next_to_each_other_have_none_between() -> None:
+    assert not EffectiveModelComplexity().proposals(made_evidence(fitting({0: 2, 5: 1}, [2, 3])))
+
+
+# The paper
+
+
+def test_f1_a_more_pronounced_double_descent_with_more_target_images() -> None:
+    runs = [*over_epochs(FALL, target__images=60), *over_epochs(WALK, draw=1, target__images=1200)]
+    found = only(Paper().findings(made_evidence(runs)), "F1")
+    assert summary(found) == ("seen", 4)
+    assert found.effect == pytest.approx(0.2, abs=0.03)
+    assert "With 1,200 target images the peak over epochs stands out by 0." in found.text
+    turned = [*over_epochs(WALK, target__images=60), *over_epochs(FALL, draw=1, target__images=1200)]
+    assert only(Paper().findings(made_evidence(turned)), "F1").answer == "not seen"
+
+
+def test_f2_one_arm_that_is_slowed_is_enough() -> None:
+    runs = from_sources({(50, 10, 100): EARLY, (500, 10, 1000): LATE, (500, 1, 101): EARLY})
+    found = only(Paper().findings(made_evidence(runs)), "F2")
+    assert (found.answer, found.numbers["seen"], found.numbers["cannot_tell"]) == ("seen", 1, 1)
+    assert found.text.startswith("1 of 2 comparisons show it. From 50 source images")
+    assert len(found.runs) == 15
+
+
+@pytest.mark.parametrize(
+    ("errors", "fits", "answer"),
+    [(PEAK, 5, "seen"), (VALLEY, 5, "not seen"), (PEAK, 9, "not seen")],
+    ids=["both halves", "no second descent", "all interpolate"],
+)
+def test_f3_needs_both_halves_on_one_curve(errors: Sequence[float], fits: int, answer: str) -> None:
+    found = only(Paper().findings(made_evidence(over_depths(errors, fits=fits))), "F3")
+    assert found.answer == answer
+    assert "runs reach a train error of 0" in found.text
+
+
+def test_f3_of_numbers_that_never_interpolate_lacks_a_half() -> None:
+    evidence = made_evidence(over_depths(PEAK, fits=-1), labels="numbers")
+    assert only(Paper().findings(evidence), "F3").answer == "cannot tell"
+
+
+def test_f4_is_that_of_similarity() -> None:
+    evidence = made_evidence(two_sources(PEAK, CROSSING), likeness=LIKENESS)
+    found = only(Paper().findings(evidence), "F4")
+    assert (found.answer, found.analysis) == ("seen", "paper")
+
+
+# All of them
+
+ABOUT: dict[str, Callable[[], Evidence]] = {
+    "epochwise": lambda: made_evidence(over_epochs(WALK)),
+    "freezingwise": lambda: made_evidence(over_depths(PEAK)),
+    "widthwise": lambda: made_evidence(
+        [replace(run, settings=_renamed(run.settings, "architecture.width")) for run in over_depths(PEAK)]
+    ),
+    "sizes": lambda: made_evidence(from_sources({(50, 10, 100): EARLY, (500, 10, 1000): LATE})),
+    "similarity": lambda: made_evidence(two_sources(PEAK, CROSSING), likeness=LIKENESS),
+    "controls": lambda: made_evidence(with_control(PEAK, "random", VALLEY)),
+    "memorization": lambda: made_evidence(labels(2, 32)),
+    "emc": lambda: made_evidence(fitting({0: 100, 4: 50, 9: 10})),
+}
+
+
+def name(analysis: Analysis) -> str:
+    return str(type(analysis).model_fields["name"].default)
+
+
+@pytest.mark.parametrize("analysis", ALL, ids=name)
+def test_a_study_about_something_else_gives_no_findings(analysis: Analysis) -> None:
+    """Depths, images and epochs are in many studies; what a study does not sweep is not spoken of."""
+    spoken = {word: bool(analysis.findings(make())) for word, make in ABOUT.items()}
+    about = {
+        "epochwise": {"epochwise", "sizes", "memorization"},
+        "freezingwise": {"freezingwise", "similarity", "controls", "memorization", "emc"},
+        "widthwise": {"widthwise"},
+        "sizes": {"sizes", "emc"},
+        "similarity": {"similarity"},
+        "controls": {"controls"},
+        "memorization": {"memorization"},
+        "emc": {"emc"},
+        "paper": {"freezingwise", "sizes", "similarity", "controls", "emc"},
+    }[name(analysis)]
+    assert {word for word, said in spoken.items() if said} == about
+
+
+@pytest.mark.parametrize("word", ABOUT)
+def test_findings_are_worded_for_readers(word: str) -> None:
+    for evidence in (ABOUT[word](), _first_seed(ABOUT[word]())):
+        for analysis in ALL:
+            for one in analysis.findings(evidence):
+                _readable(one.text)
+                _readable(one.statement)
+                assert one.text.endswith(".")
+                _in_its_interval(one)
+                again = Finding.from_json(json.loads(json.dumps(one.to_json(), allow_nan=False)))
+                assert again == replace(one, settings=dict(one.settings), numbers=dict(one.numbers))
+            for asked in analysis.proposals(evidence):
+                _readable(asked.reason)
+
+
+def _first_seed(evidence: Evidence) -> Evidence:
+    moving = "source.seed" if "source.seed" in evidence.swept else "seed"
+    runs = evidence.runs[evidence.runs[moving] == 0]
+    return replace(
+        evidence,
+        runs=runs,
+        curves=evidence.curves[~evidence.curves["id"].isin(set(evidence.runs["id"]) - set(runs["id"]))],
+    )
+
+
+WRONG = re.compile(
+    r"\bnan\b|\bNone\b|\binf\b|<NA>|\b\d+\.0\b(?!\d)|: ;|\(\)|\[\]|  |\b1 (frozen layers|seeds|runs)\b|--|−0\.000\b"
+)
+
+
+def _readable(text: str) -> None:
+    assert not WRONG.search(text), (WRONG.search(text), text)
+
+
+def _in_its_interval(one: Finding) -> None:
+    if one.interval is not None and one.effect is not None:
+        assert one.interval[0] - 1e-9 <= one.effect <= one.interval[1] + 1e-9, one
+
+
+def test_settings_are_worded_for_readers() -> None:
+    runs = [
+        *over_epochs(WALK, target__images=1200, optimizer="adam", **{"freezing.count": 1}),
+        *over_epochs(WALK, draw=1, target__images=1200, optimizer=None, **{"freezing.count": 22}),
+    ]
+    texts = [one.text for one in Epochwise().findings(made_evidence(runs))]
+    assert sorted(text.partition(":")[0] for text in texts) == [
+        "1,200 target images, optimizer adam, 1 frozen layer",
+        "1,200 target images, optimizer none, 22 frozen layers",
+    ]
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    word=st.sampled_from(sorted(ABOUT)),
+    draw=st.integers(0, 2**32 - 1),
+    change=st.sampled_from(["shuffled", "twice", "a column more", "a constant setting", "empty cells"]),
+)
+def test_what_does_not_matter_changes_nothing(word: str, draw: int, change: str) -> None:
+    plain = ABOUT[word]()
+    other = _changed(plain, draw, change)
+    for analysis in ALL:
+        one, two = (_told(analysis.findings(evidence)) for evidence in (plain, other))
+        assert [key for key, _ in one] == [key for key, _ in two], (name(analysis), change)
+        for (_, a), (_, b) in zip(one, two, strict=True):
+            assert a == pytest.approx(b, rel=1e-6, abs=1e-9, nan_ok=True)
+        if change == "twice":
+            asked = [dict(proposal.settings) for proposal in analysis.proposals(other)]
+            assert asked == [dict(proposal.settings) for proposal in analysis.proposals(plain)]
+
+
+def _changed(evidence: Evidence, draw: int, change: str) -> Evidence:
+    runs, curves = evidence.runs, evidence.curves
+    if change == "shuffled":
+        return replace(
+            evidence, runs=runs.sample(frac=1, random_state=draw), curves=curves.sample(frac=1, random_state=draw)
+        )
+    if change == "twice":
+        return replace(evidence, runs=pd.concat([runs, runs]), curves=pd.concat([curves, curves]))
+    if change == "a column more":
+        return replace(evidence, runs=runs.assign(weather=np.random.default_rng(draw).random(len(runs))))
+    if change == "empty cells":
+        return replace(
+            evidence, runs=runs.assign(**{"similarity.none": np.nan}, seconds=np.nan, source_test_error=None)
+        )
+    constant = {run: {**given, "target.label_noise": 0.2} for run, given in evidence.settings.items()}
+    return replace(
+        evidence,
+        runs=runs.assign(**{"target.label_noise": 0.2}),
+        swept=(*evidence.swept, "target.label_noise"),
+        settings=constant,
+    )
+
+
+def _told(findings: Sequence[Finding]) -> list[tuple[Any, list[float]]]:
+    """What must be equal, and what may differ in its last digits."""
+    told = []
+    for one in findings:
+        where = {path: value for path, value in one.settings.items() if path != "target.label_noise"}
+        key = (one.statement, sorted(map(str, where.items())), one.answer, one.n, sorted(one.runs))
+        told.append((key, [math.nan if x is None else x for x in (one.effect, one.p, *(one.interval or ()))]))
+    return sorted(told, key=lambda one: str(one[0]))
+
+
+@pytest.mark.parametrize("analysis", ALL, ids=name)
+def test_nothing_is_asked_for_where_all_is_decided(analysis: Analysis) -> None:
+    for word in ("freezingwise", "similarity"):
+        evidence = ABOUT[word]()
+        if all(one.answer != "cannot tell" for one in analysis.findings(evidence)):
+            asked: Sequence[Proposal] = analysis.proposals(evidence)
+            assert not asked

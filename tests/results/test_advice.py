@@ -1,0 +1,255 @@
+"""How many layers to freeze, of studies whose best number was planted; and `ftdd advise`."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from ftdd.cli.advise_command import command
+from ftdd.results.advice import Advice, advise, advise_on
+from ftdd.study.store import State, Store
+from ftdd.testing import MadeRun, made_evidence
+from tests.results import made_study
+
+DEPTHS = (0, 2, 4, 6, 8, 9)
+VALLEY = (0.40, 0.30, 0.15, 0.22, 0.30, 0.45)
+PEAK_FAR = (0.15, 0.20, 0.28, 0.45, 0.30, 0.22)
+PEAK_NEAR = (0.30, 0.30, 0.15, 0.45, 0.30, 0.22)
+
+
+def runs(
+    errors: Sequence[float], seeds: int = 4, noise: float = 0.005, best: float = 0.0, fits: int = 5, **settings: Any
+) -> list[MadeRun]:
+    """best: how much lower the error was at epoch 10 of 100.   fits: the most frozen layers that interpolate."""
+    random = np.random.default_rng(0)
+    found = []
+    for seed in range(seeds):
+        for depth, error in zip(DEPTHS, errors, strict=True):
+            last = abs(error + noise * random.standard_normal())
+            train = (0.9, 0.2, 0.0 if depth <= fits else 0.2)
+            given = {path.replace("__", "."): value for path, value in settings.items()}
+            given |= {"freezing.count": depth, "seed": seed}
+            found.append(MadeRun(given, (0.9, last - best, last), train, epochs=(0, 10, 100)))
+    return found
+
+
+def only(made: Sequence[MadeRun], **about: Any) -> Advice:
+    (found,) = advise_on(made_evidence(made, **about))
+    return found
+
+
+def text(advice: Advice) -> str:
+    return " ".join(advice.text)
+
+
+def test_the_best_number_and_what_it_costs_to_be_wrong_by_one() -> None:
+    advice = only(runs(VALLEY))
+    assert (advice.best, advice.cheapest, advice.settings) == (4, 4, {})
+    assert advice.text[0].startswith("Freeze 4 layers: mean test error 0.15")
+    assert "over 4 seeds. Every other number is surely worse." in advice.text[0]
+    assert [choice.frozen_layers for choice in advice.choices] == list(DEPTHS)
+    assert [choice.as_good for choice in advice.choices] == [False, False, True, False, False, False]
+    by = {choice.frozen_layers: choice for choice in advice.choices}
+    assert by[2].cost == pytest.approx(0.15, abs=0.02)
+    assert by[6].interval is not None
+    assert by[6].interval[0] < by[6].cost < by[6].interval[1]
+    assert by[6].trainable_parameters == 1000 - 90 * 6
+    assert by[6].seconds == 50
+    assert f"To be wrong by one step: fewer (2) costs {by[2].cost:.3f} [" in text(advice)
+    assert f"; more (6) costs {by[6].cost:.3f} [" in text(advice)
+
+
+def test_numbers_that_no_seed_tells_apart_are_as_good_and_the_cheapest_freezes_the_most() -> None:
+    advice = only(runs((0.40, 0.21, 0.20, 0.21, 0.40, 0.45), noise=0.02))
+    assert {choice.frozen_layers for choice in advice.choices if choice.as_good} == {2, 4, 6}
+    assert advice.cheapest == 6
+    others = [depth for depth in (2, 4, 6) if depth != advice.best]
+    assert f"As good, as far as these seeds can tell: {others[0]}, {others[1]}." in advice.text[0]
+
+
+def test_the_best_number_at_an_end_has_one_neighbour() -> None:
+    assert "fewer" not in only(runs(PEAK_FAR)).text[1]
+    assert "more" not in only(runs(sorted(VALLEY, reverse=True))).text[1]
+
+
+def test_one_seed_names_a_number_and_says_what_is_missing() -> None:
+    advice = only(runs(VALLEY, seeds=1))
+    assert advice.best == 4
+    assert "over 1 seed. With one seed nobody can tell whether another number is better" in advice.text[0]
+    assert all(choice.interval is None for choice in advice.choices)
+    assert "[" not in advice.text[1]
+
+
+def test_seeds_that_share_no_places_say_so() -> None:
+    made = runs(VALLEY, seeds=2)
+    advice = only([*made[:5], made[6]])
+    assert "The seeds have too few places in common" in advice.text[0]
+
+
+@pytest.mark.parametrize(
+    ("errors", "words"),
+    [
+        (PEAK_NEAR, "peaks at 6, which the best number may be next to"),
+        (PEAK_FAR, "peaks at 6, and the best number is well away from it"),
+        (VALLEY, "A peak over frozen layers that stands out by 0.05 is ruled out."),
+    ],
+)
+def test_a_peak_next_to_the_best_number_is_warned_of(errors: Sequence[float], words: str) -> None:
+    advice = only(runs(errors))
+    assert words in text(advice)
+    assert advice.peak_at == (None if errors is VALLEY else 6)
+
+
+def test_a_peak_that_nobody_can_tell_is_said_to_be_so() -> None:
+    advice = only(runs((0.2, 0.15, 0.2, 0.26, 0.22, 0.2), seeds=2, noise=0.05))
+    assert "Whether the error peaks over frozen layers nobody can tell from these runs" in text(advice)
+    assert advice.peak_at is None
+
+
+@pytest.mark.parametrize(
+    ("fits", "threshold", "words"),
+    [
+        (5, 4, "Training fits its labels (interpolates) with up to 4 layers frozen."),
+        (1, 0, "Training fits its labels (interpolates) with no layer frozen."),
+        (-1, None, "Training does not interpolate with any number of frozen layers"),
+    ],
+)
+def test_who_interpolates(fits: int, threshold: int | None, words: str) -> None:
+    advice = only(runs(VALLEY, fits=fits))
+    assert advice.threshold_at == threshold
+    assert words in text(advice)
+
+
+def test_what_early_stopping_could_gain_is_a_bound() -> None:
+    assert "Early stopping would gain next to nothing" in text(only(runs(VALLEY)))
+    advice = only(runs(VALLEY, best=0.08))
+    assert "Early stopping could gain up to 0.080: the best epoch (about 10) against the last." in text(advice)
+    assert "so it is a bound" in text(advice)
+
+
+def with_scratch(errors: Sequence[float]) -> list[MadeRun]:
+    settings = [{"control": "scratch", "freezing.count": 0, "seed": seed} for seed in range(len(errors))]
+    scratch = [MadeRun(given, (0.9, error), epochs=(0, 100)) for given, error in zip(settings, errors, strict=True)]
+    return [*runs(VALLEY, control="transfer"), *runs(PEAK_FAR, control="random"), *scratch]
+
+
+def test_transfer_is_compared_with_scratch_and_controls_get_no_advice() -> None:
+    better = only(with_scratch([0.30, 0.31, 0.30, 0.31]))
+    assert better.settings == {"control": "transfer"}
+    assert "Against training from scratch, transfer is better by 0.15" in text(better)
+    assert "transfer is worse by 0.05" in text(only(with_scratch([0.09, 0.1, 0.09, 0.1])))
+    assert "Sweep `control: [transfer, random, scratch]`" in text(only(runs(VALLEY)))
+
+
+def test_what_more_images_did_and_what_was_not_studied() -> None:
+    made = [*runs(VALLEY, target__images=60), *runs([error - 0.05 for error in VALLEY], target__images=1200)]
+    less, more = advise_on(made_evidence(made))
+    assert "More data" not in text(less)
+    assert "More data: going from 60 to 1,200 images lowered the error by 0.050" in text(more)
+    same = [*runs(VALLEY, target__images=60), *runs(VALLEY, target__images=1200)]
+    assert "lowered the error by 0.000" in text(advise_on(made_evidence(same))[1])
+    assert "More data: not studied." in text(only(runs(VALLEY)))
+
+
+def test_soft_freezing_is_compared_where_the_study_has_it() -> None:
+    path = "soft_freezing__l2_sp"
+    soft = runs([error - 0.04 for error in VALLEY], **{path: 0.01})
+    hard = advise_on(made_evidence([*runs(VALLEY, **{path: 0.0}), *soft]))[0]
+    assert "Soft freezing: at its best, soft freezing l2 sp 0.01 is better by 0.040" in text(hard)
+
+
+def test_half_a_study_diverged_runs_and_few_test_images_are_told_of() -> None:
+    made = runs(VALLEY)
+    evidence = made_evidence(made[:-1], asked=len(made), test_images=400)
+    assert "1 of the study's 24 runs is not done, so this may change; 400 test images are few" in text(
+        advise_on(evidence)[0]
+    )
+    diverged = replace(made_evidence(made[:-2], asked=len(made)), diverged=2)
+    assert "2 of its runs diverged and are left out" in text(advise_on(diverged)[0])
+    assert "not done" not in text(advise_on(diverged)[0])
+
+
+def test_numbers_are_compared_by_their_logarithms_and_costs_are_factors() -> None:
+    random = np.random.default_rng(1)
+    made = [
+        MadeRun({"freezing.count": depth, "seed": seed}, (error * math.exp(0.05 * random.standard_normal()),))
+        for seed in range(4)
+        for depth, error in zip(DEPTHS, (2.0, 1.0, 10.0, 1.0, 0.5, 0.1), strict=True)
+    ]
+    advice = only(made, labels="numbers")
+    assert (advice.best, advice.peak_at) == (9, 4)
+    assert advice.choices[-1].test_error == pytest.approx(0.1, rel=0.1)
+    assert advice.choices[-2].cost == pytest.approx(math.log(5), abs=0.1)
+    low, by, high = _factors(advice.text[1])
+    assert low < by < high
+    assert by == pytest.approx(5, rel=0.1)
+
+
+def _factors(sentence: str) -> tuple[float, float, float]:
+    by, ends = sentence.removesuffix("].").split("multiplies the error by ")[1].split(" [")
+    low, high = map(float, ends.split(", "))
+    return low, float(by), high
+
+
+def test_a_study_without_runs_or_with_one_depth_is_no_matter_for_advice() -> None:
+    assert advise_on(made_evidence([])) == ()
+    assert advise_on(made_evidence(runs(VALLEY)[:1])) == ()
+
+
+def test_no_sentence_has_holes() -> None:
+    for seeds in (1, 2, 4):
+        sentences = only(runs(VALLEY, seeds=seeds)).text
+        assert all(sentence.endswith(".") for sentence in sentences)
+        assert not any(word in sentence for sentence in sentences for word in ("nan", "None", "inf ", "-0.000", "  "))
+
+
+# The command
+
+
+def ask(store: Store, *words: str) -> Result:
+    return CliRunner().invoke(command, [*words, "--store", str(store.path)], standalone_mode=False)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path)
+
+
+def test_the_command_prints_the_advice_and_writes_it(store: Store) -> None:
+    made_study.made(store, made_study.over_depths([0, 1, 2], seeds=(0, 1, 2)))
+    said = ask(store, "made")
+    assert said.return_value == 0
+    (advice,) = advise(store, "made")
+    flat = " ".join(said.output.split())
+    assert advice.text[0] in flat
+    assert advice.text[1] in flat
+    kept = json.loads((store.study_folder("made") / "advice.json").read_text(encoding="utf-8"))
+    assert kept[0]["best"] == advice.best
+
+
+def test_the_command_gives_json(store: Store) -> None:
+    made_study.made(store, made_study.over_depths([0, 1, 2]))
+    said = ask(store, "made", "--json")
+    assert said.return_value == 0
+    (advice,) = json.loads(said.output)
+    assert set(advice) == {"settings", "best", "cheapest", "choices", "peak_at", "threshold_at", "text"}
+    assert [choice["frozen_layers"] for choice in advice["choices"]] == [0, 1, 2]
+
+
+def test_a_study_with_nothing_to_compare_ends_with_1(store: Store) -> None:
+    made_study.made(store, [made_study.MadeRun({"seed": 0}), made_study.MadeRun({"seed": 1}, state=State.WAITING)])
+    said = ask(store, "made")
+    assert said.return_value == 1
+    assert "made has no finished runs with different numbers of frozen layers" in said.stderr
+
+
+def test_a_study_that_is_not_there_is_a_wrong_request(store: Store) -> None:
+    said = CliRunner().invoke(command, ["nine", "--store", str(store.path)])
+    assert said.exit_code == 2
+    assert "no study 'nine'" in said.stderr
