@@ -202,21 +202,8 @@ class Count:
     def share(self) -> float:
         return self.hits / self.of if self.of else math.nan
 
-    @property
-    def ends(self) -> tuple[float, float]:
-        """Wilson's interval, 95%."""
-        if not self.of:
-            return (math.nan, math.nan)
-        found = binomtest(self.hits, self.of).proportion_ci(0.95, method="wilson")
-        return (float(found.low), float(found.high))
-
     def data(self) -> dict[str, Any]:
-        return {
-            "hits": int(self.hits),
-            "of": int(self.of),
-            "share": round(self.share, 4),
-            "interval": [round(end, 4) for end in self.ends],
-        }
+        return {"hits": int(self.hits), "of": int(self.of), "share": round(self.share, 4) if self.of else None}
 
 
 def draws_of(points: int, quick: bool) -> int:
@@ -432,11 +419,12 @@ def table(heads: list[str], rows: list[list[Any]]) -> str:
 
 
 def percent(count: dict[str, Any], interval: bool = True) -> str:
+    """With Wilson's interval, 95%."""
     if not count["of"]:
         return "–"
-    low, high = (100 * end for end in count["interval"])
+    ends = binomtest(count["hits"], count["of"]).proportion_ci(0.95, method="wilson")
     share = 100 * count["share"]
-    return f"{share:.1f} ({low:.1f}–{high:.1f})" if interval else f"{share:.0f}"
+    return f"{share:.1f} ({100 * ends.low:.1f}–{100 * ends.high:.1f})" if interval else f"{share:.0f}"
 
 
 def _nulls(rows: list[dict[str, Any]]) -> str:
@@ -510,6 +498,15 @@ def data(value: Any) -> Any:
     return [data(one) for one in value] if isinstance(value, list) else value
 
 
+def as_json(found: dict[str, Any]) -> str:
+    """A line for each figure, so that a difference between two of them can be read."""
+    parts = []
+    for name, value in found.items():
+        rows = ",\n".join(f"  {json.dumps(row)}" for row in value) if isinstance(value, list) else ""
+        parts.append(f' "{name}": ' + (f"[\n{rows}\n ]" if rows else json.dumps(value)))
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a part of it, in half a minute")
@@ -535,7 +532,7 @@ def main() -> None:
     assert find_descent(0.3 + SIGMA * planted(10, 9, False)[0]).answer == "cannot tell"  # one seed
     found["seconds"] = round(time.perf_counter() - began)
     if given.write:
-        RESULT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        RESULT.write_text(as_json(found), encoding="utf-8")
         PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), tables(found)), encoding="utf-8")
     else:
         print("\n\n".join(tables(found).values()))

@@ -43,7 +43,7 @@ def test_every_run_is_in_mlflow_once(done: tuple[Path, Said]) -> None:
     mlflow.set_tracking_uri(f"sqlite:///{folder / 'ftdd-runs/mlflow.db'}")
     table = mlflow.search_runs(experiment_names=["small"])
     assert isinstance(table, pd.DataFrame)
-    assert sorted(table["tags.ftdd.role"]) == ["source", "target", "target", "target"]
+    assert sorted(table["tags.ftdd.role"]) == ["source", "study", "target", "target", "target"]
     targets = table[table["tags.ftdd.role"] == "target"]
     assert sorted(targets["params.freezing.count"]) == ["0", "3", "9"]
     assert targets["metrics.final_test_error"].notna().all()

@@ -69,6 +69,7 @@ def test_built_ins_enter_by_their_entry_points_only() -> None:
         "class_schemes",
         "image_schemes",
         "network_schemes",
+        "analyses",
         "freezing",
         "local",
         "mlflow",

@@ -7,14 +7,37 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from ftdd.curve import Curve, Record
 from ftdd.study.files import write_json
 from ftdd.study.store import State, Store
-from ftdd_plugins.mirror.mirroring import open_mirror
+from ftdd.values import Json
+from ftdd_plugins.mirror.content import MOST_EVALUATIONS, _some, run_name
+from ftdd_plugins.mirror.mirroring import _status_of_study, open_mirror
 from ftdd_plugins.mirror.tracking import MirrorUnavailable, open_client
 from tests.cli.commands import ftdd
 from tests.results.test_results import add_run, add_study
+
+
+SMALL = [
+    part
+    for one in (
+        "source.training.epochs=1",
+        "target.training.epochs=2",
+        "target.images=60",
+        "sweep.freezing.count=[0, 9]",
+        "seed=0",
+    )
+    for part in ("--set", one)
+]
+
+
+def made_record(epoch: int, train_error: float, test_error: float) -> Record:
+    return Record(epoch, epoch, 0.1, train_error, 1.0, None, None, test_error, 1.0, test_error, float(epoch))
 
 
 @pytest.fixture
@@ -33,10 +56,18 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 def rows(store: Store) -> dict[str, Any]:
     client = open_client(store.path)
     experiment = client.get_experiment_by_name("one")
-    found = client.search_runs([experiment.experiment_id])
+    found = client.search_runs([experiment.experiment_id], "tags.`ftdd.role` != 'study'")
     by_id = {run.data.tags["ftdd.id"]: run for run in found}
     assert len(by_id) == len(found), "a run is there twice"
     return by_id
+
+
+def parent(store: Store) -> Any:
+    """The run that stands for the study."""
+    client = open_client(store.path)
+    experiment = client.get_experiment_by_name("one")
+    (found,) = client.search_runs([experiment.experiment_id], "tags.`ftdd.role` = 'study'")
+    return found
 
 
 def points(store: Store, run_id: str, key: str) -> list[tuple[int, float]]:
@@ -53,7 +84,7 @@ def test_there_is_one_row_per_run_with_parameters_and_final_metrics(store: Store
     assert data.params["freezing.count"] == "0"
     assert data.params["freezing.policy"] == "first_layers"
     assert data.tags["ftdd.role"] == "target"
-    assert data.tags["mlflow.runName"] == "freezing.count=0 seed=0"
+    assert data.tags["mlflow.runName"] == "0 frozen layers · seed 0"
     expected = {
         "final_test_error": 0.5,
         "best_test_error": 0.4,
@@ -86,8 +117,101 @@ def test_the_folders_files_are_artifacts_and_the_study_has_its_own(store: Store)
     client = open_client(store.path)
     run = rows(store)["a0"].info.run_id
     assert {"spec.json", "status.json", "curve.csv", "ledger.json"} <= {a.path for a in client.list_artifacts(run)}
-    assert "study/recipe.yaml" in {a.path for a in client.list_artifacts(run, "study")}
-    assert len(client.list_artifacts(run, "study/figures")) == 4
+    study = parent(store).info.run_id
+    assert "recipe.yaml" in {a.path for a in client.list_artifacts(study)}
+    assert len(client.list_artifacts(study, "figures")) == 4
+
+
+def test_a_study_is_a_run_and_its_runs_are_nested_in_it(store: Store) -> None:
+    open_mirror(store, "one").study()
+    study = parent(store)
+    assert {run.data.tags["mlflow.parentRunId"] for run in rows(store).values()} == {study.info.run_id}
+    assert study.data.metrics == {"runs": 4, "runs_done": 1, "runs_diverged": 1, "runs_failed": 1}
+    assert study.info.run_name == store.read_study("one").title
+    assert study.info.status == "FAILED"
+
+
+@pytest.mark.parametrize(
+    ("states", "word"),
+    [
+        ([State.DONE, State.RUNNING, State.FAILED], "RUNNING"),
+        ([State.DONE, State.DIVERGED], "FINISHED"),
+        ([State.DONE, State.FAILED, State.WAITING], "FAILED"),
+        ([State.DONE, State.INTERRUPTED, State.WAITING], "KILLED"),
+    ],
+)
+def test_how_far_a_study_has_come_is_told_in_mlflows_words(states: list[State], word: str) -> None:
+    assert _status_of_study(states) == word
+
+
+def test_a_studys_run_that_was_deleted_is_made_again_with_its_runs_under_it(store: Store) -> None:
+    open_mirror(store, "one").study()
+    open_client(store.path).delete_run(parent(store).info.run_id)
+    open_mirror(store, "one").study()
+    study = parent(store).info.run_id
+    assert {run.data.tags["mlflow.parentRunId"] for run in rows(store).values()} == {study}
+
+
+@pytest.mark.parametrize(
+    ("role", "settings", "name"),
+    [
+        ("target", {"freezing.count": 1, "seed": 0}, "1 frozen layer · seed 0"),
+        (
+            "target",
+            {"seed": 3, "pair.similarity": "less_related", "target.images": 2000, "freezing.count": 4},
+            "less_related · 2,000 target images · 4 frozen layers · seed 3",
+        ),
+        ("target", {"control": "random", "freezing.fraction": 0.25}, "random · fraction 0.25"),
+        ("target", {"source.seed": 1, "target.label_noise": 0.2}, "label noise 0.2 · source seed 1"),
+        ("target", {"pair.common": None, "seed": 0}, "seed 0"),
+        ("target", {}, "target abc"),
+        ("source", {}, "source abc"),
+        ("source", {"source.images": 54, "source.seed": 2}, "source · 54 source images · source seed 2"),
+        ("target", {"pair": '{"name": "digits", "size": 8}'}, '{"name": "digits", "size": 8}'),
+    ],
+)
+def test_runs_are_named_by_what_was_swept_in_words(role: str, settings: dict[str, Json], name: str) -> None:
+    assert run_name(role, settings, "abc") == name
+
+
+def test_a_target_links_to_its_source_and_can_be_filtered_by_what_it_is(tmp_path: Path) -> None:
+    """Carried out for real: source, targets, data sets as inputs."""
+    said = ftdd("run", "quickstart", "--store", "s", *SMALL, cwd=tmp_path)
+    assert said.code == 0, said.err
+    store = Store(tmp_path / "s")
+    client = open_client(store.path)
+    experiment = client.get_experiment_by_name("quickstart").experiment_id
+    (source,) = client.search_runs([experiment], "tags.`ftdd.role` = 'source'")
+    targets = client.search_runs([experiment], "tags.`ftdd.role` = 'target'")
+    assert len(targets) == 2
+    for target in targets:
+        assert target.data.tags["ftdd.source_run"] == source.info.run_id
+        assert f"/runs/{source.info.run_id}" in target.data.tags["mlflow.note.content"]
+        inputs = {one.tags[0].value: one.dataset for one in target.inputs.dataset_inputs}
+        assert {use: one.name for use, one in inputs.items()} == {
+            "training": "digits target train",
+            "testing": "digits target test",
+        }
+        assert json.loads(inputs["training"].profile) == {"images": 60}
+    assert len({target.data.tags["ftdd.architecture"] for target in targets}) == 1
+    assert len({one.inputs.dataset_inputs[0].dataset.digest for one in targets}) == 1, "one seed, one training set"
+    (study,) = client.search_runs([experiment], "tags.`ftdd.role` = 'study'")
+    artifacts = {one.path for one in client.list_artifacts(study.info.run_id)}
+    assert {"recipe.yaml", "report.html", "findings.json", "findings.csv", "figures"} <= artifacts
+
+
+@given(epochs=st.integers(1, 2000), seed=st.integers(0, 99), eps=st.sampled_from([0.0, 0.1, 0.5]))
+def test_at_most_300_evaluations_are_mirrored_and_none_that_a_reader_looks_for_is_missing(
+    epochs: int, seed: int, eps: float
+) -> None:
+    random = np.random.default_rng(seed)
+    curve = Curve(tuple(made_record(i, *random.random(2)) for i in range(epochs)))
+    some = _some(curve.records, eps)
+    assert len(some) <= MOST_EVALUATIONS
+    assert len(some) == len(curve) or len(some) > MOST_EVALUATIONS - 10
+    assert [record.epoch for record in some] == sorted({record.epoch for record in some})
+    looked_for = [curve.records[0], curve.last, curve.best, curve.peak, curve.interpolation(eps)]
+    assert {record for record in looked_for if record} <= set(some)
 
 
 def test_doing_it_again_changes_nothing(store: Store) -> None:

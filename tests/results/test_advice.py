@@ -51,7 +51,7 @@ def text(advice: Advice) -> str:
 def test_the_best_number_and_what_it_costs_to_be_wrong_by_one() -> None:
     advice = only(runs(VALLEY))
     assert (advice.best, advice.cheapest, advice.settings) == (4, 4, {})
-    assert advice.text[0].startswith("Freeze 4 layers: mean test error 0.15")
+    assert advice.text[0].startswith("Freeze 4 layers: mean test error 0.148 ")
     assert "over 4 seeds. Every other number is surely worse." in advice.text[0]
     assert [choice.frozen_layers for choice in advice.choices] == list(DEPTHS)
     assert [choice.as_good for choice in advice.choices] == [False, False, True, False, False, False]

@@ -31,6 +31,7 @@ class Controls(Analysis):
     smallest: Annotated[float, Field(gt=0)] = 0.05
     """`not seen` rules out an advantage of transfer of this much at any depth."""
     level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    """With which intervals hold, of all controls and depths together."""
 
     def findings(self, evidence: "Evidence") -> Sequence[Finding]:
         """One for each control and each curve of the transfer."""

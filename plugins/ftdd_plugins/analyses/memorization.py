@@ -34,6 +34,7 @@ class Memorization(Analysis):
     share: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Of the labels, that must be fitted."""
     level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    """1 − level is the chance of any `seen` where there is nothing to see, of all settings together."""
 
     def findings(self, evidence: "Evidence") -> Sequence[Finding]:
         """One for each setting with wrong labels, over all its numbers of frozen layers."""

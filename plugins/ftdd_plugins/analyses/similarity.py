@@ -30,6 +30,7 @@ class Similarity(Analysis):
     smallest: Annotated[float, Field(gt=0)] = 0.05
     """`not seen` rules out that a less related source is better by this much at any depth; of numbers, this share."""
     level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    """With which intervals hold, of all sources and depths together."""
 
     def findings(self, evidence: "Evidence") -> Sequence[Finding]:
         """Two for each less related source: whether it is better anywhere, and whether curves cross."""

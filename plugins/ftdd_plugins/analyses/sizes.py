@@ -155,9 +155,8 @@ def _replicates(evidence: "Evidence", runs: Sequence[str]) -> "tuple[Times, str]
 
 def _median(found: "Times", of: str) -> str:
     if found.n == 1:
-        return (
-            f"the one run interpolates by epoch {number(found.reached[0])}" if len(found.reached) else "the one never"
-        )
+        by = f"interpolates by epoch {number(found.reached[0])}" if len(found.reached) else "never interpolates"
+        return f"the one run {by}"
     reached = f"{len(found.reached)} of {found.n} {of} interpolate"
     return reached if found.median is None else f"{reached}, half of all by epoch {number(found.median)}"
 

@@ -1,7 +1,9 @@
 """Make MLflow say what the run folders say: add what is missing, replace what is of another carrying-out."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+import json
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,11 +12,13 @@ from filelock import FileLock
 
 from ftdd.study.scores import read_scores, scores_of_run
 from ftdd.study.store import State, Store, StudyRecord
-from ftdd_plugins.mirror.content import Content, Point, content
+from ftdd_plugins.mirror.content import Content, DataSet, Point, content
 from ftdd_plugins.mirror.tracking import artifact_location, open_client, tracking_uri, unavailable
 
 MOST_METRICS, MOST_PARAMS = 1000, 100
 """In one batch, as a tracking server takes them."""
+
+STUDY_FILES = ("recipe.yaml", "report.html", "findings.json", "findings.csv", "advice.json")
 
 T = TypeVar("T")
 
@@ -26,9 +30,10 @@ def open_mirror(store: Store, name: str) -> "Mirror":
         client = open_client(store.path)
         try:
             experiment = _experiment(client, study, artifact_location(store.path))
+            parent = _study_run(client, study, experiment)
         except Exception as error:  # whatever the tracking store raises, the user needs the same sentence
             raise unavailable(tracking_uri(store.path), error) from error
-    return Mirror(store, study, client, experiment)
+    return Mirror(store, study, client, experiment, parent)
 
 
 @dataclass
@@ -39,8 +44,12 @@ class Mirror:
     record: StudyRecord
     client: Any
     experiment: str
+    parent: str
+    """MLflow's run that stands for the study; all others are nested in it."""
     _logged: dict[str, set[tuple[str, int]]] = field(default_factory=dict)
     """By MLflow run: (metric, step) of the points that it has."""
+    _sources: dict[str, str] = field(default_factory=dict)
+    """MLflow's runs of sources, by their ids."""
 
     def run(self, run_id: str) -> bool:
         """Make MLflow's run right; whether anything had to be changed."""
@@ -75,7 +84,10 @@ class Mirror:
         changed |= self._log_points(mlflow_id, wanted.points, has.data.metrics)
         finals = [p for p in wanted.finals if has.data.metrics.get(p.key) != p.value]
         changed |= self._log_metrics(mlflow_id, finals)
-        tags = dict(wanted.tags)
+        tags = {**wanted.tags, "mlflow.parentRunId": self.parent, **self._link(wanted)}
+        if wanted.data_sets and not has.inputs.dataset_inputs:
+            changed = True
+            self.client.log_inputs(mlflow_id, datasets=[_input(data_set) for data_set in wanted.data_sets])
         if wanted.files:
             tags["ftdd.mirrored"] = self._digest(wanted.tags["ftdd.id"])
             if has.data.tags.get("ftdd.mirrored") != tags["ftdd.mirrored"] or not self._has_files(mlflow_id, wanted):
@@ -93,6 +105,20 @@ class Mirror:
             else:
                 self.client.set_terminated(mlflow_id, wanted.status, wanted.ended)
         return changed
+
+    def _link(self, wanted: Content) -> dict[str, str]:
+        """The source's run in MLflow, as a tag and as a link in the run's description."""
+        source = wanted.tags.get("ftdd.source_id")
+        if source is None:
+            return {}
+        if source not in self._sources:
+            found = self.client.search_runs([self.experiment], f"tags.`ftdd.id` = '{source}'")
+            if not found:
+                return {}
+            self._sources[source] = found[0].info.run_id
+        link = f"Transferred from [{source}](#/experiments/{self.experiment}/runs/{self._sources[source]})."
+        note = wanted.tags.get("mlflow.note.content", "")
+        return {"ftdd.source_run": self._sources[source], "mlflow.note.content": f"{note} {link}".strip()}
 
     def _find(self, wanted: Content) -> Any:
         """MLflow's run of this id, of this carrying-out and with these parameters; others of the id are deleted."""
@@ -156,7 +182,7 @@ class Mirror:
         path = self.store.run(run_id).path / "status.json"
         text = path.read_bytes() if path.exists() else b""
         scores = scores_of_run(read_scores(self.store, self.record.name), run_id)
-        return hashlib.sha256(text + repr((self.record.eps, *scores.items())).encode()).hexdigest()[:16]
+        return hashlib.sha256(text + repr((self.parent, self.record.eps, *scores.items())).encode()).hexdigest()[:16]
 
     def _digests(self) -> dict[str, str]:
         """What every run of the experiment says it was mirrored from."""
@@ -170,26 +196,63 @@ class Mirror:
                 return digests
 
     def _study_files(self) -> None:
-        """Recipe, figures and page as artifacts of the first target run, under `study/`.
-
-        An experiment has no artifacts, every run having a copy of the figures would be a hundred times the same,
-        and a run that stands for the study would be a row without parameters. The experiment's note says where.
-        """
-        first = next(iter(self.record.entries), None)
-        runs = self.client.search_runs([self.experiment], f"tags.`ftdd.id` = '{first.id}'") if first else []
-        if not runs:
-            return
-        folder = self.store.study_folder(self.record.name)
-        run = runs[0]
-        for path in (folder / "recipe.yaml", folder / "report.html"):
-            if path.exists():
-                self.client.log_artifact(run.info.run_id, str(path), "study")
-        for path in sorted((folder / "figures").glob("*.*g")):
-            self.client.log_artifact(run.info.run_id, str(path), "study/figures")
-        note = (
-            f"{self.record.question}\n\nFigures, recipe and report: artifacts of run `{run.info.run_name}`, `study/`."
+        """The study's own run: how far it has come, and its recipe, page, findings and figures as artifacts."""
+        states = [self.store.run(run_id).status().state for run_id in self.record.run_ids]
+        counts = {
+            "runs": len(states),
+            "runs_done": states.count(State.DONE),
+            "runs_diverged": states.count(State.DIVERGED),
+            "runs_failed": states.count(State.FAILED),
+        }
+        has = self.client.get_run(self.parent)
+        now = int(time.time() * 1000)
+        self._log_metrics(
+            self.parent,
+            [Point(key, count, now, 0) for key, count in counts.items() if has.data.metrics.get(key) != count],
         )
-        self.client.set_experiment_tag(self.experiment, "mlflow.note.content", note.strip())
+        folder = self.store.study_folder(self.record.name)
+        for name in STUDY_FILES:
+            if (folder / name).exists():
+                self.client.log_artifact(self.parent, str(folder / name))
+        for path in sorted((folder / "figures").glob("*.*g")):
+            self.client.log_artifact(self.parent, str(path), "figures")
+        if has.info.run_name != self.record.title:
+            self.client.set_tag(self.parent, "mlflow.runName", self.record.title)
+        self.client.set_tag(self.parent, "mlflow.note.content", self.record.question)
+        status = _status_of_study(states)
+        if has.info.status != status:
+            if status == "RUNNING":
+                self.client.update_run(self.parent, status=status)
+            else:
+                self.client.set_terminated(self.parent, status)
+        where = f"Figures, findings, recipe and page: artifacts of the run `{self.record.title}`."
+        self.client.set_experiment_tag(self.experiment, "mlflow.note.content", f"{self.record.question}\n\n{where}".strip())
+
+
+def _status_of_study(states: Sequence[State]) -> str:
+    """MLflow's word for how far a study has come."""
+    if State.RUNNING in states:
+        return "RUNNING"
+    if all(state.final for state in states):
+        return "FINISHED"
+    return "FAILED" if State.FAILED in states else "KILLED"
+
+
+def _study_run(client: Any, study: StudyRecord, experiment: str) -> str:
+    """MLflow's run that stands for the study, made where there is none."""
+    found = client.search_runs([experiment], "tags.`ftdd.role` = 'study'")
+    if found:
+        return str(found[0].info.run_id)
+    tags = {"ftdd.role": "study", "ftdd.study": study.name, "mlflow.note.content": study.question}
+    return str(client.create_run(experiment, tags=tags, run_name=study.title).info.run_id)
+
+
+def _input(data_set: DataSet) -> Any:
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    about = json.dumps({"images": data_set.images})
+    dataset = Dataset(data_set.name, data_set.digest, "code", about, profile=about)
+    return DatasetInput(dataset=dataset, tags=[InputTag("mlflow.data.context", data_set.use)])
 
 
 def _experiment(client: Any, study: StudyRecord, location: str | None) -> str:
