@@ -22,7 +22,6 @@ from ftdd_plugins.mirror.tracking import MirrorUnavailable, open_client
 from tests.cli.commands import ftdd
 from tests.results.test_results import add_run, add_study
 
-
 SMALL = [
     part
     for one in (

@@ -4,7 +4,6 @@ Needs selenium (in the `test` extra) and, on the machine, Chromium or Chrome wit
 """
 
 import json
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -17,19 +16,11 @@ from ftdd.results.figures import draw_figures
 from ftdd.results.report import write_report
 from ftdd.study.files import write_json
 from ftdd.study.store import State, Store
+from tests.browser import open_browser
 from tests.results.made_study import DESCENT, MadeRun, higher, made
 from tests.results.test_report import FINDING
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-DRIVERS = ("chromedriver", "chromium.chromedriver")
 ANSWERS = ("seen", "not seen", "cannot tell")
-
-
-def first_there(names: tuple[str, ...]) -> str:
-    found = next((path for name in names if (path := shutil.which(name))), None)
-    if found is None:
-        pytest.skip(f"no browser to look at the page with: none of {', '.join(names)} is installed")
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -59,16 +50,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed: pip install 'ftdd[test]'")
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = first_there(BROWSERS)
-    profile = tmp_path_factory.mktemp("profile")
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", f"--user-data-dir={profile}"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    found = webdriver.Chrome(options=options, service=Service(first_there(DRIVERS)))
+    found = open_browser(tmp_path_factory.mktemp("profile"))
     yield found
     found.quit()
 

@@ -12,8 +12,10 @@ from filelock import FileLock
 
 from ftdd.study.scores import read_scores, scores_of_run
 from ftdd.study.store import State, Store, StudyRecord
+from ftdd.values import Json, flat
 from ftdd_plugins.mirror.content import Content, DataSet, Point, content
 from ftdd_plugins.mirror.tracking import artifact_location, open_client, tracking_uri, unavailable
+from ftdd_plugins.mirror.views import KIND, address_of, is_written, tag_of, views
 
 MOST_METRICS, MOST_PARAMS = 1000, 100
 """In one batch, as a tracking server takes them."""
@@ -225,8 +227,23 @@ class Mirror:
                 self.client.update_run(self.parent, status=status)
             else:
                 self.client.set_terminated(self.parent, status)
-        where = f"Figures, findings, recipe and page: artifacts of the run `{self.record.title}`."
-        self.client.set_experiment_tag(self.experiment, "mlflow.note.content", f"{self.record.question}\n\n{where}".strip())
+        self._introduce()
+
+    def _introduce(self) -> None:
+        """What the experiment's page says of it, with links, and the views that these lead to."""
+        tags = self.client.get_experiment(self.experiment).tags
+        ready = views(_swept(self.store, self.record), _score_metrics(self.store, self.record.name))
+        links = [f"[{view.name}]({address_of(view.key, self.experiment)})" for view in ready]
+        files = f"[figures, findings and page](#/experiments/{self.experiment}/runs/{self.parent}/artifacts)"
+        note = f"{self.record.question}\n\nCharts: {', '.join(links)}. Of the whole study: {files}.".strip()
+        wanted = {**KIND, "mlflow.note.content": note}
+        now = int(time.time() * 1000)
+        for view in ready:
+            if not is_written(view, tags.get(tag_of(view.key))):
+                wanted[tag_of(view.key)] = view.written(now)
+        for key, value in wanted.items():
+            if tags.get(key) != value:
+                self.client.set_experiment_tag(self.experiment, key, value)
 
 
 def _status_of_study(states: Sequence[State]) -> str:
@@ -236,6 +253,26 @@ def _status_of_study(states: Sequence[State]) -> str:
     if all(state.final for state in states):
         return "FINISHED"
     return "FAILED" if State.FAILED in states else "KILLED"
+
+
+def _swept(store: Store, study: StudyRecord) -> dict[str, list[Json]]:
+    """The swept settings as the runs' parameters have them, each with its values.
+
+    A setting that is a whole component is told apart by those of its fields that differ.
+    """
+    leaves = [flat(store.run(entry.id).read_spec()) for entry in study.entries]
+    found: dict[str, list[Json]] = {}
+    for path in study.swept:
+        for key in dict.fromkeys(key for leaf in leaves for key in leaf if key == path or key.startswith(f"{path}.")):
+            values = [leaf.get(key) for leaf in leaves]
+            if key == path or any(value != values[0] for value in values):
+                found[key] = values
+    return found
+
+
+def _score_metrics(store: Store, name: str) -> list[str]:
+    """The metrics of likeness that runs of the study have."""
+    return list(dict.fromkeys(f"similarity.{row.scheme}" for row in read_scores(store, name) if row.value is not None))
 
 
 def _study_run(client: Any, study: StudyRecord, experiment: str) -> str:

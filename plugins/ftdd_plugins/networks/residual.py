@@ -8,7 +8,6 @@ from torch.nn.functional import conv2d, relu
 
 from ftdd.chain import Chain
 
-
 AVX2_LANES = 8
 
 
