@@ -83,7 +83,7 @@ def test_there_is_one_row_per_run_with_parameters_and_final_metrics(store: Store
     assert data.params["freezing.count"] == "0"
     assert data.params["freezing.policy"] == "first_layers"
     assert data.tags["ftdd.role"] == "target"
-    assert data.tags["mlflow.runName"] == "0 frozen layers · seed 0"
+    assert data.tags["mlflow.runName"] == "0 frozen · seed 0"
     expected = {
         "final_test_error": 0.5,
         "best_test_error": 0.4,
@@ -154,11 +154,11 @@ def test_a_studys_run_that_was_deleted_is_made_again_with_its_runs_under_it(stor
 @pytest.mark.parametrize(
     ("role", "settings", "name"),
     [
-        ("target", {"freezing.count": 1, "seed": 0}, "1 frozen layer · seed 0"),
+        ("target", {"freezing.count": 1, "seed": 0}, "1 frozen · seed 0"),
         (
             "target",
             {"seed": 3, "pair.similarity": "less_related", "target.images": 2000, "freezing.count": 4},
-            "less_related · 2,000 target images · 4 frozen layers · seed 3",
+            "4 frozen · less_related · 2,000 target images · seed 3",
         ),
         ("target", {"control": "random", "freezing.fraction": 0.25}, "random · fraction 0.25"),
         ("target", {"source.seed": 1, "target.label_noise": 0.2}, "label noise 0.2 · source seed 1"),

@@ -103,7 +103,7 @@ def test_mlflows_own_page_draws_the_freezing_wise_curve(tmp_path: Path) -> None:
                 assert points
                 text = browser.find_element("css selector", "body").text
                 assert "frozen_layers vs. final_test_error" in text
-                assert "5 frozen layers" in text
+                assert "5 frozen · seed 0" in text
             finally:
                 os.killpg(server.pid, signal.SIGINT)
                 assert server.wait(30) == 0

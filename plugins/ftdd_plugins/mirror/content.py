@@ -111,10 +111,12 @@ def content(store: Store, study: StudyRecord, run_id: str) -> Content:
 
 
 def run_name(role: str, settings: Mapping[str, Json], run_id: str) -> str:
-    """What tells the run apart, in words, seeds last: `4 frozen layers · related · 1,000 target images · seed 0`."""
-    seeds = [path for path in settings if path.split(".")[-1] == "seed"]
-    others = [path for path in settings if path not in seeds]
-    words = [_in_words(path, settings[path]) for path in (*others, *seeds) if settings[path] is not None]
+    """What tells the run apart, in words: `4 frozen · related · 1,000 target images · seed 0`.
+
+    Depth first, because lists show some twenty characters of it; seeds last.
+    """
+    paths = sorted(settings, key=lambda path: (path.split(".")[-1] == "seed", path != "freezing.count"))
+    words = [_in_words(path, settings[path]) for path in paths if settings[path] is not None]
     if role == "source":
         words.insert(0, "source")
     return " · ".join(words) if settings else f"{role} {run_id}"
@@ -125,7 +127,7 @@ def _in_words(path: str, value: Json) -> str:
     text = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else _text(value)
     leaf = path.split(".")[-1]
     if path == "freezing.count":
-        return f"{text} frozen layer{'' if value == 1 else 's'}"
+        return f"{text} frozen"
     if leaf == "images":
         return f"{text} {path.split('.')[0]} images"
     if leaf in ("similarity", "control", "name", "policy", "pair", "architecture") and isinstance(value, str):
