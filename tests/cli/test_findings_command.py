@@ -7,6 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from ftdd.cli.answers import print_short
+from ftdd.findings import Finding
 from ftdd.study.store import State, Store
 from tests.cli import toy_analyses
 from tests.cli.commands import Said, ftdd
@@ -53,6 +55,26 @@ def test_findings_stand_by_analysis_within_80_columns(tmp_path: Path, around: di
         "             freezing.count=2",
         "             2 [0.5, 1,234] seeds (95%), n = 2, p < 0.001",
         "             There are 2 with 2 frozen layers [of them].",
+    ]
+
+
+def test_the_short_list_has_a_line_for_each_answer_to_each_statement(capsys: pytest.CaptureFixture[str]) -> None:
+    """`ftdd run` ends with it: a study of many curves says little that is new in each of them."""
+    alike = [
+        Finding("epochwise", "It [peaks]", answer, "", settings={"seed [it]": i})
+        for i, answer in enumerate(("seen", "cannot tell", "cannot tell", "not seen"))
+    ]
+    print_short([*alike, Finding("paper", "x" * 200, "seen", ""), Finding("one", "alone", "seen", "")], "mine")
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert max(map(len, lines)) <= 110
+    assert [line[:90] for line in lines] == [
+        "",
+        "seen         epochwise: It [peaks] (seed [it]=0)",
+        "cannot tell  epochwise: It [peaks] (2 of 4 curves)",
+        "not seen     epochwise: It [peaks] (seed [it]=3)",
+        "seen         paper: " + "x" * 70,
+        "seen         one: alone",
+        "why: ftdd findings mine",
     ]
 
 

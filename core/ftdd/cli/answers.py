@@ -38,19 +38,24 @@ def print_findings(findings: Sequence[Finding]) -> None:
 
 
 def print_short(findings: Sequence[Finding], name: str) -> None:
-    """Print the first findings, a line each, and how many others there are."""
+    """Print a line for each answer to each statement, with how many curves have it, and how many others there are."""
     if not findings:
         return
     screen = output()
     screen.print()
-    for finding in findings[:MOST_LINES]:
-        settings = settings_text(finding.settings)
-        line = f"{finding.analysis}: {finding.statement}" + (f" ({settings})" if settings else "")
-        room = screen.width - 13
-        screen.print(
-            f"{_answer(finding)}  {escape(line if len(line) <= room else line[: room - 1] + '…')}", soft_wrap=True
-        )
-    rest = findings[MOST_LINES:]
+    curves = Counter((finding.analysis, finding.statement) for finding in findings)
+    lines: dict[tuple[str, str, str], list[Finding]] = {}
+    for finding in findings:
+        lines.setdefault((finding.analysis, finding.statement, finding.answer), []).append(finding)
+    for (analysis, statement, _), alike in list(lines.items())[:MOST_LINES]:
+        of_all = f"{len(alike)} of {curves[analysis, statement]} curves"
+        where = of_all if len(alike) > 1 else settings_text(alike[0].settings)
+        where = f" ({where})" if where else ""
+        line = f"{analysis}: {statement}"
+        room = screen.width - 13 - len(where)
+        line = line if len(line) <= room else f"{line[: max(room - 1, 0)]}…"
+        screen.print(f"{_answer(alike[0])}  {escape(line + where)}", soft_wrap=True)
+    rest = [finding for alike in list(lines.values())[MOST_LINES:] for finding in alike]
     counts = Counter(finding.answer for finding in rest)
     others = ", ".join(f"{counts[answer]} {answer}" for answer in get_args(Answer) if counts[answer])
     screen.print(f"{f'and {len(rest)} more: {others}; ' if rest else ''}why: ftdd findings {name}", markup=False)
