@@ -648,6 +648,14 @@ def test_wrong_labels_that_are_fitted_with_the_right_ones_are_not_later() -> Non
     assert only(Memorization().findings(made_evidence(labels(8, 8)))).answer == "not seen"
 
 
+def test_two_seeds_are_too_few_to_tell_which_labels_come_first() -> None:
+    """Four times of labels alike come in this order in one case of six."""
+    found = only(Memorization().findings(made_evidence(labels(2, 32, seeds=2))))
+    assert summary(found) == ("cannot tell", 2)
+    assert found.p == pytest.approx(1 / 6)
+    assert found.text.endswith("More seeds would tell whether that is chance.")
+
+
 @pytest.mark.parametrize("wrong", [8, 32])
 def test_one_seed_cannot_tell_which_labels_come_first(wrong: int) -> None:
     found = only(Memorization().findings(made_evidence(labels(8, wrong, seeds=1))))

@@ -3,11 +3,16 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
+from math import comb
 
 import numpy as np
 from scipy.stats import CensoredData, ecdf, logrank
 
 from ftdd.descent.noise import Floats
+
+MOST_SPLITS = 20_000
+"""Of all runs into two samples of these sizes, up to which the log-rank test counts every one: 8 runs against 8."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +80,39 @@ def later(first: Times, second: Times) -> float:
         return 1.0
     if first.n < 2 or second.n < 2:
         return 1.0
+    if comb(first.n + second.n, second.n) <= MOST_SPLITS:
+        return _by_splits(first, second)
     with np.errstate(divide="ignore", invalid="ignore"):
         # scipy's "greater": the first sample fails faster than the second
         p = logrank(first._censored(), second._censored(), alternative="greater").pvalue
     return 1.0 if np.isnan(p) else float(p)
+
+
+def _by_splits(first: Times, second: Times) -> float:
+    """Of all splits of the runs into two such samples, the share in which the second is as late or later.
+
+    So few runs are far from the normal distribution that large samples have: two against two can be as extreme as they
+    get in one split of six, and its tail says 0.045.
+    """
+    scores = _scores(first, second)
+    splits = np.array(list(combinations(range(len(scores)), second.n)))
+    late = scores[splits].sum(axis=1) <= scores[first.n :].sum() + 1e-9
+    return float(late.mean())
+
+
+def _scores(first: Times, second: Times) -> Floats:
+    """Of each run, those of the first before those of the second: events minus those expected of all runs alike.
+
+    Their sum over a sample is the log-rank test's observed minus expected.
+    """
+    ends = np.concatenate([first.reached, first.given, second.reached, second.given])
+    counts = [len(part) for sample in (first, second) for part in (sample.reached, sample.given)]
+    events = np.repeat([True, False, True, False], counts)
+    expected = np.zeros(len(ends))
+    for time in np.unique(ends[events]):
+        hazard = (events & (ends == time)).sum() / (ends >= time).sum()
+        expected += np.where(ends >= time, hazard, 0.0)
+    return np.asarray(events - expected)
 
 
 def _first(times: Floats, where: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> float | None:

@@ -81,6 +81,7 @@ class Memorization(Analysis):
             text=(
                 f"{lead(settings)}{self.share:.0%} of the right labels are fitted {_when(right.median)}, "
                 f"of the wrong ones {_when(wrong.median)} ({_over(right.n)}); {ends}."
+                f"{' More seeds would tell whether that is chance.' if answer == 'cannot tell' and right.n > 1 else ''}"
             ),
             settings=settings,
             effect=wrong.median - right.median if wrong.median is not None and right.median is not None else None,

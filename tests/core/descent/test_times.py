@@ -4,9 +4,11 @@ Freireich et al. 1963: weeks of remission of 42 children with leukaemia, 21 on 6
 estimates as in Kleinbaum and Klein, Survival Analysis, chapter 2, and the intervals of SAS' LIFETEST (log-log).
 """
 
+from itertools import combinations
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ftdd.descent.times import Times, later, times
@@ -76,8 +78,46 @@ def test_a_single_run_is_no_sample() -> None:
 
 def test_one_that_all_reach_and_one_that_nobody_does() -> None:
     early, never = times([3, 4, 5, 6], [50] * 4), times([None] * 4, [50] * 4)
-    assert later(early, never) < 0.01
-    assert later(never, early) > 0.99
+    assert later(early, never) == pytest.approx(1 / 70)  # the only split of 4 and 4 that is as extreme
+    assert later(never, early) > 0.98
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 4, 5])
+def test_few_runs_are_taken_to_be_later_by_chance_no_more_often_than_allowed(seeds: int) -> None:
+    """Alike samples, a fifth of which is censored: by the normal tail, two seeds against two are told apart in 15%."""
+    random = np.random.default_rng(seeds)
+
+    def drawn() -> Times:
+        spans = np.ceil(random.exponential(30, seeds))
+        return times([float(span) if span < 50 else None for span in spans], [50.0] * seeds)
+
+    assert sum(later(drawn(), drawn()) <= 0.05 for _ in range(400)) <= 400 * 0.05 + 9
+
+
+@given(
+    ends=st.lists(st.tuples(st.integers(1, 9), st.booleans()), min_size=4, max_size=9),
+    first=st.integers(2, 7),
+)
+@settings(max_examples=40, deadline=None)
+def test_the_exact_test_orders_splits_by_the_log_rank_statistic(ends: list[tuple[int, bool]], first: int) -> None:
+    """Observed minus expected, added up over the times of events by hand, of every split of the runs in two."""
+    assume(first <= len(ends) - 2 and any(event for _, event in ends))
+
+    def late(second: tuple[int, ...]) -> float:
+        total = 0.0
+        for time in {end for end, event in ends if event}:
+            risk = [i for i, (end, _) in enumerate(ends) if end >= time]
+            died = [i for i, (end, event) in enumerate(ends) if event and end == time]
+            total += sum(i in second for i in died) - len(died) * sum(i in second for i in risk) / len(risk)
+        return total
+
+    splits = [late(split) for split in combinations(range(len(ends)), len(ends) - first)]
+    observed = late(tuple(range(first, len(ends))))
+    sides = [
+        times([float(end) if event else None for end, event in part], [float(end) for end, _ in part])
+        for part in (ends[:first], ends[first:])
+    ]
+    assert later(*sides) == pytest.approx(np.mean([one <= observed + 1e-9 for one in splits]))
 
 
 def test_alike_samples_are_not_told_apart() -> None:
