@@ -15,9 +15,10 @@ class Best:
     at: int
     mean: Floats
     cost: Floats
-    """Of each place over the best one."""
+    """Of each place over the lowest one."""
     low: Floats
-    """Ends of the costs' intervals, which hold together with probability `level`; infinite where one seed is all."""
+    """Ends of intervals of each place's cost over the truly best, whichever that is; they hold together with
+    probability `level`, and are infinite where one seed is all."""
     high: Floats
     as_good: tuple[int, ...]
     """Places that are not surely worse than another: they have the truly best one with probability `level`."""
@@ -42,12 +43,11 @@ def best_places(values: Floats, test_images: Floats | None = None, *, level: flo
     given = contrasts(noise, 1)
     critical = largest(len(cost), noise.share, noise.decay).critical((1 - level) / 2 / curves)
     half = np.nan_to_num(given.half_width(critical))
-    worse = np.asarray((np.nan_to_num(given.difference) - half > 0).any(axis=0))
-    return Best(
-        at,
-        noise.mean,
-        cost,
-        cost - half[at],
-        cost + half[at],
-        tuple(int(place) for place in np.flatnonzero(~worse)),
-    )
+    over = np.nan_to_num(given.difference)  # over another place, and over itself nothing
+    others = ~np.eye(len(cost), dtype=bool)
+    low = np.where(others, over - half, -np.inf).max(axis=0)
+    worse = low > 0
+    # The lowest place need not be the best: over one that is, the cost may be larger than over the lowest
+    high = (over + half).max(axis=0)
+    low[at] = 0.0
+    return Best(at, noise.mean, cost, low, high, tuple(int(place) for place in np.flatnonzero(~worse)))

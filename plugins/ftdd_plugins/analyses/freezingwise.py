@@ -74,7 +74,7 @@ class Freezingwise(Descents):
         return Finding(
             analysis="freezingwise",
             statement="Freezing the most layers is worse than freezing the best number of them",
-            answer="not seen" if at == most and found.known else answer,
+            answer=answer,
             text=f"{text}; {told}.",
             settings=grid.settings,
             effect=cost,
