@@ -778,6 +778,7 @@ def test_f2_one_arm_that_is_slowed_is_enough() -> None:
     found = only(Paper().findings(made_evidence(runs)), "F2")
     assert (found.answer, found.numbers["seen"], found.numbers["cannot_tell"]) == ("seen", 1, 1)
     assert found.text.startswith("1 of 2 comparisons show it. From 50 source images")
+    assert list(found.numbers)[-2:] == ["seen", "cannot_tell"]  # as they came, in every process
     assert len(found.runs) == 15
 
 
