@@ -86,4 +86,22 @@ def _of_mean(values: Floats) -> tuple[Floats, Floats, float, Floats]:
     if not df.any():
         return mean, np.zeros_like(mean), 0.0, counts
     variance, freedom = moderated(np.nansum((values - mean) ** 2, axis=0), df)
-    return mean, variance / np.maximum(counts, 1), freedom, counts
+    return mean, variance / np.maximum(counts, 1), min(freedom, _told(values - mean)), counts
+
+
+def _told(residuals: Floats) -> float:
+    """Degrees of freedom of a variance from all places, of which each seed may have some luck in common.
+
+    The variance is what a seed has in common plus what it has at a place, each with the degrees of freedom of its mean
+    square (Satterthwaite 1946): as many as values tell where seeds have nothing in common, as seeds where all is.
+    """
+    there = ~np.isnan(residuals)
+    residuals = residuals[there.any(axis=1)]
+    seeds, places = residuals.shape[0], float(there.sum(axis=1).max())
+    total = there.sum() - there.any(axis=0).sum()
+    common = np.nanmean(residuals, axis=1)
+    own = np.nansum((residuals - common[:, None]) ** 2)
+    between, within = (common**2).sum() / (seeds - 1), own / (seeds - 1) / places
+    if between + within <= 0 or total <= seeds - 1:
+        return float(total)
+    return float((between + within) ** 2 / (between**2 / (seeds - 1) + within**2 / (total - (seeds - 1))))

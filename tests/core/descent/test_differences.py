@@ -137,3 +137,35 @@ def test_a_missing_run_leaves_its_place_with_one_pair_less() -> None:
     answer = found(first, second)
     assert answer.counts.tolist() == [4, 4, 3, 4, 4]
     assert np.isfinite(answer.low).all()
+
+
+@pytest.mark.parametrize(("seeds", "paired"), [(2, True), (2, False), (3, True), (3, False), (5, True)])
+def test_luck_that_a_seed_has_at_all_places_of_one_curve_is_not_taken_for_many_measurements(
+    seeds: int, paired: bool
+) -> None:
+    """Ten places of alike curves, one of which differs by seed: with the degrees of freedom of as many independent
+    places, two seeds found a difference somewhere in 18 of 100."""
+    random, x = np.random.default_rng(seeds), np.arange(10.0)
+    names = (range(seeds), range(0 if paired else seeds, seeds if paired else 2 * seeds))
+    false = 0
+    for _ in range(300):
+        first = 0.3 + random.normal(0, 0.01, (seeds, 10))
+        second = 0.3 + random.normal(0, 0.01, (seeds, 10)) + random.normal(0, 0.1, (seeds, 1))
+        answer = differences((x, x), (first, second), names)
+        assert answer is not None
+        false += bool((answer.low > 0).any() or (answer.high < 0).any())
+    assert false <= 300 * (0.12 if seeds == 2 else 0.08)
+
+
+def test_one_value_at_every_place_has_the_degrees_of_freedom_of_its_seeds() -> None:
+    """Training from scratch stands at every number of frozen layers, but was measured once by each seed."""
+    scratch = np.array([0.30, 0.33, 0.36])
+    exact, at = np.full((3, 5), 0.2), np.repeat(scratch[:, None], 5, axis=1)
+    wide, alone = found_of_three(exact, at), found_of_three(exact[:, :1], at[:, :1], comparisons=5)
+    assert wide.low == pytest.approx(np.full(5, alone.low[0]))
+
+
+def found_of_three(first: "np.ndarray", second: "np.ndarray", **settings: object) -> Differences:  # type: ignore[type-arg]
+    answer = differences((X[: first.shape[1]],) * 2, (first, second), (SEEDS[:3],) * 2, **settings)  # type: ignore[arg-type]
+    assert answer is not None
+    return answer
