@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
@@ -13,6 +14,10 @@ from ftdd_plugins.analyses.along import Descents, found_descents
 from ftdd_plugins.analyses.words import count, layers, lead, place, seeds
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from ftdd.descent.noise import Floats
     from ftdd.evidence import Evidence, Grid
 
 IMAGES = "target.images"
@@ -27,6 +32,10 @@ class Bracket:
     """The largest number that is still fitted, with all smaller ones; 0 where none is."""
     high: float
     """The smallest that is not; infinite where all are."""
+    surely_low: float
+    """As `low`, of numbers that are surely fitted, as far as seeds differ; no larger than `low`."""
+    surely_high: float
+    """As `high`, of numbers that are surely not; no smaller than `high`."""
     grid: "Grid"
 
 
@@ -89,33 +98,35 @@ class EffectiveModelComplexity(Descents):
         found: dict[str, tuple[dict[str, Json], list[Bracket]]] = {}
         for grid in grids:
             settings = {path: value for path, value in grid.settings.items() if path != "frozen_layers"}
-            fits = np.nanmean(grid.values, axis=0) <= self.eps
-            first_not = int(np.argmin(fits)) if not fits.all() else len(fits)
-            low = float(grid.x[first_not - 1]) if first_not > 0 else 0.0
-            high = float(grid.x[first_not]) if first_not < len(fits) else math.inf
-            bracket = Bracket(float(str(grid.settings["frozen_layers"])), low, high, grid)
+            depth = float(str(grid.settings["frozen_layers"]))
+            low, high = _around(grid.x, np.nanmean(grid.values, axis=0) <= self.eps)
+            bracket = Bracket(depth, low, high, *_surely_around(grid, self.eps, self.level, len(grids)), grid)
             found.setdefault(str(settings), (settings, []))[1].append(bracket)
         return [(settings, sorted(brackets, key=lambda one: one.depth)) for settings, brackets in found.values()]
 
     def _complexity(self, settings: dict[str, Json], brackets: list[Bracket]) -> Finding:
-        """Whether freezing lowers EMC: by brackets that do not overlap."""
+        """Whether freezing lowers EMC: by brackets that surely do not overlap."""
         first, last = brackets[0], brackets[-1]
         n = min(len(bracket.grid.values) for bracket in brackets)
         if len(brackets) < 2 or n < 2:
             answer: Answer = "cannot tell"
         else:
-            falls = any(later.high <= earlier.low for i, earlier in enumerate(brackets) for later in brackets[i + 1 :])
-            rises = any(later.low >= earlier.high for i, earlier in enumerate(brackets) for later in brackets[i + 1 :])
+            pairs = list(combinations(brackets, 2))
+            falls = any(later.surely_high <= earlier.surely_low for earlier, later in pairs)
+            rises = any(later.surely_low >= earlier.surely_high for earlier, later in pairs)
             answer = "seen" if falls and not rises else "not seen" if rises and not falls else "cannot tell"
         words = "; ".join(f"with {layers([bracket.depth])} {_between(bracket)}" for bracket in brackets)
-        alone = " One seed says nothing of how much seeds differ." if n < 2 else ""
+        why = ""
+        if answer == "cannot tell":
+            why = " Whether that is chance, more seeds or sizes between would tell."
+            why = " One seed says nothing of how much seeds differ." if n < 2 else why
         return Finding(
             analysis="emc",
             statement="Freezing lowers the effective model complexity",
             answer=answer,
             text=(
                 f"{lead(settings)}How many images are fitted to a train error of {self.eps:g}, in the mean over "
-                f"{seeds(n)}: {words}.{alone}"
+                f"{seeds(n)}: {words}.{why}"
             ),
             settings=settings,
             effect=first.low / last.high if 0 < last.high < math.inf and first.low > 0 else None,
@@ -180,6 +191,25 @@ class EffectiveModelComplexity(Descents):
                 )
             )
         return found
+
+
+def _around(sizes: "Floats", fits: "npt.NDArray[np.bool_]") -> tuple[float, float]:
+    """The last size of those that are fitted with all smaller ones, and the first that is not."""
+    last = int(fits.argmin()) if not fits.all() else len(fits)
+    return float(sizes[last - 1]) if last > 0 else 0.0, float(sizes[last]) if last < len(fits) else math.inf
+
+
+def _surely_around(grid: "Grid", eps: float, level: float, curves: int) -> tuple[float, float]:
+    """The same of what is surely fitted and surely not, of all sizes and curves together."""
+    import numpy as np
+
+    from ftdd.descent.differences import differences
+
+    at_eps = np.where(np.isnan(grid.values), np.nan, eps)
+    over = differences(
+        (grid.x, grid.x), (at_eps, grid.values), (grid.seeds, grid.seeds), level=level, comparisons=curves
+    )
+    return (0.0, math.inf) if over is None else (_around(grid.x, over.high <= 0)[0], _around(grid.x, over.low <= 0)[1])
 
 
 def _between(bracket: Bracket) -> str:

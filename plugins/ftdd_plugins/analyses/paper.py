@@ -117,7 +117,10 @@ def _exists(claim: str, findings: Sequence[Finding]) -> Finding | None:
         key=lambda one: (one.effect is not None, one.effect or 0, str(one.settings)),
     )
     count = f"{answers.count('seen')} of {len(answers)} comparisons show it. " if len(answers) > 1 else ""
-    numbers: dict[str, Json] = {**best.numbers, **{a.replace(" ", "_"): answers.count(a) for a in dict.fromkeys(answers)}}
+    numbers: dict[str, Json] = {
+        **best.numbers,
+        **{a.replace(" ", "_"): answers.count(a) for a in dict.fromkeys(answers)},
+    }
     return replace(
         best,
         analysis="paper",
