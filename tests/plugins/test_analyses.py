@@ -452,6 +452,13 @@ def test_targets_of_one_source_are_one_replicate() -> None:
     assert "5 of 5 sources' targets interpolate" in found.text
 
 
+def test_a_source_whose_targets_lost_their_curves_costs_itself() -> None:
+    evidence = made_evidence(from_sources({(50, 10, 100): EARLY, (500, 10, 1000): LATE}, targets=2))
+    lost = evidence.runs[evidence.runs["source.images"].eq(500) & evidence.runs["source.seed"].eq(0)]["id"]
+    found = only(Sizes().findings(replace(evidence, curves=evidence.curves[~evidence.curves["id"].isin(lost)])))
+    assert summary(found) == ("seen", 4)
+
+
 def test_one_seed_of_each_size_cannot_tell() -> None:
     found = only(Sizes().findings(made_evidence(from_sources({(50, 10, 100): [8], (500, 10, 1000): [80]}))))
     assert summary(found) == ("cannot tell", 1)

@@ -145,10 +145,10 @@ def _replicates(evidence: "Evidence", runs: Sequence[str]) -> "tuple[Times, str]
     from ftdd.evidence import FEWEST_SOURCES
 
     table = evidence.runs[evidence.runs["id"].isin(list(runs))]
-    sources = [list(part) for _, part in table.groupby("source_id")["id"]]
-    if not FEWEST_SOURCES <= len(sources) < len(table):
+    sources = [interpolation(evidence, list(part)) for _, part in table.groupby("source_id")["id"]]
+    each = [one for one in sources if one.n]  # a curve that is lost costs its run, all of a source's cost the source
+    if not FEWEST_SOURCES <= len(each) < sum(one.n for one in each):
         return interpolation(evidence, runs), "runs"
-    each = [interpolation(evidence, part) for part in sources]
     ends = [max((*one.reached, *one.given)) for one in each]
     return times([one.median for one in each], [float(end) for end in ends]), "sources' targets"
 
