@@ -10,6 +10,8 @@ from ftdd_plugins.analyses.along import Descents, descent_finding, found_descent
 from ftdd_plugins.analyses.words import count, layers, lead, number, place, seeds, within
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ftdd.evidence import Evidence, Grid
 
 CAPACITY = ("trainable_parameters", "trainable_share_of_parameters", "trainable_share_of_forward_flops")
@@ -108,8 +110,6 @@ def _capacity(evidence: "Evidence", grid: "Grid", finding: Finding) -> dict[str,
 
 def _deciding(evidence: "Evidence", grid: "Grid", level: float, curves: int) -> Finding:
     """Whether the number of frozen layers decides if training interpolates."""
-    from scipy.stats import mannwhitneyu
-
     runs = evidence.runs[evidence.runs["id"].isin(grid.runs)].drop_duplicates("id")
     depth, reached = runs["frozen_layers"].astype(float), runs["interpolation_epoch"].notna()
     shares = reached.groupby(depth).mean()
@@ -133,7 +133,7 @@ def _deciding(evidence: "Evidence", grid: "Grid", level: float, curves: int) -> 
         else:
             text += "with no number of frozen layers at least half of the seeds do."
         if len(grid.values) > 1:
-            p = min(1.0, curves * float(mannwhitneyu(depth[reached], depth[~reached], alternative="less").pvalue))
+            p = min(1.0, curves * _chance(grid, runs))
             answer = "seen" if p <= 1 - level else "cannot tell"
     if len(grid.values) < 2:
         text += " One seed says nothing of how much seeds differ."
@@ -151,3 +151,20 @@ def _deciding(evidence: "Evidence", grid: "Grid", level: float, curves: int) -> 
         runs=grid.runs,
         numbers={"threshold_at": threshold, "share_interpolating": {f"{x:g}": float(s) for x, s in shares.items()}},
     )
+
+
+def _chance(grid: "Grid", runs: "pd.DataFrame") -> float:
+    """That those which interpolate have so few frozen layers were it all the same, by ranks.
+
+    Where replicates are means over the targets of a source, one interpolates where at least half of its targets do.
+    """
+    from scipy.stats import mannwhitneyu
+
+    table = runs.assign(_depth=runs["frozen_layers"].astype(float), _reached=runs["interpolation_epoch"].notna())
+    if "source.seed" in table and all(seed[0] is None for seed in grid.seeds):
+        shares = table.groupby(["source.seed", "_depth"])["_reached"].mean()
+        table = (shares >= 0.5).reset_index()
+    depth, reached = table["_depth"], table["_reached"]
+    if reached.all() or not reached.any():
+        return 1.0
+    return float(mannwhitneyu(depth[reached], depth[~reached], alternative="less").pvalue)
