@@ -147,6 +147,18 @@ def test_transfer_is_compared_with_scratch_and_controls_get_no_advice() -> None:
     assert "Sweep `control: [transfer, random, scratch]`" in text(only(runs(VALLEY)))
 
 
+def test_scratch_is_compared_also_where_the_best_number_lacks_its_seeds() -> None:
+    """Seeds 0 and 1 of four have no run with the best number; scratch has these two alone."""
+    made = [
+        run
+        for run in with_scratch([0.30, 0.31])
+        if run.settings["control"] == "scratch"
+        or run.settings["freezing.count"] != 4
+        or int(str(run.settings["seed"])) > 1
+    ]
+    assert "transfer is better by 0.15" in text(only(made))
+
+
 def test_what_more_images_did_and_what_was_not_studied() -> None:
     made = [*runs(VALLEY, target__images=60), *runs([error - 0.05 for error in VALLEY], target__images=1200)]
     less, more = advise_on(made_evidence(made))
@@ -170,6 +182,7 @@ def test_half_a_study_diverged_runs_and_few_test_images_are_told_of() -> None:
     assert "1 of the study's 24 runs is not done, so this may change; 400 test images are few" in text(
         advise_on(evidence)[0]
     )
+    assert "not done" not in text(advise_on(replace(made_evidence(made), asked=0))[0])
     diverged = replace(made_evidence(made[:-2], asked=len(made)), diverged=2)
     assert "2 of its runs diverged and are left out" in text(advise_on(diverged)[0])
     assert "not done" not in text(advise_on(diverged)[0])
@@ -189,6 +202,17 @@ def test_numbers_are_compared_by_their_logarithms_and_costs_are_factors() -> Non
     low, by, high = _factors(advice.text[1])
     assert low < by < high
     assert by == pytest.approx(5, rel=0.1)
+
+
+@pytest.mark.parametrize(("scale", "said"), [(1e-6, "1.48e-07"), (1e6, "1.48e+05")])
+def test_squared_errors_are_told_by_their_digits_on_any_scale(scale: float, said: str) -> None:
+    made = [replace(run, test_error=[scale * error for error in run.test_error]) for run in runs(VALLEY)]
+    assert f"mean test error {said} over 4 seeds" in only(made, labels="numbers").text[0]
+
+
+def test_nothing_costs_less_than_nothing_by_rounding() -> None:
+    advice = only(runs((0.40, 0.30, 0.2000, 0.2002, 0.30, 0.45), noise=0.0002), test_images=None)
+    assert "more (6) costs 0.000 [0.000, 0.001]" in advice.text[1]
 
 
 def _factors(sentence: str) -> tuple[float, float, float]:

@@ -97,7 +97,7 @@ def _advice(evidence: Evidence, grid: Grid, all_grids: Sequence[Grid], level: fl
     peak_at = float(grid.x[descent.shape.peak]) if descent.answer == "seen" and descent.shape else None
     cheapest = max(choice.frozen_layers for choice in choices if choice.as_good)
     text = [
-        _answer(choices, at, cheapest, best.known, len(grid.values)),
+        _answer(choices, at, cheapest, best.known, len(grid.values), logs),
         _wrong_by_one(choices, best.at, logs),
         _near(grid, best.at, descent, threshold, logs),
         _early_stopping(runs, at, logs),
@@ -136,9 +136,9 @@ def _threshold(runs: pd.DataFrame) -> int | None:
     return int(reached.index.max()) if len(reached) else None
 
 
-def _answer(choices: Sequence[Choice], at: int, cheapest: int, known: bool, seeds: int) -> str:
+def _answer(choices: Sequence[Choice], at: int, cheapest: int, known: bool, seeds: int, logs: bool) -> str:
     best = next(choice for choice in choices if choice.frozen_layers == at)
-    text = f"Freeze {_layers(at)}: mean test error {best.test_error:.3f} over {_seeds(seeds)}."
+    text = f"Freeze {_layers(at)}: mean test error {_error(best.test_error, logs)} over {_seeds(seeds)}."
     if not known and seeds > 1:
         return f"{text} The seeds have too few places in common to say how much they differ: finish the study."
     if not known:
@@ -166,7 +166,7 @@ def _wrong_by_one(choices: Sequence[Choice], best: int, logs: bool) -> str:
                 cost, *ends = (f"{np.exp(one):.3g}" for one in costs)
                 verb = f"multiplies the error by {cost}"
             else:
-                cost, *ends = (f"{one:.3f}" for one in costs)
+                cost, *ends = (_error(one) for one in costs)
                 verb = f"costs {cost}"
             parts.append(f"{words} ({other.frozen_layers}) {verb}{f' [{ends[0]}, {ends[1]}]' if ends else ''}")
     return f"To be wrong by one step: {'; '.join(parts)}." if parts else ""
@@ -207,8 +207,8 @@ def _early_stopping(runs: pd.DataFrame, at: int, logs: bool) -> str:
         return "Early stopping would gain next to nothing: the last epoch is about as good as the best one."
     epoch = there["best_epoch"].astype(float).median()
     return (
-        f"Early stopping could gain up to {gain.mean():.3f}: the best epoch (about {epoch:,.0f}) against the last. "
-        "That looks at the test images, so it is a bound; hold out images of your own to choose the epoch."
+        f"Early stopping could gain up to {_error(gain.mean(), logs)}: the best epoch (about {epoch:,.0f}) against the "
+        "last. That looks at the test images, so it is a bound; hold out images of your own to choose the epoch."
     )
 
 
@@ -228,7 +228,8 @@ def _sizes(evidence: Evidence, grid: Grid, grids: Sequence[Grid], at: int) -> st
     less = max(least, key=lambda other: int(str(other.settings[images])))
     errors = [float(np.nanmean(one.values, axis=0).min()) for one in (less, grid)]
     change = errors[0] - errors[1]
-    words = f"lowered the error by {change:.3f}" if change >= 0 else f"raised the error by {-change:.3f}"
+    by = _error(abs(change), evidence.labels == "numbers")
+    words = f"lowered the error by {by}" if change >= 0 else f"raised the error by {by}"
     return (
         f"More data: going from {less.settings[images]:,} to {own:,} images {words}, each at its best number of layers."
     )
@@ -251,7 +252,8 @@ def _soft(evidence: Evidence, grid: Grid, grids: Sequence[Grid]) -> str:
     error, other = min(rivals, key=lambda one: one[0])
     words = ", ".join(f"{plain(path)} {shown(other.settings.get(path))}" for path in swept)
     better = "better" if error < lowest else "worse"
-    return f"Soft freezing: at its best, {words} is {better} by {abs(error - lowest):.3f} ({error:.3f})."
+    by, at = (_error(one, evidence.labels == "numbers") for one in (abs(error - lowest), error))
+    return f"Soft freezing: at its best, {words} is {better} by {by} ({at})."
 
 
 def _against_scratch(evidence: Evidence, grid: Grid, best: int, level: float) -> str:
@@ -268,24 +270,30 @@ def _against_scratch(evidence: Evidence, grid: Grid, best: int, level: float) ->
     if not scratch:
         return ""
     place = np.array([grid.x[best]])
+    transfers, scratches = grid.values[:, best], scratch[0].values[:, 0]
+    there = [~np.isnan(values) for values in (transfers, scratches)]  # seeds without either are not to be paired
     found = differences(
         (place, place),
-        (grid.values[:, [best]], scratch[0].values[:, [0]]),
-        (grid.seeds, scratch[0].seeds),
+        (transfers[there[0], None], scratches[there[1], None]),
+        (
+            [seed for seed, done in zip(grid.seeds, there[0], strict=True) if done],
+            [seed for seed, done in zip(scratch[0].seeds, there[1], strict=True) if done],
+        ),
         None if grid.test_images is None else grid.test_images[[best]],
         level=level,
     )
     if found is None:
         return ""
-    gain = float(found.mean[0])
-    ends = f" [{found.low[0]:.3f}, {found.high[0]:.3f}]" if np.isfinite(found.low[0]) else ""
-    return f"Against training from scratch, transfer is {'better' if gain > 0 else 'worse'} by {abs(gain):.3f}{ends}."
+    gain, logs = float(found.mean[0]), evidence.labels == "numbers"
+    ends = f" [{_error(found.low[0], logs)}, {_error(found.high[0], logs)}]" if np.isfinite(found.low[0]) else ""
+    better = "better" if gain > 0 else "worse"
+    return f"Against training from scratch, transfer is {better} by {_error(abs(gain), logs)}{ends}."
 
 
 def _trust(evidence: Evidence, grid: Grid, best: Best) -> str:
-    missing = evidence.asked - len(evidence.runs) - evidence.diverged
+    missing = evidence.asked - evidence.runs["id"].nunique() - evidence.diverged
     words = []
-    if missing:
+    if missing > 0:
         words.append(f"{missing} of the study's {evidence.asked} runs {_are(missing)} not done, so this may change")
     if evidence.diverged:
         words.append(f"{evidence.diverged} of its runs diverged and {_are(evidence.diverged)} left out")
@@ -297,6 +305,12 @@ def _trust(evidence: Evidence, grid: Grid, best: Best) -> str:
     words.append("the best number was chosen by the very test images that its error is of, so expect a little more")
     text = "; ".join(words)
     return f"{text[0].upper()}{text[1:]}."
+
+
+def _error(value: float, squared: bool = False) -> str:
+    """Three decimals; of squared errors, which have no scale but their own, three digits."""
+    text = f"{value:.3g}" if squared else f"{value:.3f}"
+    return "0.000" if text == "-0.000" else text
 
 
 def _are(count: int) -> str:
