@@ -104,7 +104,7 @@ def over_setting(
     """
     if by is None:
         by = _others(evidence, over)
-    runs = evidence.runs[pd.to_numeric(evidence.runs[over], errors="coerce").notna() & evidence.runs[value].notna()]
+    runs = evidence.runs[pd.to_numeric(evidence.runs[over], errors="coerce").notna() & _finite(evidence.runs[value])]
     grids = []
     for settings, part in parts_of(runs, by):
         rows = part.assign(_x=pd.to_numeric(part[over]).astype(float), _seed=_seeds(part))
@@ -137,7 +137,7 @@ def over_epochs(evidence: Evidence, value: str = "test_error", by: Sequence[str]
     grids = []
     for settings, part in parts_of(evidence.runs, by):
         rows = part.assign(_seed=_seeds(part)).drop_duplicates("_seed")
-        curves = evidence.curves[evidence.curves["id"].isin(rows["id"]) & evidence.curves[value].notna()]
+        curves = evidence.curves[evidence.curves["id"].isin(rows["id"]) & _finite(evidence.curves[value])]
         curves = curves.drop_duplicates(["id", "epoch"])
         rows = rows[rows["id"].isin(curves["id"])]  # a run whose curve is lost costs itself, not its curve
         table = curves.pivot(index="id", columns="epoch", values=value).sort_index(axis=1).reindex(list(rows["id"]))
@@ -228,6 +228,11 @@ def _seeds(runs: pd.DataFrame) -> "pd.Series[Any]":
     columns = [column for column in SEEDS if column in runs]
     rows = runs[columns].astype(object).where(runs[columns].notna(), None)
     return pd.Series([tuple(_plain(cell) for cell in row) for row in rows.itertuples(index=False)], index=runs.index)
+
+
+def _finite(values: "pd.Series[Any]") -> "pd.Series[bool]":
+    """Where there is a number to compare; squared errors of a network that diverges overflow."""
+    return values.notna() & ~values.isin([np.inf, -np.inf])
 
 
 def _same_test_images(runs: pd.DataFrame) -> bool:

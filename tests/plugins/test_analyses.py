@@ -242,6 +242,18 @@ def test_squared_errors_are_compared_by_their_logarithms() -> None:
     assert "the mean logarithm rises by" in descent.text
 
 
+def test_a_squared_error_that_overflowed_costs_its_run_and_not_the_study() -> None:
+    runs = over_depths(PEAK)
+    runs[0] = replace(runs[0], test_error=(0.9, math.inf))
+    evidence = made_evidence(runs, labels="numbers")
+    descent = only(Freezingwise().findings(evidence), "rises to a peak")
+    assert summary(descent) == ("seen", 4)
+    assert len(descent.runs) == len(runs) - 1
+    for analysis in ALL:
+        for one in analysis.findings(evidence):
+            json.dumps(one.to_json(), allow_nan=False)
+
+
 def test_of_numbers_that_never_reach_eps_nobody_can_tell_who_interpolates() -> None:
     evidence = made_evidence(over_depths(PEAK, fits=-1), labels="numbers")
     assert only(Freezingwise().findings(evidence), "interpolate").answer == "cannot tell"

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from scipy.stats import norm
 
 from ftdd.descent.contrasts import Contrasts, contrasts, largest, widths
-from ftdd.descent.noise import Floats, Noise, measure_noise
+from ftdd.descent.noise import Floats, Noise, measure_noise, measured
 
 Interval = tuple[float, float]
 
@@ -86,9 +86,9 @@ def find_descent(
     The null hypothesis is every curve that is monotone or has a single valley. In such a curve no point is above both
     an earlier and a later one, so `seen` needs a window of the curve that is surely above an earlier and a later
     window of its width, where `surely` allows for having looked at all pairs of windows of all widths
-    (docs/method.md). Raises ValueError where the values have another shape, or no value at some point.
+    (docs/method.md). Raises ValueError where the values have another shape, no value at some point, or an infinite one.
     """
-    table = np.atleast_2d(np.asarray(values, dtype=float))
+    table = measured(np.atleast_2d(np.asarray(values, dtype=float)))
     images = None if test_images is None else np.broadcast_to(np.asarray(test_images, dtype=float), table.shape[1:])
     noise = measure_noise(table, images)
     found = _tell(noise, len(table), smallest, level, curves)

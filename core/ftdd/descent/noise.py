@@ -52,8 +52,12 @@ def measure_noise(values: Floats, test_images: Floats | None = None) -> Noise:
     """The mean and the noise of values of shape (seeds, points), NaN where a seed has none.
 
     test_images: how many images each error is the mean over, where all seeds are tested on the same ones.
-    Every place needs a value. Raises ValueError otherwise.
+    Every place needs a value, none of them infinite. Raises ValueError otherwise. A seed without any is no seed.
     """
+    if np.isinf(values).any():
+        raise ValueError("values must be finite, or NaN where a seed has none")
+    if values.ndim == 2:
+        values = measured(values)
     if values.ndim != 2 or np.isnan(values).all(axis=0).any():
         raise ValueError("values must have the shape (seeds, points), with a value at every point")
     mean, residuals = _additive(values)
@@ -87,6 +91,11 @@ def measure_noise(values: Floats, test_images: Floats | None = None) -> Noise:
         chance = np.clip(mean, 0.0, 1.0)
         test = (1 - TEST_IMAGES_SHARED) * chance * (1 - chance) / test_images
     return Noise(mean, counts, variance, df, share, decay, test)
+
+
+def measured(values: Floats) -> Floats:
+    """The seeds that have a value at some place."""
+    return np.asarray(values[~np.isnan(values).all(axis=1)])
 
 
 def _near(squares: Floats) -> Floats:

@@ -1,5 +1,6 @@
 """`epochwise`: a second descent over the epochs of target training."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
@@ -53,4 +54,4 @@ class Epochwise(Descents):
 
 def _mean(evidence: "Evidence", runs: Sequence[str], column: str) -> float | None:
     values = evidence.runs[evidence.runs["id"].isin(runs)].drop_duplicates("id")[column].dropna().astype(float)
-    return float(values.mean()) if len(values) else None
+    return float(values.mean()) if len(values) and math.isfinite(values.mean()) else None

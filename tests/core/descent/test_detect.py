@@ -176,6 +176,21 @@ def test_a_missing_run_costs_little(row: int, place: int, draw: int) -> None:
     assert found.effect == pytest.approx(0.3, abs=0.02)
 
 
+def test_a_seed_without_any_run_is_no_seed() -> None:
+    values = curve(PEAK)
+    same(find_descent(values), find_descent(np.vstack([values, np.full(8, np.nan)])))
+    assert find_descent(np.vstack([values, np.full(8, np.nan)])).seeds == 4
+    one = find_descent(np.vstack([values[:1], np.full((2, 8), np.nan)]))
+    assert (one.answer, one.seeds) == ("cannot tell", 1)
+
+
+def test_infinite_values_are_refused() -> None:
+    values = curve(PEAK)
+    values[0, 3] = np.inf
+    with pytest.raises(ValueError, match="must be finite"):
+        find_descent(values)
+
+
 def test_a_place_without_any_run_is_refused() -> None:
     values = curve(PEAK)
     values[:, 3] = np.nan
