@@ -321,6 +321,10 @@ def test_a_path_that_can_be_none_is_refused(given: str, tmp_path: Path) -> None:
     assert given in said_of(tmp_path, ImageFolder(target=given), "target")
 
 
+def test_a_path_with_a_zero_byte_is_refused(tmp_path: Path) -> None:
+    assert r"'pho\x00tos' has a zero byte in it" in said_of(tmp_path, ImageFolder(target="pho\0tos"), "target")
+
+
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
     picture(tmp_path / "photos.png")
     assert "photos.png is a file; name the folder" in said_of(tmp_path, ImageFolder(target="photos.png"), "target")

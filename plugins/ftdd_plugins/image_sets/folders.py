@@ -24,6 +24,8 @@ class Folders:
 
 def found_from(data: Path, given: str) -> Path:
     """A folder that a recipe names: absolute, of a home, or else in the data folder. Raises DataUnavailable."""
+    if "\0" in given:
+        raise DataUnavailable(f"{given!r} has a zero byte in it, which no folder's name has; name another folder")
     try:
         return data / Path(given).expanduser()
     except RuntimeError as error:
