@@ -215,6 +215,14 @@ def test_a_folder_of_tests_is_what_is_tested_on(test: str, tmp_path: Path) -> No
     assert task.test.labels.tolist() == [0, 1, 2]
 
 
+def test_a_class_may_be_called_train(tmp_path: Path) -> None:
+    """Beside other vehicles: it has images in it, and no folders."""
+    photos(tmp_path / "photos", ("bus", "ship", "train"))
+    task = PHOTOS.load("target", tmp_path)
+    assert task.train.classes == ("bus", "ship", "train")
+    assert len(task.train) + len(task.test) == 12
+
+
 def test_a_class_that_cannot_be_tested_is_named(tmp_path: Path) -> None:
     photos(tmp_path / "photos" / "train")
     photos(tmp_path / "photos" / "val", ("ants", "bees"))

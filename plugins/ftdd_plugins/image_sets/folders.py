@@ -42,7 +42,7 @@ def class_folders(folder: Path, test_share: float) -> Folders:
     entries = _listed(folder)
     halves = {path.name.lower(): path for path in entries}
     trained = next((halves[name] for name in TRAIN_NAMES if name in halves), None)
-    if trained is None:
+    if trained is None or _is_class(trained):
         return _shared_out(_images_of(entries, folder), test_share, folder)
     tested = next((halves[name] for name in TEST_NAMES if name in halves), None)
     train = _images_of(_listed(trained), trained)
@@ -90,6 +90,11 @@ def _shared_out(images: dict[str, tuple[Path, ...]], test_share: float, folder: 
 def _place(path: Path) -> float:
     """A number in [0, 1) from the file's name: all names fall evenly."""
     return int.from_bytes(hashlib.sha256(os.fsencode(path.name)).digest()[:6], "big") / (1 << 48)
+
+
+def _is_class(trained: Path) -> bool:
+    """Whether a folder called `train` has images in it and no folders: then it is of trains, beside buses and ships."""
+    return not _listed(trained) and any(path.suffix.lower() in _suffixes() for path in trained.iterdir())
 
 
 def _images_of(entries: Sequence[Path], folder: Path) -> dict[str, tuple[Path, ...]]:
