@@ -196,6 +196,16 @@ def test_folders_and_files_have_any_names(names: tuple[str, ...], tmp_path: Path
     assert len(task.train) + len(task.test) == 4 * len(names) + 3
 
 
+def test_the_data_folder_itself_may_be_that_of_the_images(tmp_path: Path) -> None:
+    """Decoded images are kept in it, and are no class when it is looked at again."""
+    photos(tmp_path / "photos")
+    pair = ImageFolder(target=".", image_size=8)
+    for _ in range(2):
+        pair.prepare(tmp_path / "photos", quiet)
+        assert pair.load("target", tmp_path / "photos").train.classes == ("ants", "bees", "cats")
+    assert (tmp_path / "photos" / decoding.BESIDE).is_dir()
+
+
 def test_hidden_folders_within_a_class_are_left_out(tmp_path: Path) -> None:
     """A notebook's or a file manager's copies would be trained and tested on."""
     photos(tmp_path / "photos")

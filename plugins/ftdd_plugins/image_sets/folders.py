@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ftdd.components import DataUnavailable
-from ftdd_plugins.image_sets.decoding import MOST_BYTES, ImageFile
+from ftdd_plugins.image_sets.decoding import BESIDE, MOST_BYTES, ImageFile
 
 TRAIN_NAMES = ("train", "training")
 TEST_NAMES = ("test", "val", "valid", "validation")
@@ -116,7 +116,7 @@ def _images_of(entries: Sequence[Path], folder: Path) -> dict[str, tuple[Path, .
 
 
 def _listed(folder: Path) -> list[Path]:
-    """The folders in a folder, by name; hidden ones left out. Raises DataUnavailable."""
+    """The folders in a folder, by name; hidden ones and that of decoded images left out. Raises DataUnavailable."""
     try:
         entries = sorted(folder.iterdir())
     except FileNotFoundError:
@@ -129,7 +129,7 @@ def _listed(folder: Path) -> list[Path]:
         raise DataUnavailable(f"{folder} cannot be read: permission denied; make it readable") from None
     except OSError as error:
         raise DataUnavailable(f"{folder} cannot be read ({error.strerror}); name another folder") from error
-    return [path for path in entries if path.is_dir() and not path.name.startswith(".")]
+    return [path for path in entries if path.is_dir() and not path.name.startswith(".") and path.name != BESIDE]
 
 
 @lru_cache(maxsize=1)
