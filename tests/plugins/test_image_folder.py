@@ -408,7 +408,7 @@ def test_a_picture_without_leave_to_read_is_named(tmp_path: Path, monkeypatch: p
     assert f"{wrong} cannot be read (Permission denied)" in said_of(tmp_path, PHOTOS)
 
 
-@pytest.mark.parametrize("name", ["photos", "photos/bees"])
+@pytest.mark.parametrize("name", ["photos", "photos/bees", "photos/ants/deeper"])
 def test_a_folder_without_leave_to_read_is_named(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """root may read everything: then the refusal is made up where the folder is listed."""
     photos(tmp_path / "photos", ("ants", "cats"))

@@ -100,25 +100,39 @@ def _is_class(trained: Path) -> bool:
 def _images_of(entries: Sequence[Path], folder: Path) -> dict[str, tuple[Path, ...]]:
     if not entries:
         raise DataUnavailable(f"{folder} has no folders in it; there must be one for each class, with its images")
-    suffixes = _suffixes()
     found = {}
     for entry in entries:
-        try:
-            files = sorted(path for path in entry.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
-        except PermissionError as error:
-            raise DataUnavailable(f"{error.filename} cannot be read: permission denied; make it readable") from error
-        files = [path for path in files if not any(part.startswith(".") for part in path.relative_to(entry).parts)]
+        files = _images_under(entry)
         if not files:
-            _listed(entry)
             raise DataUnavailable(f"{entry} has no images in it; fill it, or take the folder away")
-        found[entry.name] = tuple(files)
+        found[entry.name] = files
     return found
+
+
+def _images_under(entry: Path) -> tuple[Path, ...]:
+    """All images in a folder and in those within it, hidden ones left out, in the order of their paths.
+
+    Raises DataUnavailable where a folder cannot be read: its images would be left out without a word.
+    """
+    found: list[Path] = []
+    try:
+        for path in entry.iterdir():
+            if path.name.startswith("."):
+                continue
+            if path.suffix.lower() in _suffixes() and path.is_file():
+                found.append(path)
+            elif path.is_dir() and not path.is_symlink():
+                found += _images_under(path)
+    except PermissionError as error:
+        place = error.filename or entry
+        raise DataUnavailable(f"{place} cannot be read: permission denied; make it readable") from error
+    return tuple(sorted(found))
 
 
 def _listed(folder: Path) -> list[Path]:
     """The folders in a folder, by name; hidden ones and that of decoded images left out. Raises DataUnavailable."""
     try:
-        entries = sorted(folder.iterdir())
+        entries = [path for path in sorted(folder.iterdir()) if path.is_dir()]
     except FileNotFoundError:
         raise DataUnavailable(
             f"there is no folder {folder}; paths that are not absolute are taken from the data folder (--data)"
@@ -129,7 +143,7 @@ def _listed(folder: Path) -> list[Path]:
         raise DataUnavailable(f"{folder} cannot be read: permission denied; make it readable") from None
     except OSError as error:
         raise DataUnavailable(f"{folder} cannot be read ({error.strerror}); name another folder") from error
-    return [path for path in entries if path.is_dir() and not path.name.startswith(".") and path.name != BESIDE]
+    return [path for path in entries if not path.name.startswith(".") and path.name != BESIDE]
 
 
 @lru_cache(maxsize=1)
