@@ -173,6 +173,7 @@ def test_classes_are_the_folders_and_labels_follow_them(tmp_path: Path) -> None:
     (tmp_path / "photos" / "notes.txt").write_text("no class")
     (tmp_path / "photos" / ".hidden").mkdir()
     (tmp_path / "photos" / "ants" / "notes.txt").write_text("no picture")
+    (tmp_path / "photos" / "ants" / "notes.pdf").write_bytes(b"%PDF-1.4, which Pillow writes and does not read")
     pair = ImageFolder(target="photos", image_size=8)
     assert pair.classes("target", tmp_path) == ("ants", "bees", "cats")
     task = pair.load("target", tmp_path)

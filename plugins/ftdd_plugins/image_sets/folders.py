@@ -148,6 +148,7 @@ def _listed(folder: Path) -> list[Path]:
 
 @lru_cache(maxsize=1)
 def _suffixes() -> frozenset[str]:
+    """Of the formats that Pillow opens; others it only writes, such as PDF."""
     from PIL import Image
 
-    return frozenset(Image.registered_extensions())
+    return frozenset(suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN)
