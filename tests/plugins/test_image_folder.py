@@ -363,6 +363,13 @@ def test_an_empty_class_folder_is_named(tmp_path: Path) -> None:
     assert f"{empty} has no images in it; fill it, or take the folder away" in said_of(tmp_path, PHOTOS, "target")
 
 
+def test_a_class_folder_whose_name_is_no_text_is_named(tmp_path: Path) -> None:
+    """As bytes of Latin-1 are: no figure could be labelled with it."""
+    picture(photos(tmp_path / "photos") / os.fsdecode(b"caf\xe9") / "1.png")
+    expected = rf"{tmp_path / 'photos'} has a folder whose name 'caf\udce9' is not UTF-8, "
+    assert expected in said_of(tmp_path, PHOTOS, "target")
+
+
 def test_a_class_of_one_image_cannot_be_shared_out(tmp_path: Path) -> None:
     picture(photos(tmp_path / "photos") / "dogs" / "1.png")
     assert f"{tmp_path / 'photos' / 'dogs'} has one image; a class needs two or more" in said_of(tmp_path, PHOTOS)

@@ -102,6 +102,10 @@ def _images_of(entries: Sequence[Path], folder: Path) -> dict[str, tuple[Path, .
         raise DataUnavailable(f"{folder} has no folders in it; there must be one for each class, with its images")
     found = {}
     for entry in entries:
+        if any("\ud800" <= character <= "\udfff" for character in entry.name):
+            raise DataUnavailable(
+                f"{folder} has a folder whose name {entry.name!a} is not UTF-8, so that it can name no class; rename it"
+            )
         files = _images_under(entry)
         if not files:
             raise DataUnavailable(f"{entry} has no images in it; fill it, or take the folder away")
