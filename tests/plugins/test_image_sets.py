@@ -719,6 +719,39 @@ def test_what_is_decoded_beside_the_data_is_used_and_new_images_go_to_the_cache(
     assert len(list(cache.glob("ftdd/decoded/*/images.npy"))) == 1
 
 
+@pytest.mark.parametrize("left", [None, 0, 60, 200], ids=["none", "nothing", "half a header", "half"])
+def test_a_decoded_copy_that_is_damaged_is_made_again(left: int | None, tmp_path: Path) -> None:
+    """As after a power cut, or where somebody made room."""
+    files = pictures([(1, 2, 3)] * 9, [(4, 4)] * 9)
+    decoded(files, 4, 3, "Test", tmp_path, quiet)
+    (copy,) = tmp_path.glob("ftdd-decoded/*/images.npy")
+    if left is None:
+        copy.unlink()
+    else:
+        copy.write_bytes(copy.read_bytes()[:left])
+    assert decoded(files, 4, 3, "Test", tmp_path, quiet)[8, :, 0, 0].tolist() == [1, 2, 3]
+
+
+def test_a_decoded_copy_that_a_colleague_keeps_closed_is_none(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """root may look into it: then the refusal is made up where it is looked for."""
+    files = pictures([(1, 2, 3)], [(4, 4)])
+    decoded(files, 4, 3, "Test", tmp_path, quiet)
+    beside = tmp_path / "ftdd-decoded"
+    plain = Path.exists
+
+    def exists(path: Path) -> bool:
+        if beside in path.parents:
+            raise PermissionError(13, "Permission denied", str(path))
+        return plain(path)
+
+    monkeypatch.setattr(Path, "exists", exists)
+    monkeypatch.setattr(decoding, "_read_only", lambda folder: folder == beside)
+    assert len(decoded(files, 4, 3, "Test", tmp_path, quiet)) == 1
+    assert len(list(cache.glob("ftdd/decoded/*/images.npy"))) == 1
+
+
 def test_images_that_find_no_room_are_said_to_and_leave_nothing(tmp_path: Path) -> None:
     """A limit on the size of files stands for a full disk; written through a map of memory, it would be a crash."""
     resource = pytest.importorskip("resource")

@@ -57,33 +57,62 @@ def decoded(
 
     Each is turned upright (EXIF), its shorter side is brought to `side` pixels and its middle is kept. The array
     is kept under `cache_folder(data)` with a manifest that lists the files; it is made again when a name or a mark
-    changes. say: takes a line on the progress. Raises DataUnavailable with the names of files that cannot be read.
+    changes, or where it is damaged. say: takes a line on the progress. Raises DataUnavailable with the names of files
+    that cannot be read.
     """
-    import numpy as np
-
     sha = hashlib.sha256(f"3 {side} {channels}\n".encode())
     for file in files:
         sha.update(os.fsencode(f"{file.name}\t{file.mark}\n"))
     name = f"{''.join(c if c.isalnum() else '-' for c in title.lower())[:40]}-{sha.hexdigest()[:16]}"
-    root = data / BESIDE
-    if not (root / name / "manifest.json").exists():
-        root = cache_folder(data)
-    folder = root / name
-    if not (folder / "manifest.json").exists():
-        try:
-            root.mkdir(parents=True, exist_ok=True)
-            with FileLock(root / f"{name}.lock"):
-                if not (folder / "manifest.json").exists():
-                    _decode_into(folder, files, side, channels, title, say)
-        except BrokenPipeError:  # that was `say`: nobody listens any more
-            raise
-        except OSError as error:
-            raise DataUnavailable(
-                f"{title}: its decoded images cannot be written into {root} ({error.strerror or error}); make room "
-                "there, or name another folder with --data or XDG_CACHE_HOME"
-            ) from error
-    images: npt.NDArray[np.uint8] = np.load(folder / "images.npy", mmap_mode="r")
-    return images
+    shape = (len(files), channels, side, side)
+    images = _kept(data / BESIDE / name, shape)
+    if images is not None:
+        return images
+    folder = cache_folder(data) / name
+    images = _kept(folder, shape)
+    return _made(folder, files, shape, title, say) if images is None else images
+
+
+def _made(
+    folder: Path,
+    files: Sequence[ImageFile],
+    shape: tuple[int, Channels, int, int],
+    title: str,
+    say: Callable[[str], None],
+) -> "npt.NDArray[np.uint8]":
+    """The images decoded into a folder, by this process or by another one that was at it."""
+    import numpy as np
+
+    root = folder.parent
+    _, channels, side, _ = shape
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with FileLock(root / f"{folder.name}.lock"):
+            images = _kept(folder, shape)
+            if images is None:
+                _decode_into(folder, files, side, channels, title, say)
+                images = np.load(folder / "images.npy", mmap_mode="r")
+            return images
+    except BrokenPipeError:  # that was `say`: nobody listens any more
+        raise
+    except OSError as error:
+        raise DataUnavailable(
+            f"{title}: its decoded images cannot be written into {root} ({error.strerror or error}); make room "
+            "there, or name another folder with --data or XDG_CACHE_HOME"
+        ) from error
+
+
+def _kept(folder: Path, shape: tuple[int, ...]) -> "npt.NDArray[np.uint8] | None":
+    """What was decoded before; None where nothing was, or it is damaged, or somebody else's who keeps it closed."""
+    import numpy as np
+
+    try:
+        if not (folder / "manifest.json").exists():
+            return None
+        images: npt.NDArray[np.uint8] = np.load(folder / "images.npy", mmap_mode="r")
+    except (OSError, ValueError, EOFError):
+        return None
+    return images if images.shape == shape and images.dtype == np.uint8 else None
 
 
 def cache_folder(data: Path) -> Path:
