@@ -732,6 +732,21 @@ def test_a_decoded_copy_that_is_damaged_is_made_again(left: int | None, tmp_path
     assert decoded(files, 4, 3, "Test", tmp_path, quiet)[8, :, 0, 0].tolist() == [1, 2, 3]
 
 
+def test_what_a_killed_process_had_decoded_is_cleared_away(tmp_path: Path) -> None:
+    """Each attempt at ImageNet would leave gigabytes."""
+    code = """
+import os, sys
+from pathlib import Path
+from ftdd_plugins.image_sets.decoding import ImageFile, decoded
+decoded([ImageFile("0.png", "", lambda: os.kill(os.getpid(), 9))], 4, 3, "Test", Path(sys.argv[1]), print)
+"""
+    assert subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False, timeout=60).returncode == -9
+    beside = tmp_path / "ftdd-decoded"
+    assert len(list(beside.glob(".making-*"))) == 1
+    assert len(decoded(pictures([(1, 2, 3)], [(4, 4)]), 4, 3, "Test", tmp_path, quiet)) == 1
+    assert not list(beside.glob(".making-*"))
+
+
 def test_a_decoded_copy_that_a_colleague_keeps_closed_is_none(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -203,7 +203,9 @@ def _formats() -> list[str]:
 def _decode_into(
     folder: Path, files: Sequence[ImageFile], side: int, channels: Channels, title: str, say: Callable[[str], None]
 ) -> None:
-    temporary = Path(tempfile.mkdtemp(prefix=".making-", dir=folder.parent))
+    temporary = folder.with_name(f".making-{folder.name}")
+    shutil.rmtree(temporary, ignore_errors=True)  # of one that was killed: the lock says that nobody is at it
+    temporary.mkdir()
     try:
         faults = _decode_to(temporary / "images.npy", files, side, channels, title, say)
         if faults:
