@@ -208,6 +208,19 @@ def test_a_class_of_which_modified_files_have_nothing_is_named(tmp_path: Path) -
     sentence(caught.value)
 
 
+@pytest.mark.parametrize("labels", [3, [1.5, 2.0, 3.0], [True, False, True], [[1], [2], [3]], "123", None])
+def test_labels_that_are_no_list_of_whole_numbers_are_refused(labels: object, tmp_path: Path) -> None:
+    """1.5 would be taken for 1."""
+    folder = tmp_path / CIFAR_10.folder
+    folder.mkdir()
+    batch = {b"data": np.zeros((3, 3072), np.uint8), b"labels": labels}
+    for name in ("data_batch_1", "test_batch"):
+        (folder / name).write_bytes(pickle.dumps(batch, protocol=2))
+    with pytest.raises(DataUnavailable, match="labels are not a list of whole numbers") as caught:
+        Cifar10Halves(allow_modified=True).class_counts("source", tmp_path)
+    sentence(caught.value)
+
+
 # ---- Tiny ImageNet's zip file
 
 

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ftdd.components import DataUnavailable, Presence
 from ftdd_plugins.image_sets.image_set import Half, ImageSet
@@ -137,7 +137,7 @@ class CifarFiles(ImageSet):
         try:
             batch = read_pickle(path)
             pixels: npt.NDArray[np.uint8] = batch[b"data"].values().reshape(-1, 3 * self.side**2)
-            labels = np.asarray(batch[self._label_key], dtype=np.int64)
+            labels = _whole_numbers(batch[self._label_key])
         except Exception as error:  # a damaged pickle may raise anything; MemoryError and IndexError have been seen
             reason = f"{type(error).__name__}: {error}"
             raise DataUnavailable(
@@ -145,8 +145,20 @@ class CifarFiles(ImageSet):
             ) from error
         in_range = not len(labels) or (labels.min() >= 0 and labels.max() < len(self.classes))
         if labels.shape != (len(pixels),) or not in_range:
-            raise DataUnavailable(f"{path} has {len(pixels)} images and {len(labels)} labels, or wrong labels")
+            raise DataUnavailable(
+                f"{path} has {len(pixels)} images and {len(labels)} labels, or labels that are not from 0 to "
+                f"{len(self.classes) - 1}; replace it by the official file"
+            )
         return pixels, labels
+
+
+def _whole_numbers(labels: Any) -> "npt.NDArray[np.int64]":
+    """A list of labels as an array; raises TypeError for what NumPy would take for labels all the same, such as 1.5."""
+    import numpy as np
+
+    if not isinstance(labels, list) or not all(type(label) is int for label in labels):
+        raise TypeError("its labels are not a list of whole numbers")
+    return np.array(labels, dtype=np.int64)
 
 
 @lru_cache(maxsize=32)
