@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
 import ftdd
 from ftdd.components import DataUnavailable, Pair, Side, Unfit
 from ftdd.image_shape import ImageShape, Normalization
 from ftdd.values import Json
-from ftdd_plugins.image_sets.decoding import decoded
+from ftdd_plugins.image_sets.decoding import SquareSide, decoded
 from ftdd_plugins.image_sets.folders import Folders, class_folders, found_from, image_files
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class ImageFolder(Pair):
     """Names of the class folders that are the target; all where it is left out."""
     source_classes: ClassNames | None = None
     """Those that are the source, of the source's folder, or of the target's where there is no folder for the source."""
-    image_size: PositiveInt = 64
+    image_size: SquareSide = 64
     """Pixels a side."""
     channels: Literal[1, 3] = 3
     """3 for colour, 1 for grey."""

@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
 import ftdd
 from ftdd.components import DataUnavailable, Likeness, Pair, Side
 from ftdd.image_shape import ImageShape, Normalization
 from ftdd.values import Json
-from ftdd_plugins.image_sets.decoding import decoded
+from ftdd_plugins.image_sets.decoding import SquareSide, decoded
 from ftdd_plugins.image_sets.folders import found_from, image_files
 from ftdd_plugins.image_sets.image_set import Half, with_common
 from ftdd_plugins.image_sets.tiny_imagenet import class_name, wnid_of
@@ -60,7 +60,7 @@ class ImageNetSubset(Pair):
     common: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Share of the source's classes that are replaced by classes of the target; their training images are then in
     both."""
-    image_size: PositiveInt = 64
+    image_size: SquareSide = 64
     """Pixels a side."""
 
     def image_shape(self) -> ImageShape:

@@ -512,11 +512,12 @@ def test_a_recipe_without_a_source_needs_none(tmp_path: Path) -> None:
             "target_classes: [ants, ants]",
             "mine.yaml:6: pair.target_classes: must name each class once",
         ),
-        ("image_size: 8", "image_size: 0", "mine.yaml:6: pair.image_size: must be 1 or more, got 0"),
+        ("image_size: 8", "image_size: 0", "mine.yaml:6: pair.image_size: must be from 1 to 4096, got 0"),
+        ("image_size: 8", "image_size: 22400", "mine.yaml:6: pair.image_size: must be from 1 to 4096, got 22400"),
         ("image_size: 8", "test_share: 1", "mine.yaml:6: pair.test_share: must be"),
         ("images: all", "images: 2", "mine.yaml:10: target.images: must be 3 or more, one for each class; got 2"),
     ],
-    ids=["no source", "no folder", "no class", "twice", "size", "share", "images"],
+    ids=["no source", "no folder", "no class", "twice", "size", "size too large", "share", "images"],
 )
 def test_mistakes_have_their_line_and_field(old: str, new: str, expected: str, tmp_path: Path) -> None:
     photos(tmp_path / "photos")

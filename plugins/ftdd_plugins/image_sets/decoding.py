@@ -13,9 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from filelock import FileLock
+from pydantic import Field
 
 from ftdd.components import DataUnavailable
 
@@ -33,6 +34,8 @@ SAY_SECONDS = 5.0
 NAMED_FAULTS = 3
 
 Channels = Literal[1, 3]
+SquareSide = Annotated[int, Field(ge=1, le=4096)]
+"""Pixels a side of what images are brought to. More is a slip of the finger: one image would take 48 MiB and more."""
 
 
 class Unreadable(ValueError):
