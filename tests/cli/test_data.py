@@ -144,6 +144,15 @@ def test_a_contact_sheet_of_ones_own_photos_has_the_target_alone_and_any_names(f
         assert sheet.size[0] < 1000
 
 
+@pytest.mark.parametrize("images", [(), ("--images", "sheet.png")], ids=["classes", "sheet"])
+def test_settings_that_do_not_fit_each_other_are_a_wrong_request(images: tuple[str, ...], folder: Path) -> None:
+    """Not one that failed, nor one that is answered with a row of the table."""
+    said = called("show", "tiny_imagenet_split", "--set", "target=[goldfsh, tabby]", *images, folder=folder)
+    assert said.code == 2, said
+    assert "tiny_imagenet_split, target: WordNet: no class of" in said.err
+    assert "nearest: goldfish" in said.err.replace("\n", " ")
+
+
 def test_numbers_have_no_contact_sheet(folder: Path) -> None:
     said = called("show", "gaussian_linear", "--images", "sheet.png", folder=folder)
     assert said.code == 2

@@ -86,7 +86,12 @@ def show_pair(cls: type[Pair], name: str, fields: tuple[str, ...], data: Path, s
     for side in SIDES:
         try:
             classes = pair.classes(side, data)
-        except (Unfit, DataUnavailable) as error:
+        except Unfit as error:
+            if side == "target":  # a source may be none, the target is always asked for
+                raise _wrong_settings(name, error) from error
+            table.add_row(f"  {side}", "", "", escape(str(error)))
+            continue
+        except DataUnavailable as error:
             table.add_row(f"  {side}", "", "", escape(str(error)))
             continue
         try:
@@ -109,13 +114,20 @@ def _sheet(pair: Pair, name: str, data: Path, sheet: Path) -> bool:
         pair.prepare(data, lambda line: messages().print(line, markup=False, soft_wrap=True))
         loaded = [(side, pair.load(side, data).train) for side in SIDES if _there(pair, side, data)]
         contact_sheet(loaded, name).savefig(sheet, dpi=200)
-    except (Unfit, DataUnavailable) as error:
+    except Unfit as error:
+        raise _wrong_settings(name, error) from error
+    except DataUnavailable as error:
         messages().print(f"ftdd: {error}", markup=False, style="red", soft_wrap=True)
         return False
     except ValueError as error:  # a format that matplotlib does not write
         raise click.UsageError(f"--images {sheet}: {error}") from error
     output().print(f"contact sheet: {sheet}", markup=False, soft_wrap=True)
     return True
+
+
+def _wrong_settings(name: str, error: Unfit) -> click.UsageError:
+    where = f"{name}, {error.field}" if error.field else name
+    return click.UsageError(f"{where}: {error}")
 
 
 def _there(pair: Pair, side: Side, data: Path) -> bool:
