@@ -153,6 +153,17 @@ def test_settings_that_do_not_fit_each_other_are_a_wrong_request(images: tuple[s
     assert "nearest: goldfish" in said.err.replace("\n", " ")
 
 
+def test_the_names_of_classes_are_shown_as_they_are(folder: Path) -> None:
+    """`:b:` is no emoji, `[b]` no markup."""
+    for name in (":b:", "[b]"):
+        for i in range(2):
+            (folder / "data" / "photos" / name).mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (9, 7), (200, 40 * i, 0)).save(folder / "data" / "photos" / name / f"{i}.png")
+    said = called("show", "image_folder", "--set", "target=photos", folder=folder)
+    assert said.code == 0, said.err
+    assert ":b:, [b]" in said.out
+
+
 def test_numbers_have_no_contact_sheet(folder: Path) -> None:
     said = called("show", "gaussian_linear", "--images", "sheet.png", folder=folder)
     assert said.code == 2

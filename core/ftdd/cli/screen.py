@@ -19,13 +19,13 @@ STYLES = {
 
 def output() -> Console:
     """For results. As wide as the terminal; 110 columns where there is none. Honours NO_COLOR."""
-    console = Console(highlight=False, soft_wrap=False)
-    return console if console.is_terminal else Console(highlight=False, width=110)
+    console = Console(highlight=False, emoji=False, soft_wrap=False)
+    return console if console.is_terminal else Console(highlight=False, emoji=False, width=110)
 
 
 def messages() -> Console:
     """For progress and warnings, on stderr."""
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, emoji=False)
 
 
 def state_text(state: State) -> str:
