@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field, NonNegativeInt
 
 import ftdd
-from ftdd.components import Likeness, Pair, Side, Unfit
+from ftdd.components import DataUnavailable, Likeness, Pair, Side, Unfit
 from ftdd.image_shape import ImageShape, Normalization
 from ftdd.recipe.specs import PairField
 from ftdd.values import Json
@@ -70,6 +70,9 @@ class Transformed(Pair):
             return self.of.classes("target", data)
         except Unfit as unfit:
             raise Unfit(str(unfit), f"of.{unfit.field}" if unfit.field else "of") from unfit
+        except DataUnavailable as unavailable:
+            field = f"of.{unavailable.field}" if unavailable.field else "of"
+            raise DataUnavailable(str(unavailable), field) from unavailable
 
     def normalization(self) -> Normalization:
         """That of the other pair, whatever the transformation does to colours."""

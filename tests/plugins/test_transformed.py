@@ -364,6 +364,11 @@ def recipe(line: str, sweep: str = SWEEP) -> str:
             "pair:\n  name: transformed\n  of: {name: gaussian_linear, d: 8}",
             "small.yaml:5: pair.of: must be a pair of images with classes; this one has measurements with numbers",
         ),
+        (
+            "pair:\n  name: transformed\n  of:\n    name: image_folder\n    target: /nowhere",
+            "small.yaml:7: pair.of.target: there is no folder /nowhere; paths that are not absolute are taken from the "
+            "data folder (--data)",
+        ),
     ],
 )
 def test_a_recipes_mistake_is_said_at_its_line(line: str, mistake: str, tmp_path: Path) -> None:
