@@ -150,6 +150,20 @@ def test_pictures_are_turned_upright(orientation: int) -> None:
     assert (ours[:8, 8:] < 50).all()
 
 
+def test_an_exif_that_is_not_by_the_book_turns_the_picture_all_the_same() -> None:
+    """A text where a number must be, as some cameras write: every viewer shows the picture."""
+    upside_down = np.zeros((16, 16), np.uint8)
+    upside_down[8:] = 255
+    exif = Image.Exif()
+    exif[0x0100], exif[0x0112] = 16, 3
+    content = encoded(Image.fromarray(upside_down), "JPEG", exif=exif)
+    width = b"\x01\x00\x00\x04"  # the tag, and its type: a whole number
+    assert content.count(width) == 1
+    ours = decode(content.replace(width, width[:3] + b"\x02"), 16, 1)[0]
+    assert (ours[:8] > 200).all()
+    assert (ours[8:] < 50).all()
+
+
 @given(width=st.integers(1, 90), height=st.integers(1, 90), side=st.integers(4, 40), jpeg=st.booleans())
 @settings(max_examples=60, deadline=None)
 def test_the_middle_square_is_kept_whatever_the_size(width: int, height: int, side: int, jpeg: bool) -> None:

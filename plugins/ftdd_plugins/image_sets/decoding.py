@@ -129,7 +129,7 @@ def cache_folder(data: Path) -> Path:
 def decode(content: bytes, side: int, channels: Channels) -> "npt.NDArray[np.uint8]":
     """One image, shape (channels, side, side). Raises Unreadable."""
     import numpy as np
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     if len(content) > MOST_BYTES:
         raise Unreadable(f"has {len(content) >> 20} MB")
@@ -140,14 +140,33 @@ def decode(content: bytes, side: int, channels: Channels) -> "npt.NDArray[np.uin
                 raise Unreadable(f"has {width:,} × {height:,} pixels; at most {MOST_PIXELS:,} in all")
             if opened.format == "JPEG":
                 opened.draft(None, (2 * side, 2 * side))
-            upright = ImageOps.exif_transpose(opened)
-            square = _square(_flat(upright, channels), side)
+            square = _square(_flat(_upright(opened), channels), side)
     except Unreadable:
         raise
     except Exception as error:  # Pillow raises whatever its decoders do: OSError, SyntaxError, ValueError, struct.error
         raise Unreadable(_why(error)) from error
     pixels = np.asarray(square, dtype=np.uint8)
     return np.ascontiguousarray(pixels.reshape(side, side, channels).transpose(2, 0, 1))
+
+
+def _upright(image: Any) -> Any:
+    """The image turned as its EXIF says.
+
+    Not by Pillow's exif_transpose: that also writes the EXIF anew, and fails where a camera's is not by the book.
+    """
+    from PIL import ExifTags, Image
+
+    image.load()  # what comes after the pixels, as a PNG's may, is not read before
+    turned = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_270,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_90,
+    }.get(image.getexif().get(ExifTags.Base.Orientation))
+    return image if turned is None else image.transpose(turned)
 
 
 def _flat(image: Any, channels: Channels) -> Any:
