@@ -18,6 +18,7 @@ from ftdd.components import DataUnavailable, Unfit
 from ftdd.plugins import installed_plugins
 from ftdd.recipe.mistakes import RecipeError
 from ftdd.recipe.read import read_study
+from ftdd_plugins import image_folder
 from ftdd_plugins.image_folder import ImageFolder
 from ftdd_plugins.image_sets import decoding, folders
 from ftdd_plugins.image_sets.decoding import Channels, decode
@@ -539,6 +540,24 @@ def test_mistakes_have_their_line_and_field(old: str, new: str, expected: str, t
     (said,) = mistakes(tmp_path, RECIPE.replace(old, new))
     assert expected.format(folder=tmp_path) in said
     assert "\n" not in said
+
+
+def test_the_folders_are_looked_through_once_and_not_for_every_point_of_a_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With 20,000 images and 60 runs that took minutes."""
+    photos(tmp_path / "photos")
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"{RECIPE}sweep: {{freezing.count: [0, 1, 2], seed: 0..9}}\n")
+    calls: list[Path] = []
+
+    def counted(folder: Path, test_share: float) -> folders.Folders:
+        calls.append(folder)
+        return class_folders(folder, test_share)
+
+    monkeypatch.setattr(image_folder, "class_folders", counted)
+    assert len(read_study(path, installed_plugins(), tmp_path, ()).points) == 30
+    assert len(calls) <= 4
 
 
 def test_a_recipe_for_one_class_is_refused(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def faults(spec: TargetSpec, data: Path) -> Iterator[Fault]:
     if spec.source is not None:
         yield from _task_faults(spec.pair, "source", spec.source, data)
     try:
-        image, classes = spec.pair.image_shape(), len(spec.pair.classes("target", data))
+        image, classes = spec.pair.image_shape(), len(_classes(spec.pair, "target", data))
     except (Unfit, DataUnavailable):
         return  # said already
     try:
@@ -69,13 +69,18 @@ def layer_names(architecture: Architecture, image: ImageShape, classes: int) -> 
 
 
 @lru_cache(maxsize=4096)
+def _classes(pair: Pair, side: Side, data: Path) -> tuple[str, ...]:
+    return pair.classes(side, data)  # a walk through folders, for some pairs; a sweep asks again and again
+
+
+@lru_cache(maxsize=4096)
 def _class_counts(pair: Pair, side: Side, data: Path) -> tuple[int, ...]:
     return pair.class_counts(side, data)  # what it raises is not remembered: files may arrive
 
 
 def _task_faults(pair: Pair, side: Side, settings: TaskSettings, data: Path) -> Iterator[Fault]:
     try:
-        classes = len(pair.classes(side, data))
+        classes = len(_classes(pair, side, data))
     except Unfit as unfit:
         yield _at("pair", unfit)
         return
