@@ -65,7 +65,7 @@ def read_added(folder: Path) -> tuple[Added, ...]:
     """What was added to the study of this folder. Raises ValueError with a sentence where it cannot be read."""
     try:
         tree = json.loads((folder / "added.json").read_text(encoding="utf-8"))
-        return tuple(Added(**{**one, "new": tuple(one["new"])}) for one in tree)
+        return tuple(Added(**{**one, "settings": dict(one["settings"]), "new": tuple(one["new"])}) for one in tree)
     except FileNotFoundError:
         return ()
     except (ValueError, TypeError, KeyError) as error:

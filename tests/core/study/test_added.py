@@ -125,7 +125,10 @@ def test_what_was_added_is_read_back_and_added_to(tmp_path: Path) -> None:
     assert read_added(tmp_path) == (two, again)
 
 
-@pytest.mark.parametrize("text", ["", "[{}]", "{", '[{"settings": 1}]', "3"])
+WORDS = '[{"settings": 1, "reason": "", "round": 1, "analysis": "a", "new": []}]'
+
+
+@pytest.mark.parametrize("text", ["", "[{}]", "{", '[{"settings": 1}]', "3", WORDS])
 def test_a_file_that_cannot_be_read_is_a_sentence(text: str, tmp_path: Path) -> None:
     (tmp_path / "added.json").write_text(text)
     with pytest.raises(ValueError, match=r"added.json cannot be read \(.*\); mend it, or delete it"):
