@@ -77,6 +77,14 @@ def test_only_runs_that_are_done_are_in_a_mean_and_all_are_counted(tmp_path: Pat
     assert (row.frozen_layers, row.runs, row.of, row.final.mean) == (1, 1, 4, 0.25)
 
 
+def test_a_run_whose_curve_cannot_be_read_is_not_counted_as_one_of_a_mean(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    made(store, over_depths((1,)))
+    (store.run("target000").path / "curve.csv").write_text("torn")
+    (row,) = summarize(store, "made")
+    assert (row.runs, row.of, row.final.deviation) == (1, 2, None)
+
+
 def test_a_depth_of_which_no_run_has_ended_stands_last(tmp_path: Path) -> None:
     """No ledger says how many layers `count: 3` freezes: the core does not know what a policy's fields mean."""
     store = Store(tmp_path)

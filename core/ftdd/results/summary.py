@@ -30,7 +30,8 @@ class SummaryRow:
     """None where no run of the combination has ended, so that no ledger says."""
     trainable_parameters: int | None
     runs: int
-    """That are done: those over which the numbers go. A run that diverged has no final error to speak of."""
+    """That are done, and whose curves can be read: those over which the numbers go. A run that diverged has no final
+    error to speak of."""
     of: int
     """That were asked for."""
     final: Spread
@@ -83,7 +84,7 @@ def _depths(targets: pd.DataFrame, swept: Sequence[str], groups: Sequence[str]) 
 
 
 def _row(keys: dict[str, Any], part: pd.DataFrame) -> SummaryRow:
-    done = part[part["state"] == str(State.DONE)]
+    done = part[part["state"].eq(str(State.DONE)) & part["final_test_error"].notna()]
     frozen = keys.pop("frozen_layers")
     parameters = part["trainable_parameters"].dropna()
     return SummaryRow(
