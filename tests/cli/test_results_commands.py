@@ -233,3 +233,46 @@ def test_ctrl_c_ends_the_watching_with_0(at_work: Store, tmp_path: Path) -> None
         terminal.process.send_signal(signal.SIGINT)
         assert terminal.ended() == 0
     assert "Traceback" not in terminal.said
+
+
+# ---- damaged stores
+
+
+@pytest.fixture
+def damaged(tmp_path: Path) -> Store:
+    store = Store(tmp_path / "ftdd-runs")
+    made(store, over_depths((0, 2)))
+    return store
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"name": "made", "runs": [{"id": 3}]}'])
+def test_a_list_of_runs_that_cannot_be_read_is_a_sentence(text: str, damaged: Store, tmp_path: Path) -> None:
+    path = damaged.study_folder("made") / "runs.json"
+    path.write_text(text)
+    said = ftdd("results", "made", cwd=tmp_path)
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith(f"ftdd: {path} cannot be read: ")
+    assert "`ftdd run` writes it anew" in said.err
+    assert len(said.err.splitlines()) == 1
+    listed = ftdd("list", "studies", cwd=tmp_path)
+    assert listed.code == 0
+    assert "cannot be read" in listed.out
+
+
+@pytest.mark.parametrize(("file", "text"), [("curve.csv", "epoch,st"), ("ledger.json", "[1]"), ("spec.json", "")])
+def test_a_damaged_file_of_a_run_is_a_sentence(file: str, text: str, damaged: Store, tmp_path: Path) -> None:
+    path = damaged.run("target000").path / file
+    path.write_text(text)
+    assert ftdd("results", "made", cwd=tmp_path).code == 0
+    shown = ftdd("show", "target000", cwd=tmp_path)
+    assert shown.code == 1
+    assert f"ftdd: {path} cannot be read: " in shown.err
+    assert "`ftdd run` carries the run out again" in shown.err
+
+
+def test_a_status_with_words_for_numbers_is_a_failed_run(damaged: Store, tmp_path: Path) -> None:
+    status = '{"state": "done", "epoch": 1, "epochs": 2, "error": 3, "started": "noon", "updated": [], "seconds": {}}'
+    (damaged.run("target000").path / "status.json").write_text(status)
+    assert "failed" in ftdd("watch", "made", "--once", cwd=tmp_path).out
+    assert ftdd("results", "made", cwd=tmp_path).code == 0
+    assert damaged.run("target000").status().state is State.FAILED

@@ -8,6 +8,7 @@ import click
 
 import ftdd
 from ftdd.recipe.mistakes import RecipeError
+from ftdd.study.store import Unreadable
 
 COMMANDS = {
     "run": "Carry out a study: train what is missing, draw its figures.",
@@ -101,6 +102,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:  # the reader of a pipe has gone, as `| head` does
         sys.stderr.close()
         code = 0
+    except Unreadable as error:
+        click.echo(f"ftdd: {error}", err=True)
+        code = 1
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         click.echo(f"ftdd: {where}{error.strerror or error}", err=True)

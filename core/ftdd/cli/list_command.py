@@ -10,7 +10,7 @@ from ftdd.cli.options import store_option
 from ftdd.cli.screen import output
 from ftdd.cli.surroundings import plugins, shipped_recipes, warn_of_plugins
 from ftdd.components import KINDS, Kind
-from ftdd.study.store import Store
+from ftdd.study.store import Store, Unreadable
 
 TOPICS = (*(kind.plural for kind in KINDS.values()), "plugins", "recipes", "studies")
 
@@ -81,7 +81,11 @@ def _studies(store: Store) -> None:
     table = _table("", "name", "question", "runs")
     names = store.studies()
     for name in names:
-        record = store.read_study(name)
+        try:
+            record = store.read_study(name)
+        except Unreadable as error:
+            table.add_row(f"  [cyan]{escape(name)}[/]", f"[red]{escape(str(error))}[/]", "")
+            continue
         table.add_row(f"  [cyan]{name}[/]", escape(record.question or record.title), f"{len(record.run_ids)} runs")
     if not names:
         table.add_row("  [dim]none yet[/]", "", "")

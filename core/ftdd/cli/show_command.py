@@ -93,13 +93,13 @@ def command(
 
 def _run(folder: RunFolder, run_id: str) -> None:
     screen = output()
-    status, ledger = folder.status(), folder.read_ledger()
+    status, ledger, spec = folder.status(), folder.read_ledger(), folder.read_spec()
     screen.print(
         f"[bold]run {run_id}[/], {status.facts.get('role', '')}: {state_text(status.state)} {escape(status.error)}",
         soft_wrap=True,
     )
     screen.print(f"folder: {folder.path}", markup=False, soft_wrap=True)
-    screen.print_json(folder.spec.read_text())
+    screen.print_json(data=spec)
     curve = folder.curve()
     if len(curve):
         last = curve.last

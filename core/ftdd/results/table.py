@@ -186,18 +186,18 @@ def _spec(store: Store, run_id: str) -> tuple[dict[str, Json], str]:
     try:
         return store.run(run_id).read_spec(), ""
     except ValueError as error:
-        return {}, f"spec.json cannot be read: {error}"
+        return {}, str(error)
 
 
 def _ledger(store: Store, run_id: str) -> tuple[dict[str, Any], str]:
     try:
         return store.run(run_id).read_ledger(), ""
     except ValueError as error:
-        return {}, f"ledger.json cannot be read: {error}"
+        return {}, str(error)
 
 
 def _curve(store: Store, run_id: str) -> tuple[Curve, str]:
     try:
         return store.run(run_id).curve(), ""
     except ValueError as error:
-        return Curve(), f"curve.csv cannot be read: {error}"
+        return Curve(), str(error)

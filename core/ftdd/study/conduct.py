@@ -13,7 +13,7 @@ from ftdd.listeners import Listeners
 from ftdd.recipe.study import Study
 from ftdd.study.files import write_json
 from ftdd.study.plan import Plan, PlannedRun
-from ftdd.study.store import State, Status, Store, StudyEntry, StudyRecord
+from ftdd.study.store import State, Status, Store, StudyEntry, StudyRecord, Unreadable
 from ftdd.values import Json
 
 LOOK_SECONDS = 0.5
@@ -287,7 +287,10 @@ class _Shift:
 
     def _tell_records(self, run: PlannedRun) -> float | None:
         """Tell listeners of new evaluations; gives the last test error."""
-        records = self._store.run(run.ref.id).curve().records
+        try:
+            records = self._store.run(run.ref.id).curve().records
+        except Unreadable:  # damaged before; the run will put its own in this place
+            return None
         told = self._told.get(run.ref.id, 0)
         if len(records) > told:
             self._listeners.tell("ftdd_run_evaluated", study=self._study, run=run.ref, records=records[told:])

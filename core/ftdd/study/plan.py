@@ -9,7 +9,7 @@ from ftdd.components import DataUnavailable
 from ftdd.events import RunRef
 from ftdd.recipe.specs import SourceSpec, Spec, TargetSpec, TaskSettings
 from ftdd.recipe.study import Study
-from ftdd.study.store import State, Store
+from ftdd.study.store import RunFolder, State, Store, Unreadable
 from ftdd.values import Json, flat
 
 
@@ -91,9 +91,16 @@ def _seconds_per_pass(runs: Sequence[PlannedRun], store: Store) -> float | None:
     for folder in store.run_folders():
         status = folder.status()
         passes = status.epoch * int(status.facts.get("data", {}).get("train_images", 0))
-        if status.state.final and passes and _kind(flat(folder.read_spec())) in kinds:
+        if status.state.final and passes and _kind(_settings(folder)) in kinds:
             found.append(status.seconds / passes)
     return median(found) if found else None
+
+
+def _settings(folder: RunFolder) -> Mapping[str, Json]:
+    try:
+        return flat(folder.read_spec())
+    except Unreadable:  # a damaged file of some other study's run costs an estimate one measurement
+        return {}
 
 
 def _kind(settings: Mapping[str, Json]) -> frozenset[tuple[str, str]]:

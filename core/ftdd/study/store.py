@@ -16,6 +16,7 @@ Every file is replaced whole, so a reader never sees half of one. Only the holde
 its folder. A run has ended when status.json says so; it is written last.
 """
 
+import csv
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -29,6 +30,10 @@ from ftdd.curve import Curve, from_csv
 from ftdd.plugins import nearest
 from ftdd.study.files import write_json, write_text
 from ftdd.values import Json
+
+
+class Unreadable(ValueError):
+    """A file of the store that is not what ftdd writes: a sentence with its path."""
 
 
 class State(str, Enum):
@@ -80,10 +85,13 @@ class Status:
 
     @staticmethod
     def from_json(tree: Mapping[str, Any]) -> "Status":
-        """From what stands in status.json. Raises KeyError or ValueError for anything else."""
-        own = {name: tree[name] for name in ("epoch", "epochs", "error", "started", "updated", "seconds")}
-        facts = {name: value for name, value in tree.items() if name not in own and name != "state"}
-        return Status(State(tree["state"]), **own, facts=facts)
+        """From what stands in status.json. Raises KeyError, TypeError or ValueError for anything else."""
+        seconds = {name: float(tree[name]) for name in ("started", "updated", "seconds")}
+        own = {"state", "epoch", "epochs", "error", *seconds}
+        facts = {name: value for name, value in tree.items() if name not in own}
+        return Status(
+            State(tree["state"]), int(tree["epoch"]), int(tree["epochs"]), str(tree["error"]), **seconds, facts=facts
+        )
 
 
 @dataclass(frozen=True)
@@ -152,25 +160,40 @@ class RunFolder:
         write_json(self.path / "status.json", status.to_json())
 
     def curve(self) -> Curve:
-        """What was measured so far; no rows before the first evaluation."""
+        """What was measured so far; no rows before the first evaluation. Raises Unreadable."""
+        path = self.path / "curve.csv"
         try:
-            return from_csv((self.path / "curve.csv").read_text())
+            return from_csv(path.read_text())
         except FileNotFoundError:
             return Curve()
+        except (ValueError, csv.Error) as error:
+            raise _unreadable(path, str(error)) from error
 
     def read_ledger(self) -> dict[str, Any]:
-        """The ledger; empty before the run has ended."""
-        try:
-            return dict(json.loads(self.ledger.read_text()))
-        except FileNotFoundError:
-            return {}
+        """The ledger; empty before the run has ended. Raises Unreadable."""
+        return _read_mapping(self.ledger)
 
     def read_spec(self) -> dict[str, Json]:
-        """The spec as plain values; empty where there is none yet."""
-        try:
-            return dict(json.loads(self.spec.read_text()))
-        except FileNotFoundError:
-            return {}
+        """The spec as plain values; empty where there is none yet. Raises Unreadable."""
+        return _read_mapping(self.spec)
+
+
+def _unreadable(path: Path, reason: str) -> Unreadable:
+    """Of a file in a run's folder."""
+    return Unreadable(f"{path} cannot be read: {reason}; without its folder, `ftdd run` carries the run out again")
+
+
+def _read_mapping(path: Path) -> dict[str, Any]:
+    """A JSON object; empty where there is no such file."""
+    try:
+        tree = json.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise _unreadable(path, str(error)) from error
+    if not isinstance(tree, dict):
+        raise _unreadable(path, "it has no JSON object")
+    return tree
 
 
 @dataclass(frozen=True)
@@ -239,27 +262,20 @@ class Store:
         return (RunFolder(path.parent) for path in sorted((self.path / "runs").glob("*/spec.json")))
 
     def read_study(self, name: str) -> StudyRecord:
-        """What the study's folder says. Raises LookupError with a sentence where there is no such study."""
+        """What the study's folder says.
+
+        Raises LookupError with a sentence where there is no such study, and Unreadable where its list is damaged.
+        """
+        path = self.study_folder(name) / "runs.json"
         try:
-            tree = json.loads((self.study_folder(name) / "runs.json").read_text())
+            return _record(json.loads(path.read_text()))
         except FileNotFoundError:
             raise LookupError(f"no study '{name}' in {self.path}; {nearest(name, self.studies())}") from None
-        entries = tuple(
-            StudyEntry(one["id"], one["source_id"], one["settings"], one.get("added", False)) for one in tree["runs"]
-        )
-        analyses = tree.get("analyses")
-        return StudyRecord(
-            tree["name"],
-            tree["title"],
-            tree["question"],
-            tree["eps"],
-            tuple(tree["swept"]),
-            entries,
-            tuple(tree.get("compared", ())),
-            tree.get("labels", "classes"),
-            tree.get("likeness", {}),
-            None if analyses is None else tuple(analyses),
-        )
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            reason = f"{error} is missing" if isinstance(error, KeyError) else error
+            raise Unreadable(
+                f"{path} cannot be read: {reason}; `ftdd run` writes it anew from the recipe, and loses no run"
+            ) from error
 
     def write_study(self, record: StudyRecord, recipe: str) -> None:
         """Write a study's recipe and its list of runs."""
@@ -280,3 +296,23 @@ class Store:
                 "analyses": None if record.analyses is None else list(record.analyses),
             },
         )
+
+
+def _record(tree: Mapping[str, Any]) -> StudyRecord:
+    """From what stands in runs.json. Raises KeyError, TypeError, ValueError or AttributeError for anything else."""
+    entries = tuple(
+        StudyEntry(one["id"], one["source_id"], one["settings"], one.get("added", False)) for one in tree["runs"]
+    )
+    analyses = tree.get("analyses")
+    return StudyRecord(
+        tree["name"],
+        tree["title"],
+        tree["question"],
+        tree["eps"],
+        tuple(tree["swept"]),
+        entries,
+        tuple(tree.get("compared", ())),
+        tree.get("labels", "classes"),
+        tree.get("likeness", {}),
+        None if analyses is None else tuple(analyses),
+    )
