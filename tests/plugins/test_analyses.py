@@ -519,7 +519,7 @@ def test_a_less_related_source_that_is_better_where_much_is_frozen_is_seen() -> 
     assert (better.numbers["wins_at"], better.numbers["loses_at"]) == ([6, 8, 9], [0, 2, 4])
     assert better.numbers["paired"] is True
     assert crossing.answer == "seen"
-    assert "similarity far is surely better with 6, 8, 9 frozen layers, similarity near with 0, 2, 4" in crossing.text
+    assert "Similarity far is surely better with 6, 8, 9 frozen layers, similarity near with 0, 2, 4" in crossing.text
     assert len(better.runs) == 2 * 4 * len(DEPTHS)
 
 
@@ -530,7 +530,7 @@ def test_a_less_related_source_that_is_worse_everywhere_is_not_seen() -> None:
     assert "ruled out at every depth" in better.text
     assert "similarity near is better than similarity far by 0." in better.text
     assert (crossing.answer, crossing.numbers["wins_at"]) == ("not seen", [])
-    assert "similarity near is surely better at every depth" in crossing.text
+    assert "Similarity near is surely better at every depth" in crossing.text
 
 
 def test_the_interval_in_the_text_is_that_of_the_difference_it_names() -> None:
@@ -577,6 +577,38 @@ def test_seeds_of_both_are_asked_for_where_the_difference_is_nearest_to_telling(
     assert len({one.settings["freezing.count"] for one in asked}) == 1
     assert {one.settings["seed"] for one in asked} == {3}
     assert not Similarity().proposals(made_evidence(two_sources(PEAK, CROSSING), likeness=LIKENESS))
+
+
+def test_places_with_one_seed_in_common_are_not_spoken_of() -> None:
+    runs = [
+        run
+        for run in two_sources(PEAK, CROSSING)
+        if run.settings["freezing.count"] != 9 or int(str(run.settings["seed"])) == 0
+    ]
+    better = Similarity().findings(made_evidence(runs, likeness=LIKENESS))[0]
+    assert set(better.numbers["differences"]) == {"0", "2", "4", "6", "8"}  # type: ignore[arg-type]
+
+
+def test_squared_errors_are_told_by_their_digits_and_sentences_begin_with_a_capital() -> None:
+    runs = [
+        replace(run, test_error=[1e-7 * error for error in run.test_error])
+        for run in with_control(PEAK, "random", [error + 0.1 for error in PEAK], noise=0.001)
+    ]
+    text = only(Controls().findings(made_evidence(runs, labels="numbers"))).text
+    assert re.search(r"transfer is better than random by [\d.]+e-0[89] \(difference \[[\d.]+e-0[89], ", text)
+    assert ". Transfer is surely better at 6 of 6 depths (0, 2, 4, 6, 8, 9)." in text
+    alone = [run for run in runs if run.settings["freezing.count"] == 9]
+    text = only(Controls().findings(made_evidence(alone, labels="numbers"))).text
+    assert text.endswith(". Transfer is surely better there.")
+
+
+def test_one_run_of_several_has_a_verb_of_its_own() -> None:
+    one_fits = [
+        replace(run, train_error=(0.9, 0.0 if i == 0 else 0.3)) for i, run in enumerate(over_depths(PEAK, seeds=2))
+    ]
+    assert "1 of 12 runs reaches a" in only(Freezingwise().findings(made_evidence(one_fits)), "interpolate").text
+    slow = made_evidence(from_sources({(50, 10, 100): EARLY, (500, 10, 1000): [120, None, None]}))
+    assert "from 500, 1 of 3 runs interpolates (" in only(Sizes().findings(slow)).text
 
 
 def test_places_without_a_seed_in_common_are_not_spoken_of() -> None:
@@ -828,7 +860,7 @@ def test_f2_one_arm_that_is_slowed_is_enough() -> None:
     runs = from_sources({(50, 10, 100): EARLY, (500, 10, 1000): LATE, (500, 1, 101): EARLY})
     found = only(Paper().findings(made_evidence(runs)), "F2")
     assert (found.answer, found.numbers["seen"], found.numbers["cannot_tell"]) == ("seen", 1, 1)
-    assert found.text.startswith("1 of 2 comparisons show it. From 50 source images")
+    assert found.text.startswith("1 of 2 comparisons shows it. From 50 source images")
     assert list(found.numbers)[-2:] == ["seen", "cannot_tell"]  # as they came, in every process
     assert len(found.runs) == 15
 

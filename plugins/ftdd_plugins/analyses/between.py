@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from ftdd.findings import Answer, Finding, Proposal
 from ftdd.values import Json
 from ftdd_plugins.analyses.along import one_more_seed
-from ftdd_plugins.analyses.words import count, lead, number, place, seeds, within
+from ftdd_plugins.analyses.words import count, lead, number, place, seeds, sentence, within
 
 if TYPE_CHECKING:
     from ftdd.descent.differences import Differences
@@ -29,8 +29,10 @@ def compared(
         level=level,
         comparisons=comparisons,
     )
-    if found is None or not (there := found.counts > 0).any():  # of half a study, pairs may lack a seed in common
+    if found is None or not (found.counts > 0).any():  # of half a study, pairs may lack a seed in common
         return None
+    # How much seeds differ where there is one is not known from other places: it is at the threshold that they do
+    there = found.counts > (1 if (found.counts > 1).any() else 0)
     parts = {name: getattr(found, name)[there] for name in ("x", "mean", "low", "high", "p", "counts")}
     return replace(found, **parts)
 
@@ -53,7 +55,7 @@ def between(
     """
     import numpy as np
 
-    at = surest(found)
+    at, squared = surest(found), evidence.labels == "numbers"
     seen, ruled_out = bool((found.low > 0).any()), ruled_out_at(found, grids[0], evidence, smallest)
     answer: Answer = "seen" if seen else "not seen" if ruled_out else "cannot tell"
     known = bool(np.isfinite(found.low).all())
@@ -68,7 +70,8 @@ def between(
         analysis=analysis,
         statement=statement,
         answer=answer,
-        text=_text(grids[0].over, found, names, at, (wins, loses), shared) + _verdict(answer, names, smallest, known),
+        text=_text(grids[0].over, found, names, at, (wins, loses), shared, squared)
+        + _verdict(answer, names, smallest, known),
         settings=shared,
         effect=float(found.mean[at]),
         interval=(float(found.low[at]), float(found.high[at])) if known else None,
@@ -131,6 +134,7 @@ def _text(
     at: int,
     decided: tuple[list[float], list[float]],
     shared: Mapping[str, Json],
+    squared: bool,
 ) -> str:
     import numpy as np
 
@@ -141,13 +145,14 @@ def _text(
     if by < 0:
         first, second, ends = second, first, None if ends is None else (-ends[1], -ends[0])
     how = seeds(int(found.counts[at])) + ("" if found.paired else ", not paired")
-    difference = f"difference{within(ends)}, {how}" if ends else "one seed"
+    difference = f"difference{within(ends, squared)}, {how}" if ends else "one seed"
     text = f"{lead(shared)}With {place(over, found.x[at])}, "
-    text += f"{first} is better than {second} by {number(abs(by))} ({difference})."
+    text += f"{first} is better than {second} by {number(abs(by), squared)} ({difference})."
     for name, where in zip(names, decided, strict=True):
         if where:
             places = ", ".join(map(count, where))
-            text += f" {name} is surely better at {len(where)} of {len(found.x)} depths ({places})."
+            of_all = f"at {len(where)} of {len(found.x)} depths ({places})" if len(found.x) > 1 else "there"
+            text += f" {sentence(name)} is surely better {of_all}."
     return text
 
 

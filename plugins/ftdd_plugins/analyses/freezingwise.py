@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from ftdd.findings import Answer, Finding, Proposal
 from ftdd.values import Json
 from ftdd_plugins.analyses.along import Descents, descent_finding, found_descents, seeds_to_decide
-from ftdd_plugins.analyses.words import count, layers, lead, number, place, seeds, within
+from ftdd_plugins.analyses.words import count, layers, lead, number, of, place, seeds, within
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,7 +125,7 @@ def _deciding(evidence: "Evidence", grid: "Grid", level: float, curves: int) -> 
             answer = "not seen"
     else:
         most = shares[shares >= 0.5]
-        text = f"{int(reached.sum())} of {len(runs)} runs reach {to}; "
+        text = f"{of(int(reached.sum()), len(runs), 'reach')} {to}; "
         if len(most):
             threshold = float(most.index.max())
             text += f"at least half of the seeds do with up to {layers([threshold])}."

@@ -10,7 +10,7 @@ from ftdd_plugins.analyses.along import Descents, found_descents
 from ftdd_plugins.analyses.freezingwise import Freezingwise
 from ftdd_plugins.analyses.similarity import Similarity
 from ftdd_plugins.analyses.sizes import TARGET, Sizes
-from ftdd_plugins.analyses.words import lead, number, seeds, within
+from ftdd_plugins.analyses.words import lead, number, of, seeds, within
 
 if TYPE_CHECKING:
     from ftdd.descent.detect import Descent
@@ -116,7 +116,7 @@ def _exists(claim: str, findings: Sequence[Finding]) -> Finding | None:
         (one for one in findings if one.answer == answer),
         key=lambda one: (one.effect is not None, one.effect or 0, str(one.settings)),
     )
-    count = f"{answers.count('seen')} of {len(answers)} comparisons show it. " if len(answers) > 1 else ""
+    count = f"{of(answers.count('seen'), len(answers), 'show', 'comparisons')} it. " if len(answers) > 1 else ""
     numbers: dict[str, Json] = {
         **best.numbers,
         **{a.replace(" ", "_"): answers.count(a) for a in dict.fromkeys(answers)},

@@ -8,7 +8,7 @@ from pydantic import Field
 from ftdd.components import Analysis
 from ftdd.findings import Answer, Finding, Proposal
 from ftdd_plugins.analyses.between import between, compared, seeds_for_difference
-from ftdd_plugins.analyses.words import layers, lead, number, place
+from ftdd_plugins.analyses.words import layers, lead, number, place, sentence
 
 if TYPE_CHECKING:
     from ftdd.descent.differences import Differences
@@ -56,7 +56,7 @@ class Similarity(Analysis):
             )
             found.append(finding)
             if len(result.x) > 1:
-                found.append(_crossing(finding, result, names, self.level))
+                found.append(_crossing(finding, result, names, self.level, evidence.labels == "numbers"))
         return found
 
     def proposals(self, evidence: "Evidence") -> Sequence[Proposal]:
@@ -149,7 +149,7 @@ def _source(axis: str, grid: "Grid") -> str:
     return f"{axis.split('.')[-1]} {shown(grid.settings[axis])}"
 
 
-def _crossing(finding: Finding, found: "Differences", names: tuple[str, str], level: float) -> Finding:
+def _crossing(finding: Finding, found: "Differences", names: tuple[str, str], level: float, squared: bool) -> Finding:
     """Whether each of the two is surely better somewhere."""
     from dataclasses import replace
 
@@ -171,8 +171,8 @@ def _crossing(finding: Finding, found: "Differences", names: tuple[str, str], le
         statement=f"Which source is better, {names[0]} or {names[1]}, depends on how many layers are frozen",
         answer=answer,
         text=(
-            f"{lead(finding.settings)}{text} They differ most with {place('frozen_layers', float(found.x[best]))}, by "
-            f"{number(abs(float(found.mean[best])))}."
+            f"{lead(finding.settings)}{sentence(text)} They differ most with "
+            f"{place('frozen_layers', float(found.x[best]))}, by {number(abs(float(found.mean[best])), squared)}."
         ),
         effect=float(found.mean.max() - found.mean.min()),
         interval=None,

@@ -8,7 +8,7 @@ from ftdd.findings import Answer, Finding, Proposal
 from ftdd.values import Json
 from ftdd_plugins.analyses.along import Descents, descent_finding, found_descents, seeds_to_decide
 from ftdd_plugins.analyses.reaching import interpolation, time_numbers
-from ftdd_plugins.analyses.words import chance, lead, number
+from ftdd_plugins.analyses.words import chance, lead, number, of
 
 if TYPE_CHECKING:
     from ftdd.descent.times import Times
@@ -105,7 +105,7 @@ def _arms_of(runs: Any, settings: Mapping[str, Json]) -> list[Arm]:
 def _slowed(evidence: "Evidence", arm: Arm, level: float, arms: int) -> Finding:
     from ftdd.descent.times import later
 
-    (early, of), (late, _) = (_replicates(evidence, runs) for runs in arm.runs)
+    (early, what), (late, _) = (_replicates(evidence, runs) for runs in arm.runs)
     p, other = (min(1.0, arms * chance) for chance in (later(early, late), later(late, early)))
     answer: Answer = "seen" if p <= 1 - level else "not seen" if other <= 1 - level else "cannot tell"
     known = early.median is not None and late.median is not None
@@ -115,8 +115,8 @@ def _slowed(evidence: "Evidence", arm: Arm, level: float, arms: int) -> Finding:
         statement=f"A larger source set slows the target training (source {arm.fixed} held fixed)",
         answer=answer,
         text=(
-            f"{lead(arm.settings)}From {_images(arm.small)} source images, {_median(early, of)}; "
-            f"from {_images(arm.large)}, {_median(late, of)} (log-rank p {chance(p)}).{_rises(peaks)}"
+            f"{lead(arm.settings)}From {_images(arm.small)} source images, {_median(early, what)}; "
+            f"from {_images(arm.large)}, {_median(late, what)} (log-rank p {chance(p)}).{_rises(peaks)}"
             f"{'' if min(early.n, late.n) > 1 else ' One seed says nothing of how much seeds differ.'}"
         ),
         settings=arm.settings,
@@ -153,11 +153,11 @@ def _replicates(evidence: "Evidence", runs: Sequence[str]) -> "tuple[Times, str]
     return times([one.median for one in each], [float(end) for end in ends]), "sources' targets"
 
 
-def _median(found: "Times", of: str) -> str:
+def _median(found: "Times", what: str) -> str:
     if found.n == 1:
         by = f"interpolates by epoch {number(found.reached[0])}" if len(found.reached) else "never interpolates"
         return f"the one run {by}"
-    reached = f"{len(found.reached)} of {found.n} {of} interpolate"
+    reached = of(len(found.reached), found.n, "interpolate", what)
     return reached if found.median is None else f"{reached}, half of all by epoch {number(found.median)}"
 
 

@@ -8,8 +8,10 @@ from ftdd.values import Json
 Interval = tuple[float, float]
 
 
-def number(value: float) -> str:
-    """Three digits: errors as 0.512, epochs as 1,230."""
+def number(value: float, squared: bool = False) -> str:
+    """Three digits: errors as 0.512, epochs as 1,230; squared errors, which may be of any size, also as 3.1e-07."""
+    if squared and value and math.isfinite(value):
+        return f"{value:.3g}".replace("-", "−", 1) if value < 0 else f"{value:.3g}"
     if not math.isfinite(value):
         return "∞" if value > 0 else "−∞"
     form = ",.0f" if abs(value) >= 99.95 else ".3g" if abs(value) >= 1 else ".3f"
@@ -22,9 +24,9 @@ def count(value: float) -> str:
     return f"{value:,.0f}" if value == round(value) else f"{value:g}"
 
 
-def within(interval: Interval | None) -> str:
+def within(interval: Interval | None, squared: bool = False) -> str:
     """` [0.02, 0.09]`, with a blank before it; nothing where there is no interval."""
-    return "" if interval is None else f" [{number(interval[0])}, {number(interval[1])}]"
+    return "" if interval is None else f" [{number(interval[0], squared)}, {number(interval[1], squared)}]"
 
 
 def place(over: str, value: float) -> str:
@@ -50,6 +52,17 @@ def axis(over: str) -> str:
 def seeds(count: int) -> str:
     """`3 seeds`."""
     return "1 seed" if count == 1 else f"{count} seeds"
+
+
+def of(count: int, total: int, verb: str, what: str = "runs") -> str:
+    """`2 of 3 runs reach`, `1 of 3 runs reaches`."""
+    ending = "" if count != 1 else "es" if verb.endswith("ch") else "s"
+    return f"{count} of {total} {what} {verb}{ending}"
+
+
+def sentence(text: str) -> str:
+    """With a capital at its beginning."""
+    return text[:1].upper() + text[1:]
 
 
 def chance(p: float) -> str:
