@@ -36,6 +36,15 @@ def test_it_ends_with_a_table_and_says_where_everything_is(done: tuple[Path, Sai
     assert {path.name for path in figures.iterdir()} >= {"freezingwise.png", "epochwise.svg"}
 
 
+def test_the_commands_it_names_can_be_pasted_into_a_shell(done: tuple[Path, Said]) -> None:
+    folder, _ = done
+    (folder.parent / "two words.yaml").write_text((folder / "small.yaml").read_text())
+    said = ftdd("run", "two words.yaml", "--store", str(folder / "ftdd-runs"), cwd=folder.parent)
+    where = f"--store '{folder / 'ftdd-runs'}'"
+    for command in (f"findings 'two words' {where}", f"results 'two words' --csv {where}", f"ui {where}"):
+        assert f": ftdd {command}\n" in said.out
+
+
 def test_every_run_is_in_mlflow_once(done: tuple[Path, Said]) -> None:
     import mlflow
 

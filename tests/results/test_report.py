@@ -220,6 +220,14 @@ def test_without_findings_the_page_says_how_to_make_them(page: str) -> None:
     assert "None were made yet: ftdd findings made makes them" in words(section(page, "findings"))
 
 
+def test_commands_on_the_page_can_be_pasted_into_a_shell(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    made(store, over_depths((1,)), name="two words")
+    page = words(write_report(store, "two words").read_text())
+    for command in ("findings 'two words'", "run 'two words.yaml'", "report 'two words'"):
+        assert f"ftdd {command}" in page
+
+
 def test_findings_stand_with_effect_interval_n_and_the_runs_behind_them(tmp_path: Path) -> None:
     store = Store(tmp_path)
     made(store, over_depths((0, 2)))

@@ -37,8 +37,11 @@ def print_findings(findings: Sequence[Finding]) -> None:
         screen.print(table)
 
 
-def print_short(findings: Sequence[Finding], name: str) -> None:
-    """Print a line for each answer to each statement, with how many curves have it, and how many others there are."""
+def print_short(findings: Sequence[Finding], study: str) -> None:
+    """Print a line for each answer to each statement, with how many curves have it, and how many others there are.
+
+    study: its name as a shell takes it, with the options that lead to it.
+    """
     if not findings:
         return
     screen = output()
@@ -58,7 +61,8 @@ def print_short(findings: Sequence[Finding], name: str) -> None:
     rest = [finding for alike in list(lines.values())[MOST_LINES:] for finding in alike]
     counts = Counter(finding.answer for finding in rest)
     others = ", ".join(f"{counts[answer]} {answer}" for answer in get_args(Answer) if counts[answer])
-    screen.print(f"{f'and {len(rest)} more: {others}; ' if rest else ''}why: ftdd findings {name}", markup=False)
+    more = f"and {len(rest)} more: {others}; " if rest else ""
+    screen.print(f"{more}why: ftdd findings {study}", markup=False, soft_wrap=True)
 
 
 def effect_text(finding: Finding) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
@@ -103,15 +104,15 @@ def _tell(reading: Reading, outcome: Outcome) -> None:
 
     screen = output()
     name, store = reading.study.name, reading.store
+    where = "" if store.path == Path("ftdd-runs").absolute() else f" --store {quote(str(store.path))}"
     print_summary(store, name)
-    print_short(read_findings(store, name), name)
+    print_short(read_findings(store, name), quote(name) + where)
     figures = sorted((store.study_folder(name) / "figures").glob("*.png"))
     for figure in figures:
         screen.print(f"figure: {figure}", markup=False, soft_wrap=True)
     if (store.study_folder(name) / "report.html").exists():
         screen.print(f"report: {store.study_folder(name) / 'report.html'}", markup=False, soft_wrap=True)
-    where = "" if store.path == Path("ftdd-runs").absolute() else f" --store {store.path}"
-    screen.print(f"tables: ftdd results {name} --csv{where}", markup=False, soft_wrap=True)
+    screen.print(f"tables: ftdd results {quote(name)} --csv{where}", markup=False, soft_wrap=True)
     if "ui" in plugin_commands():
         screen.print(f"compare runs in the browser: ftdd ui{where}", markup=False, soft_wrap=True)
     runs = "1 run" if outcome.carried_out == 1 else f"{outcome.carried_out} runs"

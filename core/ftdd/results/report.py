@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import pandas as pd
@@ -128,6 +129,7 @@ def _environment() -> Environment:
     environment.filters["shown"] = shown
     environment.filters["prose"] = _prose
     environment.filters["plain"] = plain
+    environment.filters["quoted"] = quote
     return environment
 
 
