@@ -205,6 +205,14 @@ def test_a_ledger_that_cannot_be_read_leaves_the_page_standing(tmp_path: Path) -
     assert "Run target001: 1 of 4 layers" in page
 
 
+def test_a_figure_that_is_no_svg_leaves_the_page_standing(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    made(store, over_depths((1,)))
+    (store.study_folder("made") / "figures").mkdir(exist_ok=True)
+    (store.study_folder("made") / "figures" / "mine.svg").write_bytes(b"\xff torn")
+    assert "mine" not in write_report(store, "made").read_text()
+
+
 def test_a_component_that_is_swept_is_shown_by_name(tmp_path: Path) -> None:
     store = Store(tmp_path)
     made(store, [MadeRun({"source": None}), MadeRun({"pair": {"name": "halves"}})])

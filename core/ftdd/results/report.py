@@ -158,7 +158,9 @@ def _figures(folder: Path) -> list[tuple[str, Markup]]:
     known = [path for stem in FIGURES for path in paths if path.stem == stem]
     found = []
     for path in [*known, *(path for path in paths if path not in known)]:
-        svg = path.read_text(encoding="utf-8")
+        svg = path.read_text(encoding="utf-8", errors="replace")
+        if "<svg" not in svg:  # not of our drawing
+            continue
         svg = svg[svg.index("<svg") :]
         svg = re.sub(r'(\bid="|url\(#|xlink:href="#)', rf"\g<1>{path.stem}-", svg)
         svg = svg.replace("<svg", f'<svg role="img" aria-label="{path.stem}"', 1)
