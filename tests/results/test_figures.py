@@ -67,6 +67,13 @@ def test_the_same_run_folders_give_the_same_bytes_whatever_the_users_settings(tm
     assert again == before
 
 
+@pytest.mark.filterwarnings("error")
+def test_characters_that_the_font_lacks_are_drawn_without_a_word(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    made(store, over_depths((0, 1)), title="頑張")
+    assert len(draw_figures(store, "made")) == 4
+
+
 def test_a_study_without_a_finished_run_has_no_figures(tmp_path: Path) -> None:
     store = Store(tmp_path)
     made(store, [MadeRun({"seed": 0}, state=State.WAITING), MadeRun({"seed": 1}, 0, DESCENT[:2], State.RUNNING)])

@@ -106,6 +106,7 @@ def show_pair(cls: type[Pair], name: str, fields: tuple[str, ...], data: Path, s
 
 def _sheet(pair: Pair, name: str, data: Path, sheet: Path) -> bool:
     from ftdd.results.contact_sheet import contact_sheet
+    from ftdd.results.style import without_words_on_glyphs
 
     if pair.labels == "numbers":
         raise click.UsageError(f"the inputs of {name} are measurements, which are not looked at")
@@ -113,7 +114,8 @@ def _sheet(pair: Pair, name: str, data: Path, sheet: Path) -> bool:
     try:
         pair.prepare(data, lambda line: messages().print(line, markup=False, soft_wrap=True))
         loaded = [(side, pair.load(side, data).train) for side in SIDES if _there(pair, side, data)]
-        contact_sheet(loaded, name).savefig(sheet, dpi=200)
+        with without_words_on_glyphs():
+            contact_sheet(loaded, name).savefig(sheet, dpi=200)
     except Unfit as error:
         raise _wrong_settings(name, error) from error
     except DataUnavailable as error:

@@ -1,5 +1,6 @@
 """How figures look: a journal's column, colours that colour-blind readers tell apart, the same bytes each time."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,9 +46,17 @@ RC: Any = {
 @contextmanager
 def journal() -> Iterator[None]:
     """Draw in this style, and leave matplotlib's settings as they were, whatever they were."""
-    with mpl.rc_context():
+    with mpl.rc_context(), without_words_on_glyphs():
         mpl.rcdefaults()
         mpl.rcParams.update(RC)
+        yield
+
+
+@contextmanager
+def without_words_on_glyphs() -> Iterator[None]:
+    """Draw without a warning for each character that the font lacks, each time it is drawn: the reader sees a box."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         yield
 
 
