@@ -146,3 +146,14 @@ def test_what_ships_with_ftdd_has_something_to_say(tmp_path: Path, store: Store)
     assert said.code == 0, said.err
     assert "freezingwise" in said.out
     assert "cannot tell" in said.out
+
+
+@pytest.mark.parametrize(("command", "file"), [("findings", "findings.json"), ("advise", "advice.json")])
+def test_what_cannot_be_kept_is_printed_all_the_same(command: str, file: str, store: Store, tmp_path: Path) -> None:
+    """As in a colleague's store, which is only read."""
+    before = ftdd(command, "made", cwd=tmp_path)
+    (store.study_folder("made") / file).unlink()
+    (store.study_folder("made") / file).mkdir()
+    said = ftdd(command, "made", cwd=tmp_path)
+    assert (said.code, said.out) == (0, before.out)
+    assert said.err.startswith(f"ftdd: not kept in {store.study_folder('made')}: ")

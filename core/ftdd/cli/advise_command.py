@@ -10,6 +10,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from ftdd.cli.keeping import said_where_not_kept
 from ftdd.cli.options import store_option
 from ftdd.cli.screen import number, output, settings_text
 from ftdd.study.store import Store
@@ -29,13 +30,15 @@ def command(study: str, store: Path, as_json: bool) -> int:
     more data, early stopping, soft freezing. For images of your own, copy the recipe how_many_layers
     (`ftdd show how_many_layers > my.yaml`), name your folder in it, and run it.
     """
-    from ftdd.results.advice import write_advice
+    from ftdd.results.advice import advise, keep_advice
 
     place = Store(store)
     try:
-        found = write_advice(place, study)
+        found = advise(place, study)
     except LookupError as error:
         raise click.UsageError(str(error.args[0])) from error
+    with said_where_not_kept(place.study_folder(study)):
+        keep_advice(place, study, found)
     if as_json:
         click.echo(json.dumps([asdict(one) for one in found], indent=2))
         return 0

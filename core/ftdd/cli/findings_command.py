@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from ftdd.cli.answers import WIDTH, print_findings
 from ftdd.cli.chosen import analyses_of
+from ftdd.cli.keeping import said_where_not_kept
 from ftdd.cli.options import store_option
 from ftdd.cli.screen import output
 from ftdd.cli.surroundings import plugins, warn_of_plugins
@@ -50,7 +51,8 @@ def command(study: str, store: Path, names: tuple[str, ...], as_json: bool, as_c
     evidence = read_evidence(place, study)
     found = find(_asked(record, names), evidence, failures.append)
     if not names:
-        keep_findings(place, study, found)
+        with said_where_not_kept(place.study_folder(study)):
+            keep_findings(place, study, found)
     for line in failures:
         click.secho(f"ftdd: {line}", fg="yellow", err=True)
     if as_json:

@@ -81,8 +81,13 @@ def advise_on(evidence: Evidence, level: float = 0.95) -> tuple[Advice, ...]:
 def write_advice(store: Store, name: str) -> tuple[Advice, ...]:
     """Write `advice.json` into the study's folder, and give the advice."""
     found = advise(store, name)
-    write_json(store.study_folder(name) / "advice.json", [asdict(one) for one in found])
+    keep_advice(store, name, found)
     return found
+
+
+def keep_advice(store: Store, name: str, found: Sequence[Advice]) -> None:
+    """Write advice into the study's folder, in the place of what was there."""
+    write_json(store.study_folder(name) / "advice.json", [asdict(one) for one in found])
 
 
 def _advice(evidence: Evidence, grid: Grid, all_grids: Sequence[Grid], level: float) -> Advice:

@@ -25,7 +25,10 @@ def write_json(path: Path, tree: Mapping[str, object] | list[object]) -> None:
 def write_with(path: Path, write: Callable[[Path], object]) -> None:
     """Have `write` fill a temporary file in the same folder, then put it in the place of `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:  # of a name that nobody knows
+        raise OSError(error.errno, error.strerror, str(path)) from error
     temporary = Path(name)
     try:
         os.close(descriptor)
