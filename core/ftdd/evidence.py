@@ -75,20 +75,29 @@ class Grid:
 
 
 def groups_of(targets: pd.DataFrame, swept: Sequence[str]) -> tuple[str, ...]:
-    """The swept settings by which lines and rows are told apart: all but seeds and the count of frozen layers.
-
-    A setting of the freezing is that count where each number of frozen layers, as ledgers have it, comes from one
-    value of it alone.
-    """
-    depth = targets.groupby("frozen_layers", dropna=True)
-    counts = [
-        path
-        for path in swept
-        if path.startswith("freezing.")
-        and targets["frozen_layers"].notna().any()
-        and (depth[path].nunique() <= 1).all()
-    ]
+    """The swept settings by which lines and rows are told apart: all but seeds and the count of frozen layers."""
+    counts = [path for path in swept if path.startswith("freezing.") and _is_depth(targets, path)]
     return tuple(path for path in swept if path not in SEEDS and path not in counts)
+
+
+def _is_depth(targets: pd.DataFrame, path: str) -> bool:
+    """Whether a setting of the freezing is the number of frozen layers, as ledgers have it, under another name.
+
+    Each number comes from one value of it alone; or it is a number itself, a share of the layers say, that sets depths
+    in their order, two values of which may come to the same.
+    """
+    there = targets[targets["frozen_layers"].notna() & targets[path].notna()]
+    if not len(there):
+        return bool(targets["frozen_layers"].notna().any())
+    if (there.groupby("frozen_layers")[path].nunique() <= 1).all():
+        return True
+    values = pd.to_numeric(there[path], errors="coerce")
+    if values.isna().any():
+        return False
+    by_value = there["frozen_layers"].astype(float).groupby(values)
+    depths = by_value.first()
+    in_order = depths.is_monotonic_increasing or depths.is_monotonic_decreasing
+    return bool((by_value.nunique() <= 1).all() and depths.nunique() > 1 and in_order)
 
 
 def over_setting(

@@ -146,6 +146,20 @@ def test_the_count_of_a_policy_is_no_group_where_each_depth_comes_from_one_value
     assert evidence(rows).groups == ("freezing.count",)
 
 
+def test_two_shares_of_the_layers_that_come_to_one_depth_make_no_groups() -> None:
+    """As of a network of few layers: all curves would be apart, and nothing be left along them."""
+    depths = {0.0: 0, 0.2: 1, 0.25: 1, 1.0: 4}
+    rows = [
+        run(depth, seed, **{"freezing.fraction": share, "id": f"{share} {seed}"})
+        for seed in (0, 1)
+        for share, depth in depths.items()
+    ]
+    shares = evidence(rows, swept=("freezing.fraction", "seed"))
+    assert shares.groups == ()
+    (grid,) = over_setting(shares, "frozen_layers", "final_test_error")
+    assert list(grid.x) == [0, 1, 4]
+
+
 def test_seeds_are_never_groups() -> None:
     rows = [run(0, seed, **{"source.seed": seed, "target.images": 100}) for seed in (0, 1)]
     assert groups_of(pd.DataFrame(rows), ("seed", "source.seed", "target.images")) == ("target.images",)

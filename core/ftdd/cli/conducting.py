@@ -147,7 +147,7 @@ def tell_failures(begun: Begun, outcome: Outcome) -> int:
     if not outcome.failed:
         return 0
     errors = messages()
-    errors.print(f"[red]{len(outcome.failed)} runs failed:[/]")
+    errors.print(f"[red]{len(outcome.failed)} run{'s' if len(outcome.failed) > 1 else ''} failed:[/]")
     for run_id, reason in outcome.failed.items():
         errors.print(f"  {run_id}: {reason or 'not carried out'}", markup=False, soft_wrap=True)
         log = begun.reading.store.run(run_id).log

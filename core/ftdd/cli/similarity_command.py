@@ -77,7 +77,7 @@ def command(
         click.echo(json.dumps([asdict(row) for row in found], indent=2))
     else:
         _print(found)
-    return tell_failures(begun, outcome)
+    return tell_failures(begun, outcome) or int(bool(found) and all(row.value is None for row in found))
 
 
 def _schemes(study: Study, names: Sequence[str]) -> tuple[Scheme, ...]:
