@@ -134,6 +134,7 @@ def test_the_plan_shows_what_would_be_added_and_what_it_costs(first: tuple[Place
     assert len(place.added) == 3, "a plan adds nothing"
 
 
+@pytest.mark.slow
 def test_the_budget_counts_what_earlier_calls_added(place: Place) -> None:
     """The recipe's field does what the option does; then nobody asks for more."""
     place.write("more_seeds: {runs: 1}\n" + ENOUGH + SMALL)
@@ -175,6 +176,7 @@ def test_what_an_analysis_asks_wrongly_is_a_sentence_and_one_that_raises_costs_n
     assert "seen         enough:" in said.out
 
 
+@pytest.mark.slow
 def test_runs_of_a_recipe_that_changed_are_left_out_and_come_back(place: Place) -> None:
     place.write(ENOUGH + SMALL)
     assert place.run("--more-seeds-where-unsure").code == 0
@@ -223,6 +225,7 @@ def test_a_list_of_added_runs_that_cannot_be_read_is_one_sentence(place: Place) 
         assert "mend it, or delete it" in said.err
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_of_an_added_round_the_same_command_goes_on(place: Place) -> None:
     place.write("analyses: [longer]\n" + SMALL.replace("[3, 9]", "[0]"))
     arguments = ["run", "small.yaml", "--more-seeds-where-unsure", "--workers", "1"]

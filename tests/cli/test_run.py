@@ -110,6 +110,7 @@ def test_a_plan_knows_what_is_done_and_what_the_rest_takes(done: tuple[Path, Sai
     assert "to do: 240 image passes, about" in said.out
 
 
+@pytest.mark.slow
 def test_the_store_is_where_the_option_or_the_environment_says(tmp_path: Path) -> None:
     (tmp_path / "small.yaml").write_text("store: third\n" + RECIPE)
     arguments = ("run", "small.yaml", "--set", "freezing.count=9")
@@ -150,6 +151,7 @@ def test_a_store_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     assert "Traceback" not in said.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "terminated"])
 def test_an_interrupted_study_ends_within_seconds_and_goes_on(tmp_path: Path, how: signal.Signals) -> None:
     """Exit code 130, how to go on, and then the same command goes on from the checkpoint."""

@@ -148,6 +148,7 @@ def _plain(line: str) -> str:
     return " ".join(line.split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_block_of_a_page_does_what_it_says(
     page: Path, tmp_path: Path, installed: Install, monkeypatch: pytest.MonkeyPatch
