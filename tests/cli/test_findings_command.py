@@ -123,6 +123,13 @@ def test_analyses_that_are_not_installed_any_more(tmp_path: Path, around: dict[s
     assert "There are 3 seeds or more" in said.out
 
 
+def test_where_every_run_has_failed_or_diverged_it_does_not_say_yet(tmp_path: Path) -> None:
+    runs = [MadeRun({"seed": i}, state=state) for i, state in enumerate((State.FAILED, State.DIVERGED, State.DIVERGED))]
+    made(Store(tmp_path / "ftdd-runs"), runs)
+    said = ftdd("findings", "made", cwd=tmp_path)
+    assert said.err == "no run of made is done: of 3, 1 failed and 2 diverged, so there is nothing to find\n"
+
+
 def test_before_any_run_is_done_it_says_so(tmp_path: Path, around: dict[str, str]) -> None:
     made(Store(tmp_path / "ftdd-runs"), [MadeRun({"freezing.count": 0, "seed": 0}, state=State.WAITING)])
     said = findings(tmp_path, around)

@@ -60,7 +60,9 @@ def command(study: str, store: Path, names: tuple[str, ...], as_json: bool, as_c
     elif as_csv:
         click.echo(findings_table(found).to_csv(index=False), nl=False)
     elif not len(evidence.runs):
-        click.echo(f"no run of {study} is done yet, so there is nothing to find", err=True)
+        ended = f": of {evidence.asked}, {evidence.failed} failed and {evidence.diverged} diverged"
+        how = ended if evidence.failed or evidence.diverged else " yet"
+        click.echo(f"no run of {study} is done{how}, so there is nothing to find", err=True)
     else:
         output().print(f"[bold]{escape(record.title)}[/]", soft_wrap=True)
         if not found:
