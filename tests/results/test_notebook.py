@@ -101,6 +101,8 @@ def test_a_study_that_is_not_there_is_said_when_it_is_opened(store: Store) -> No
         ftdd.study(store.path, "mode")
     with pytest.raises(LookupError, match=r"which study of .*? there are: made"):
         ftdd.study(store.path)
+    with pytest.raises(LookupError, match=r"/elsewhere is no store with studies, and no study's folder"):
+        ftdd.study(store.path / "elsewhere")
 
 
 def test_a_notebook_shows_title_question_counts_and_the_table(store: Store) -> None:

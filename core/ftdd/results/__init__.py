@@ -34,7 +34,9 @@ def located(path: str | Path, study: str | None = None) -> "tuple[Store, str]":
     folder = Path(path).expanduser().absolute()
     if study is None:
         if folder.parent.name != "studies":
-            names = ", ".join(Store(folder).studies()) or "none"
+            names = ", ".join(Store(folder).studies())
+            if not names:
+                raise LookupError(f"{folder} is no store with studies, and no study's folder, STORE/studies/NAME")
             raise LookupError(f"which study of {folder}? there are: {names}")
         folder, study = folder.parents[1], folder.name
     store = Store(folder)
