@@ -274,6 +274,18 @@ def test_text_stands_out_from_its_ground(scheme: str, reader: Reader) -> None:
     assert {selector: contrast for selector, contrast in contrasts.items() if contrast < 4.5} == {}
 
 
+def test_the_last_epoch_has_a_number_on_the_axis(driver: Any, tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    made(store, [MadeRun({"freezing.count": 0}, rows=[(0, 0.8, 0.9), (1, 0.4, 0.3), (6, 0.1, 0.5)])])
+    driver.get(write_report(store, "made").as_uri())
+    assert [one.text for one in Reader(driver).all("#chart-epochs text[y][text-anchor=middle]")][:4] == [
+        "0",
+        "1",
+        "3",
+        "6",
+    ]
+
+
 def test_print_has_figures_instead_of_charts_and_everything_open(driver: Any, report: Path) -> None:
     driver.get(report.as_uri())
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})

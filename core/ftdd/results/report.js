@@ -517,6 +517,8 @@
     const words = (group) => JSON.parse(group).map((value, i) => settings[i].labels[value]).join(" · ");
     const titles = settings.map((one) => one.words).join(" · ");
     const last = Math.max(1, ...curves.map((curve) => curve.epoch[curve.epoch.length - 1]));
+    const marked = ticks("logzero", 0, last);
+    if (last >= 1.3 * marked[marked.length - 1]) marked.push(last); // the end of training has a number too
 
     function linesOf(state) {
       const byDepth = state.by === "depth";
@@ -542,7 +544,7 @@
       const lines = linesOf(state);
       return {
         lines, legend: state.by === "depth" ? charts.depth : titles,
-        x: { kind: "logzero", low: 0, high: last * 1.05, words: "epochs of target training", format: short },
+        x: { kind: "logzero", low: 0, high: last * 1.05, words: "epochs of target training", format: short, ticks: marked },
         y: { kind: state.scale, words: charts.error === "error" ? `${state.side} error` : `squared ${state.side} error` },
         note: `${lines.some((line) => line.n > 1) ? "Line and band: mean and range over seeds." : "One run a line, so no band."}${lines.some((line) => line.mark) ? ` Dot: the median epoch at which runs interpolate (${charts.interpolates}).` : ""}`,
         tip: (line, point, shown) => {
