@@ -173,6 +173,14 @@ def test_it_shows_what_was_frozen_how_to_do_it_again_and_what_it_cost(page: str)
     assert re.search(r"source</td><td>1</td><td>60</td>.*\n?.*target</td><td>6</td><td>360</td>", page)
 
 
+def test_a_short_training_costs_more_than_nothing(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    made(store, over_depths((1,)))
+    folder = store.run("source000")
+    folder.write_status(replace(folder.status(), seconds=0.4))
+    assert "source 1 0.4 0.4 0.4" in words(section(write_report(store, "made").read_text(), "cost"))
+
+
 def test_the_design_names_what_was_varied_and_what_was_held_fixed(page: str) -> None:
     design = words(section(page, "design"))
     assert "freezing.count 0 2 3 3 values" in design
