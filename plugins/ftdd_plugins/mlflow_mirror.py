@@ -15,7 +15,7 @@ import ftdd
 from ftdd.cli.options import store_option
 from ftdd.curve import Record
 from ftdd.events import RunRef, StudyRef
-from ftdd.study.store import Store
+from ftdd.study.store import Store, Unreadable
 
 if TYPE_CHECKING:
     from ftdd_plugins.mirror.mirroring import Mirror
@@ -114,14 +114,18 @@ def sync(studies: tuple[str, ...], store: Path) -> int:
     from ftdd_plugins.mirror.mirroring import open_mirror
     from ftdd_plugins.mirror.tracking import MirrorUnavailable
 
-    try:
-        for name in studies or place.studies():
+    code = 0
+    for name in studies or place.studies():
+        try:
             changed = open_mirror(place, name).study(thorough=True)
             click.echo(f"{name}: {len(place.read_study(name).run_ids)} runs, {changed} brought up to date")
-    except MirrorUnavailable as error:
-        click.echo(f"ftdd: {error}", err=True)
-        return 1
-    return 0
+        except Unreadable as error:
+            click.echo(f"ftdd: {name}: {error}; all others are brought up to date", err=True)
+            code = 1
+        except MirrorUnavailable as error:
+            click.echo(f"ftdd: {error}", err=True)
+            return 1
+    return code
 
 
 @click.command()

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.cli.commands import ftdd
 from tests.core.study.small_study import RECIPE
 
@@ -50,6 +52,7 @@ def test_where_nothing_is_transferred_there_is_nothing_to_compare(tmp_path: Path
     assert "no run of this recipe transfers from a source" in said.err
 
 
+@pytest.mark.slow
 def test_pairs_that_differ_in_a_list_and_a_title_with_dollars_are_shown(tmp_path: Path) -> None:
     recipe = RECIPE.replace("freezing.count: [0, 3, 9]", "pair.source_classes: [[0, 1, 2], [2, 3, 4]]")
     recipe = recipe.replace(
@@ -62,6 +65,7 @@ def test_pairs_that_differ_in_a_list_and_a_title_with_dollars_are_shown(tmp_path
     assert "[2, 3, 4]" in (tmp_path / "ftdd-runs/studies/lists/report.html").read_text()
 
 
+@pytest.mark.slow
 def test_a_run_draws_test_error_over_likeness_and_mlflow_has_the_scores(tmp_path: Path) -> None:
     (tmp_path / "turned.yaml").write_text(f"similarity: [frechet, linear_probe]\n{TURNED}")
     said = ftdd("run", "turned.yaml", cwd=tmp_path)

@@ -1,6 +1,7 @@
 """The MLflow mirror: one row per run, never a point twice, always to be made again from the folders."""
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -289,6 +290,22 @@ def test_a_parameter_that_is_another_one_now_replaces_the_run(store: Store) -> N
     write_json(store.run("a0").spec, tree | {"seed": 7})
     open_mirror(store, "one").study(thorough=True)
     assert rows(store)["a0"].data.params["seed"] == "7"
+
+
+def test_a_damaged_run_costs_itself_and_no_other(store: Store) -> None:
+    """Not the runs after it, nor the studies after its own."""
+    (store.run("a0").path / "curve.csv").write_text("no curve\n")
+    folder = store.path / "studies" / "two"
+    shutil.copytree(store.study_folder("one"), folder)
+    record = store.read_study("one")
+    store.write_study(replace(record, name="two", entries=record.entries[1:]), "title: two\n")
+    said = ftdd("sync", "--store", str(store.path), cwd=store.path)
+    assert said.code == 1
+    assert said.err.startswith("ftdd: one: ")
+    assert "curve.csv" in said.err
+    assert "Traceback" not in said.err
+    assert said.out == "two: 3 runs, 2 brought up to date\n"
+    assert {"b0", "c0"} <= set(rows(store))
 
 
 def test_a_store_that_mlflow_refuses_is_one_sentence(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -154,6 +154,8 @@ def tell_failures(begun: Begun, outcome: Outcome) -> int:
         if log.exists():
             errors.print(f"    {log}", markup=False, soft_wrap=True)
     errors.print("The same command tries them again and leaves the others as they are.", soft_wrap=True)
+    if set(outcome.diverged) & set(begun.reading.study.sources):
+        errors.print("A source that diverged would do so again: give it a smaller optimizer.lr.", soft_wrap=True)
     return 1
 
 

@@ -27,7 +27,7 @@ class Header(Value):
 
     name: Annotated[
         Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")] | None,
-        or_else("must be letters, digits, dots, dashes and underscores, a letter or digit first"),
+        or_else("must be letters, digits, dots, dashes and underscores, a letter or digit first, 100 at most"),
     ] = None
     """The study's name; the file's name where it is left out."""
     title: str = ""

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from filelock import FileLock
 
 from ftdd.study.scores import read_scores, scores_of_run
-from ftdd.study.store import State, Store, StudyRecord
+from ftdd.study.store import State, Store, StudyRecord, Unreadable
 from ftdd.values import Json, flat
 from ftdd_plugins.mirror.content import Content, DataSet, Point, content
 from ftdd_plugins.mirror.tracking import artifact_location, open_client, tracking_uri, unavailable
@@ -63,15 +63,22 @@ class Mirror:
     def study(self, thorough: bool = False) -> int:
         """Make all runs right, then add the study's own files; gives how many runs were changed.
 
-        thorough: look into runs also where a tag says that they are right already.
+        thorough: look into runs also where a tag says that they are right already. Raises Unreadable, after all others
+        were made right, where a run's folder is damaged.
         """
         known = self._digests()
         changed = 0
+        damaged = []
         for run_id in self.record.run_ids:
             if thorough or known.get(run_id) != self._digest(run_id):
-                changed += self.run(run_id)
+                try:
+                    changed += self.run(run_id)
+                except Unreadable as error:
+                    damaged.append(str(error))
         with _lock(self.store):
             self._study_files()
+        if damaged:
+            raise Unreadable("; ".join(damaged))
         return changed
 
     # ---- one run
