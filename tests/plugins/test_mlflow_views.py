@@ -67,6 +67,12 @@ def test_runs_are_grouped_by_what_is_no_seed_and_means_by_depth_too() -> None:
     assert grouped(views({})[1]) == ["ftdd.role"]
 
 
+def test_of_more_runs_than_are_loaded_at_first_those_of_all_depths_come_first() -> None:
+    few, many = (views({"freezing.count": list(range(runs))})[0] for runs in (100, 101))
+    assert few.state["orderByKey"] == "attributes.start_time"
+    assert many.state["orderByKey"] == "tags.`ftdd.id`"
+
+
 def test_a_view_is_written_once_as_mlflow_writes_one() -> None:
     view = views(SWEPT)[0]
     tree = json.loads(view.written(5))

@@ -58,10 +58,13 @@ def views(swept: Mapping[str, Sequence[Json]], scores: Sequence[str] = ()) -> tu
     """
     others = [path for path in swept if path not in SEEDS]
     apart = [path for path in others if not path.startswith("freezing.")]
+    many = max(map(len, swept.values()), default=0) > MOST_RUNS
+    # Ids are hashes: the runs that are loaded first are then of all depths, and not the first hundred
+    order = "tags.`ftdd.id`" if many else "attributes.start_time"
     charts = _charts({path: values for path, values in swept.items() if path in others}, scores)
     return (
-        View(EVERY_RUN, "Every run", _state(apart, charts, means=False)),
-        View(MEANS, "Means over seeds", _state(others, charts, means=True)),
+        View(EVERY_RUN, "Every run", _state(apart, charts, order, means=False)),
+        View(MEANS, "Means over seeds", _state(others, charts, order, means=True)),
     )
 
 
@@ -74,14 +77,14 @@ def is_written(view: View, value: str | None) -> bool:
         return False
 
 
-def _state(groups: Sequence[str], charts: Sequence[dict[str, Any]], means: bool) -> dict[str, Any]:
+def _state(groups: Sequence[str], charts: Sequence[dict[str, Any]], order: str, *, means: bool) -> dict[str, Any]:
     """What MLflow's page writes down. Runs are grouped also where one group is all: nested runs are not drawn."""
     keys = [{"mode": "param", "groupByData": path} for path in groups]
     columns = [f"params.`{path}`" for path in groups]
     columns += [f"metrics.`{metric}`" for metric in ("frozen_layers", "trainable_parameters", *ERRORS)]
     return {
         "searchFilter": "tags.`ftdd.role` = 'target'",
-        "orderByKey": "attributes.start_time",
+        "orderByKey": order,
         "orderByAsc": True,
         "startTime": "ALL",
         "lifecycleFilter": "Active",
