@@ -22,7 +22,7 @@ def environment(**changes: str) -> dict[str, str]:
     return {**plain, "MLFLOW_DISABLE_TELEMETRY": "true", "COLUMNS": "110", **changes}
 
 
-def ftdd(*arguments: str, cwd: Path, timeout: float = 120, **changes: str) -> Said:
+def ftdd(*arguments: str, cwd: Path, timeout: float = 300, **changes: str) -> Said:
     done = subprocess.run(
         [sys.executable, "-c", "from ftdd.cli import main; main()", *arguments],
         cwd=cwd,

@@ -31,7 +31,7 @@ def answered(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for one in [*SMALL, "sweep.seed=0..1", "sweep.freezing.fraction=[0.0, 0.5, 1.0]"]
         for part in ("--set", one)
     ]
-    said = ftdd("run", "mine.yaml", "--data", "ftdd-data", *settings, cwd=folder, timeout=240)
+    said = ftdd("run", "mine.yaml", "--data", "ftdd-data", *settings, cwd=folder)
     assert said.code == 0, said.err
     return folder
 

@@ -24,7 +24,7 @@ def called(*arguments: str, folder: Path, **changes: str) -> Said:
         "XDG_CACHE_HOME": str(folder / "cache"),
         **changes,
     }
-    return ftdd(*arguments, cwd=folder, timeout=120, **surroundings)
+    return ftdd(*arguments, cwd=folder, **surroundings)
 
 
 def one_sentence(said: Said) -> str:

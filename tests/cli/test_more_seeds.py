@@ -253,12 +253,12 @@ def test_killed_in_the_middle_of_an_added_round_the_same_command_goes_on(place: 
         assert process.poll() is None, process.communicate()[1]
         time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=90)
     assert process.returncode == 130
     assert "interrupted: 2 of 3 runs are done, 1 will go on from their checkpoints. The same command goes on." in err
     assert len(place.added) == 1
     (longer,) = (entry for entry in place.store.read_study("small").entries if entry.added)
-    assert longer.settings["target.training.epochs"] == 1500
+    assert longer.settings["target.training.epochs"] == 600
     assert place.store.run(longer.id).status().state is State.INTERRUPTED
 
     said = place(*arguments)

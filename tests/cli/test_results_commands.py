@@ -182,7 +182,7 @@ class Terminal:
         os.close(theirs)
         self.ours, self.said = ours, ""
 
-    def until(self, words: str, seconds: float = 30) -> None:
+    def until(self, words: str, seconds: float = 120) -> None:
         end = time.monotonic() + seconds
         while words not in self.said:
             assert time.monotonic() < end, self.said[-2000:]

@@ -52,7 +52,7 @@ class Longer(Analysis):
     """Asks for one longer training."""
 
     name: Literal["longer"] = "longer"
-    epochs: int = 1500
+    epochs: int = 600
     """How long."""
 
     def findings(self, evidence):

@@ -103,7 +103,7 @@ def test_an_interrupted_study_does_not_wait_for_a_listener_that_hangs() -> None:
     listeners.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
     took = time.monotonic() - began
     over.set()
-    assert took < 20
+    assert took < 50
 
 
 def test_a_listener_that_is_behind_is_waited_for_and_one_says_so() -> None:

@@ -22,7 +22,7 @@ from ftdd.recipe.read import read_study
 from tests.cli.commands import environment
 from tests.docs.blocks import ROOT, Block, blocks, pages
 
-LONGEST_SECONDS = 90
+LONGEST_SECONDS = 300
 OUTPUT_ELSEWHERE = re.compile(r"^\s*(pip|git|python -m venv|source)\b", re.MULTILINE)
 """Commands that a block may be skipped for: they need a network, or change the machine."""
 SHIPPED = {path.stem for path in (ROOT / "recipes").glob("*.yaml")}

@@ -318,7 +318,7 @@ from ftdd_plugins.image_sets.download import Remote, fetch
 fetch({net.remote("slow_but_right")!r}, Path({str(tmp_path)!r}), print)
 """
     both = [subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    said = [process.communicate(timeout=60)[0] for process in both]
+    said = [process.communicate(timeout=180)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
     assert (tmp_path / "images.bin").read_bytes() == CONTENT
     assert net.served["slow_but_right"] == len(CONTENT)

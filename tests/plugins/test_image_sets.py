@@ -512,7 +512,7 @@ print(images.shape, int(images.sum()))
         assert one.stdin is not None
         one.stdin.write("go\n")
         one.stdin.flush()
-    said = [one.communicate(timeout=60)[0].splitlines() for one in both]
+    said = [one.communicate(timeout=180)[0].splitlines() for one in both]
     assert [one.returncode for one in both] == [0, 0]
     assert sorted(len(lines) for lines in said) == [1, 2]
     assert said[0][-1] == said[1][-1]
@@ -693,7 +693,7 @@ def test_several_images_are_decoded_at_once(tmp_path: Path) -> None:
     """Each waits for another to be read: one after another, they would wait in vain."""
     if (os.cpu_count() or 1) < 2:
         pytest.skip("one core")
-    together = threading.Barrier(2, timeout=20)
+    together = threading.Barrier(2, timeout=120)
     plain = pictures([(1, 2, 3)], [(4, 4)])[0].read()
 
     def read() -> bytes:
@@ -753,7 +753,7 @@ from pathlib import Path
 from ftdd_plugins.image_sets.decoding import ImageFile, decoded
 decoded([ImageFile("0.png", "", lambda: os.kill(os.getpid(), 9))], 4, 3, "Test", Path(sys.argv[1]), print)
 """
-    assert subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False, timeout=60).returncode == -9
+    assert subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False, timeout=180).returncode == -9
     beside = tmp_path / "ftdd-decoded"
     assert len(list(beside.glob(".making-*"))) == 1
     assert len(decoded(pictures([(1, 2, 3)], [(4, 4)]), 4, 3, "Test", tmp_path, quiet)) == 1

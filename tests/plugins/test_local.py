@@ -28,7 +28,7 @@ def test_one_process_carries_out_one_run_after_another(study: tuple[list[str], S
     seen = set()
     with Local().open(1, "cpu") as crew:
         for run_id in ids[:3]:
-            crew.submit(job(store, run_id)).result(timeout=60)
+            crew.submit(job(store, run_id)).result(timeout=180)
             seen |= worker_ids(crew)
     assert len(seen) == 1
     assert all(store.run(run_id).status().state is State.DONE for run_id in ids[:3])
@@ -41,20 +41,20 @@ def test_the_curve_does_not_hang_on_what_the_process_did_before(study: tuple[lis
     (other.run(ids[2]).spec).write_bytes(store.run(ids[2]).spec.read_bytes())
     with Local().open(1, "cpu") as crew:
         for run_id in ids[:3]:
-            crew.submit(job(store, run_id)).result(timeout=60)
+            crew.submit(job(store, run_id)).result(timeout=180)
     with Local().open(1, "cpu") as crew:
-        crew.submit(job(other, ids[2])).result(timeout=60)
+        crew.submit(job(other, ids[2])).result(timeout=180)
     assert store.run(ids[2]).curve().measurements == other.run(ids[2]).curve().measurements
 
 
 def test_a_worker_that_dies_while_idle_costs_no_run(study: tuple[list[str], Store]) -> None:
     ids, store = study
     with Local().open(1, "cpu") as crew:
-        crew.submit(job(store, ids[0])).result(timeout=60)
+        crew.submit(job(store, ids[0])).result(timeout=180)
         (first,) = worker_ids(crew)
         os.kill(first, signal.SIGKILL)
         time.sleep(0.5)
-        crew.submit(job(store, ids[1])).result(timeout=60)
+        crew.submit(job(store, ids[1])).result(timeout=180)
         assert worker_ids(crew).isdisjoint({first})
     assert store.run(ids[1]).status().state is State.DONE
 
@@ -73,8 +73,8 @@ def test_a_worker_that_dies_at_work_is_one_failed_run_and_is_replaced(study: tup
         (first,) = worker_ids(crew)
         os.kill(first, signal.SIGKILL)
         with pytest.raises(RuntimeError, match=r"its worker was killed by SIGKILL \(out of memory\?"):
-            at_work.result(timeout=60)
-        crew.submit(job(store, ids[1])).result(timeout=60)
+            at_work.result(timeout=180)
+        crew.submit(job(store, ids[1])).result(timeout=180)
     assert store.run(ids[0]).status().state is State.INTERRUPTED
     assert store.run(ids[1]).status().state is State.DONE
 
@@ -83,7 +83,7 @@ def test_no_process_is_left_when_the_crew_is_dismissed(study: tuple[list[str], S
     ids, store = study
     with Local().open(2, "cpu") as crew:
         for run_id in ids[:2]:
-            crew.submit(job(store, run_id)).result(timeout=60)
+            crew.submit(job(store, run_id)).result(timeout=180)
         processes = [worker.process for worker in crew._all]  # type: ignore[attr-defined]
     assert processes
     assert not any(process.is_alive() for process in processes)

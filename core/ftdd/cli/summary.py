@@ -9,21 +9,10 @@ from rich.table import Table
 from ftdd.cli.screen import number, output, settings_text
 from ftdd.study.store import Store
 
-HEADINGS = (
-    "frozen\nlayers",
-    "trainable\nparameters",
-    "final\ntest error",
-    "best\ntest error",
-    "peak\ntest error",
-    "final\ntrain error",
-    "interpolates\nat epoch",
-    "runs",
-)
-
 
 def print_summary(store: Store, name: str) -> None:
     """Print what a study found: test errors over frozen layers, mean and spread over seeds."""
-    from ftdd.results.summary import Spread, summarize
+    from ftdd.results.summary import HEADINGS, Spread, summarize
 
     def spread(value: Spread) -> str:
         deviation = "" if value.deviation is None else f" ± {value.deviation:.3f}"

@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 from ftdd.findings import Answer, Finding
 from ftdd.results import located
 from ftdd.results.findings import findings_table, read_findings
-from ftdd.results.summary import Spread, SummaryRow, summarize
+from ftdd.results.summary import HEADINGS, Spread, SummaryRow, summarize
 from ftdd.results.table import curves_table, runs_table
 from ftdd.results.words import plain, shown
 from ftdd.study.store import State, Store, StudyRecord
@@ -23,17 +23,6 @@ MOST_ROWS = 40
 """Of the summary that a notebook shows."""
 MOST_STATEMENTS = 8
 """Of the findings that a notebook shows; one that was asked of several curves stands there once."""
-
-HEADINGS = (
-    "frozen\nlayers",
-    "trainable\nparameters",
-    "final\ntest error",
-    "best\ntest error",
-    "peak\ntest error",
-    "final\ntrain error",
-    "interpolates\nat epoch",
-    "runs",
-)
 
 # Notebooks are light or dark and do not say which, so that nothing here has a colour of its own: text and lines take
 # that of the page around them, thinned out where they are to stand back. Styles stand in each element: a viewer that

@@ -10,6 +10,18 @@ from ftdd.evidence import SEEDS, groups_of
 from ftdd.results.table import runs_table
 from ftdd.study.store import State, Store
 
+HEADINGS = (
+    "frozen\nlayers",
+    "trainable\nparameters",
+    "final\ntest error",
+    "best\ntest error",
+    "peak\ntest error",
+    "final\ntrain error",
+    "interpolates\nat epoch",
+    "runs",
+)
+"""Of the columns that show these rows, in a terminal and in a notebook."""
+
 
 @dataclass(frozen=True)
 class Spread:
