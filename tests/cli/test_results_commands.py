@@ -270,6 +270,20 @@ def test_a_damaged_file_of_a_run_is_a_sentence(file: str, text: str, damaged: St
     assert "`ftdd run` carries the run out again" in shown.err
 
 
+@pytest.mark.parametrize("file", ["curve.csv", "ledger.json"])
+def test_every_command_that_shows_numbers_says_that_a_run_is_damaged(file: str, damaged: Store, tmp_path: Path) -> None:
+    path = damaged.run("target000").path / file
+    path.write_bytes(path.read_bytes()[:-60])
+    for command in ("results", "findings", "report", "advise"):
+        said = ftdd(command, "made", cwd=tmp_path)
+        assert f"ftdd: left out, for it is damaged: {path} cannot be read: " in said.err, command
+        assert said.err.count("damaged") == 1
+    page = (damaged.study_folder("made") / "report.html").read_text()
+    assert "1 of 5 runs had ended and is damaged since" in page
+    assert str(path) in page
+    assert "damaged" in ftdd("watch", "made", "--once", cwd=tmp_path).out
+
+
 def test_a_status_with_words_for_numbers_is_a_failed_run(damaged: Store, tmp_path: Path) -> None:
     status = '{"state": "done", "epoch": 1, "epochs": 2, "error": 3, "started": "noon", "updated": [], "seconds": {}}'
     (damaged.run("target000").path / "status.json").write_text(status)

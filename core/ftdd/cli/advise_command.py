@@ -10,6 +10,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from ftdd.cli.damage import warn_of_damage
 from ftdd.cli.keeping import said_where_not_kept
 from ftdd.cli.options import store_option
 from ftdd.cli.screen import number, output, settings_text
@@ -37,6 +38,7 @@ def command(study: str, store: Path, as_json: bool) -> int:
         found = advise(place, study)
     except LookupError as error:
         raise click.UsageError(str(error.args[0])) from error
+    warn_of_damage(place, study)
     with said_where_not_kept(place.study_folder(study)):
         keep_advice(place, study, found)
     if as_json:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from ftdd.cli.damage import tell_of_damage
 from ftdd.cli.options import Decorator
 from ftdd.cli.progress import Progress
 from ftdd.cli.reading import Reading, read_with_added, warn_of_left_out
@@ -104,6 +105,7 @@ def carry_out(
     more: asked before that for the study with more runs, which are carried out too; until it gives None.
     """
     reading = begun.reading
+    tell_of_damage(plan)
     study = write_down(reading.study, plan, reading.store)
 
     def grown(progress: Progress) -> tuple[StudyRef, Plan] | None:

@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from ftdd.cli.answers import WIDTH, print_findings
 from ftdd.cli.chosen import analyses_of
+from ftdd.cli.damage import warn_of_damage
 from ftdd.cli.keeping import said_where_not_kept
 from ftdd.cli.options import store_option
 from ftdd.cli.screen import output
@@ -47,6 +48,7 @@ def command(study: str, store: Path, names: tuple[str, ...], as_json: bool, as_c
         raise click.UsageError(str(error.args[0])) from error
     from ftdd.results.findings import find, findings_table, keep_findings, read_evidence
 
+    warn_of_damage(place, study)
     failures: list[str] = []
     evidence = read_evidence(place, study)
     found = find(_asked(record, names), evidence, failures.append)

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from ftdd.cli.chosen import analyses_of
+from ftdd.cli.damage import warn_of_damage
 from ftdd.cli.options import store_option
 from ftdd.study.store import Store
 
@@ -33,6 +34,7 @@ def command(study: str, store: Path, over: str | None) -> int:
         record = place.read_study(study)
     except LookupError as error:
         raise click.UsageError(str(error.args[0])) from error
+    warn_of_damage(place, study)
     write_findings(place, study, analyses_of(record), lambda line: click.secho(f"ftdd: {line}", fg="yellow", err=True))
     write_advice(place, study)
     figures = draw_figures(place, study)

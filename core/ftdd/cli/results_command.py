@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from ftdd.cli.damage import warn_of_damage
 from ftdd.cli.options import store_option
 from ftdd.cli.summary import print_summary
 from ftdd.study.store import Store
@@ -42,6 +43,7 @@ def command(
         raise click.UsageError(str(error.args[0])) from error
     asked = [name for name, given in zip(FORMATS, (as_csv, as_json, as_parquet), strict=True) if given]
     form = _format(asked, curves, output)
+    warn_of_damage(place, study)
     if form is None:
         print_summary(place, study)
         return 0

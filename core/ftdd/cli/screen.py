@@ -11,6 +11,7 @@ STYLES = {
     State.DONE: "green",
     State.DIVERGED: "yellow",
     State.FAILED: "red",
+    State.DAMAGED: "red",
     State.RUNNING: "cyan",
     State.INTERRUPTED: "magenta",
     State.WAITING: "dim",

@@ -99,6 +99,7 @@ def write_report(store: Store, name: str) -> Path:
         rows=summarize(store, name),
         runs=runs,
         failed=[run for run in runs if run["state"] == str(State.FAILED)],
+        damaged=[run for run in runs if run["state"] == str(State.DAMAGED)],
         scores=_scores(store, name),
         recipe=(folder / "recipe.yaml").read_text(encoding="utf-8"),
         seeds=_seeds(table, study),

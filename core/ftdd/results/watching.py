@@ -60,7 +60,7 @@ class View:
 
     title: str
     rows: tuple[Row, ...]
-    """Runs at work, then those that ended, the last one first, then interrupted ones, then those that wait."""
+    """Runs at work, then those that ended, the last one first, then interrupted and damaged ones, then the rest."""
     scales: Mapping[Role, Scale]
     """One for all targets, one for all sources: their tasks differ, and so do their errors."""
 
@@ -173,7 +173,7 @@ def _rank(row: Row, place: int) -> tuple[int, float]:
         return 0, place
     if row.state in ENDED:
         return 1, -row.status.updated
-    return (2 if row.state is State.INTERRUPTED else 3), place
+    return (2 if row.state in (State.INTERRUPTED, State.DAMAGED) else 3), place
 
 
 def _scale(curves: Sequence[Curve]) -> Scale | None:

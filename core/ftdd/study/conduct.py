@@ -13,7 +13,7 @@ from ftdd.listeners import Listeners
 from ftdd.recipe.study import Study
 from ftdd.study.files import write_json
 from ftdd.study.plan import Plan, PlannedRun
-from ftdd.study.store import State, Status, Store, StudyEntry, StudyRecord, Unreadable
+from ftdd.study.store import RunFolder, State, Status, Store, StudyEntry, StudyRecord, Unreadable
 from ftdd.values import Json
 
 LOOK_SECONDS = 0.5
@@ -110,8 +110,9 @@ def write_down(study: Study, plan: Plan, store: Store) -> StudyRef:
     record = study_record(study)
     store.write_study(record, study.text)
     for run in plan.runs:
-        if not (run.ref.folder / "spec.json").exists():
-            write_json(run.ref.folder / "spec.json", run.spec.model_dump(mode="json"))
+        folder, spec = RunFolder(run.ref.folder), run.spec.model_dump(mode="json")
+        if not _says(folder, spec):
+            write_json(folder.spec, spec)
     return StudyRef(
         study.name,
         store.path,
@@ -120,6 +121,14 @@ def write_down(study: Study, plan: Plan, store: Store) -> StudyRef:
         record.eps,
         tuple(run.ref for run in plan.runs),
     )
+
+
+def _says(folder: RunFolder, spec: Mapping[str, Json]) -> bool:
+    """Whether spec.json is there and whole."""
+    try:
+        return folder.read_spec() == spec
+    except Unreadable:
+        return False
 
 
 def conduct(

@@ -1,7 +1,7 @@
 """The plan: what a study asks for, what is done already, and what the rest will cost."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
@@ -24,6 +24,8 @@ class PlannedRun:
     """Training images times epochs: the unit in which cost is foreseen."""
     settings: Mapping[str, Json]
     """Its value on each swept path; nothing for sources."""
+    damage: str = ""
+    """Of a run that had ended: why it is to be carried out again."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,9 @@ def make_plan(study: Study, store: Store, data: Path) -> Plan:
 
     data: the folder where data sets lie, to know how many images `all` are.
     """
-    sources = [_planned(spec, store, {}, data) for spec in study.sources.values()]
     targets = [_planned(point.spec, store, point.settings, data) for point in study.points]
+    needed = {run.ref.source_id for run in targets if not run.state.final}
+    sources = [_with_weights(_planned(spec, store, {}, data), needed) for spec in study.sources.values()]
     runs = (*sources, *targets)
     return Plan(runs, _seconds_per_pass(runs, store))
 
@@ -71,7 +74,17 @@ def _planned(spec: Spec, store: Store, settings: Mapping[str, Json], data: Path)
     source = spec.source_spec if isinstance(spec, TargetSpec) else None
     folder = store.run(spec.id)
     ref = RunRef(spec.id, spec.role, source.id if source else None, folder.path, flat(spec.model_dump(mode="json")))
-    return PlannedRun(ref, spec, folder.status().state, _image_passes(spec, data), settings)
+    status = folder.status()
+    damage = status.error if status.state is State.DAMAGED else ""
+    return PlannedRun(ref, spec, status.state, _image_passes(spec, data), settings, damage)
+
+
+def _with_weights(source: PlannedRun, needed: Collection[str | None]) -> PlannedRun:
+    """A source as it is, or to be carried out again where a target needs its weights and they are gone."""
+    weights = RunFolder(source.ref.folder).weights
+    if source.state is not State.DONE or source.ref.id not in needed or weights.exists():
+        return source
+    return replace(source, state=State.DAMAGED, damage=f"{weights} is gone, and targets are to start from it")
 
 
 def _image_passes(spec: Spec, data: Path) -> int:
@@ -89,7 +102,7 @@ def _seconds_per_pass(runs: Sequence[PlannedRun], store: Store) -> float | None:
     kinds = {_kind(run.ref.settings) for run in runs}
     found = []
     for folder in store.run_folders():
-        status = folder.status()
+        status = folder.said()  # an estimate needs no proof
         passes = status.epoch * int(status.facts.get("data", {}).get("train_images", 0))
         if status.state.final and passes and _kind(_settings(folder)) in kinds:
             found.append(status.seconds / passes)

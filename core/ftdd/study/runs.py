@@ -51,8 +51,11 @@ def carry_out(job: Job) -> None:
     folder = store.run(job.run_id)
     with folder.lock():
         before = folder.status()
-        if before.state.final:
+        if before.state.final and not _lost_weights(folder, before):
             return
+        if before.state.final or before.state is State.DAMAGED:
+            folder.set_aside(folder.damage(folder.said()))
+            before = Status(State.WAITING)
         try:
             spec = read_spec(folder.spec.read_text(), _plugins())
             _prepare_torch(job)
@@ -67,6 +70,11 @@ def carry_out(job: Job) -> None:
         finally:
             for file in folder.path.glob("features-*.npy"):
                 file.unlink(missing_ok=True)
+
+
+def _lost_weights(folder: RunFolder, status: Status) -> bool:
+    """Whether it is a source that is done and can give nothing to a target any more."""
+    return status.state is State.DONE and status.facts.get("role") == "source" and not folder.weights.exists()
 
 
 def _prepare_torch(job: Job) -> None:

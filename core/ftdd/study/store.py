@@ -18,7 +18,7 @@ its folder. A run has ended when status.json says so; it is written last.
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
@@ -29,7 +29,11 @@ from filelock import FileLock, Timeout
 from ftdd.curve import Curve, from_csv
 from ftdd.plugins import nearest
 from ftdd.study.files import write_json, write_text
+from ftdd.study.weights import whole_weights
 from ftdd.values import Json
+
+DAMAGED_ENDING = ".damaged"
+"""Of files that were set aside."""
 
 
 class Unreadable(ValueError):
@@ -50,6 +54,8 @@ class State(str, Enum):
     """A loss was not finite; the curve up to there is kept. It would come out the same again."""
     FAILED = "failed"
     """Something went wrong that another try may mend; log.txt has the traceback."""
+    DAMAGED = "damaged"
+    """It had ended, and a file with its numbers is not what was written: the next `ftdd run` carries it out again."""
 
     @property
     def final(self) -> bool:
@@ -143,17 +149,57 @@ class RunFolder:
         except OSError:  # a store that is only read: nobody works in it
             return False
 
-    def status(self) -> Status:
-        """What status.json says, and whether a run that says `running` still has its process."""
+    def said(self) -> Status:
+        """What status.json says, believed without a look at anything else."""
         try:
-            status = Status.from_json(json.loads((self.path / "status.json").read_text()))
+            return Status.from_json(json.loads((self.path / "status.json").read_text()))
         except FileNotFoundError:
             return Status(State.WAITING)
         except (ValueError, KeyError, TypeError) as error:
             return Status(State.FAILED, error=f"{self.path / 'status.json'} cannot be read: {error}")
+
+    def status(self) -> Status:
+        """What status.json says, and whether it is so.
+
+        A run that says `running` must still have its process; one that says that it has ended, its numbers.
+        """
+        status = self.said()
         if status.state is State.RUNNING and not self.held:
             return replace(status, state=State.INTERRUPTED)
+        if status.state.final and (damage := self.damage(status)):
+            return replace(status, state=State.DAMAGED, error="; ".join(damage.values()))
         return status
+
+    def damage(self, status: Status) -> Mapping[Path, str]:
+        """The files of a run that has ended which are not what it wrote, each with a sentence.
+
+        It sees a file that is gone, torn or no such file at all, and not a digit that was changed. That costs the
+        reading of two small files and, of weights, of their header. Weights that are gone are no damage: they are
+        missed only where a target is still to start from them.
+        """
+        found = {}
+        try:
+            curve = self.curve()
+            last = curve.last.epoch if len(curve) else None
+            if status.state is State.DONE and last != status.epoch:
+                reason = "it has no rows" if last is None else f"it ends at epoch {last} of {status.epoch}"
+                raise _unreadable(self.path / "curve.csv", reason)
+        except Unreadable as error:
+            found[self.path / "curve.csv"] = str(error)
+        try:
+            if not self.read_ledger().get("phases"):
+                raise _unreadable(self.ledger, "it proves nothing" if self.ledger.exists() else "it is gone")
+        except Unreadable as error:
+            found[self.ledger] = str(error)
+        if self.weights.exists() and not whole_weights(self.weights):
+            found[self.weights] = str(_unreadable(self.weights, "it is torn"))
+        return found
+
+    def set_aside(self, paths: Iterable[Path]) -> None:
+        """Rename damaged files, `curve.csv` to `curve.csv.damaged`, so that new ones can be written."""
+        for path in paths:
+            if path.exists():
+                path.replace(path.with_name(path.name + DAMAGED_ENDING))
 
     def write_status(self, status: Status) -> None:
         """Replace status.json."""
@@ -180,7 +226,7 @@ class RunFolder:
 
 def _unreadable(path: Path, reason: str) -> Unreadable:
     """Of a file in a run's folder."""
-    return Unreadable(f"{path} cannot be read: {reason}; without its folder, `ftdd run` carries the run out again")
+    return Unreadable(f"{path} cannot be read: {reason}; `ftdd run` carries the run out again")
 
 
 def _read_mapping(path: Path) -> dict[str, Any]:

@@ -54,9 +54,12 @@ class Mirror:
     """MLflow's runs of sources, by their ids."""
 
     def run(self, run_id: str) -> bool:
-        """Make MLflow's run right; whether anything had to be changed."""
-        if self.store.run(run_id).status().state is State.WAITING:
+        """Make MLflow's run right; whether anything had to be changed. Raises Unreadable for a damaged folder."""
+        status = self.store.run(run_id).status()
+        if status.state is State.WAITING:
             return False
+        if status.state is State.DAMAGED:  # what MLflow has of it may be whole
+            raise Unreadable(status.error)
         with _lock(self.store):
             return self._bring_up_to_date(content(self.store, self.record, run_id))
 

@@ -47,6 +47,66 @@ def test_a_study_is_carried_out_once_and_found_done_the_next_time(tmp_path: Path
     assert plan.seconds_per_pass is not None
 
 
+@pytest.mark.parametrize("damage", ["torn", "short", "empty", "garbage", "gone", "ledger torn", "ledger empty"])
+def test_a_run_that_is_done_and_damaged_is_carried_out_again(damage: str, tmp_path: Path) -> None:
+    """With the numbers that it had; the damaged file is kept beside the new one."""
+    study, store = read(tmp_path), Store(tmp_path / "runs")
+    carried_out(study, store, tmp_path)
+    folder = store.run(next(iter(study.targets)))
+    before, proof = folder.curve().measurements, folder.read_ledger()
+    path = folder.ledger if "ledger" in damage else folder.path / "curve.csv"
+    whole = path.read_bytes()
+    rows = whole.splitlines(keepends=True)
+    left = {"short": b"".join(rows[:-1]), "garbage": b"\xff\x00" * 40, "torn": whole[:-20], "ledger torn": whole[:-20]}
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(left.get(damage, b""))
+    assert folder.status().state is State.DAMAGED
+    assert path.name in folder.status().error
+    outcome, plan, _ = carried_out(study, store, tmp_path)
+    assert [run.ref.id for run in plan.open] == [folder.path.name]
+    assert (outcome.carried_out, outcome.found_done, outcome.failed) == (1, 3, {})
+    assert (folder.curve().measurements, folder.read_ledger()) == (before, proof)
+    aside = path.with_name(path.name + ".damaged")
+    assert aside.exists() == (damage != "gone")
+    assert carried_out(study, store, tmp_path)[0].carried_out == 0
+
+
+@pytest.mark.parametrize("damage", ["torn", "gone"])
+def test_a_source_whose_weights_are_torn_or_gone_is_trained_again_where_a_target_needs_it(
+    damage: str, tmp_path: Path
+) -> None:
+    study, store = read(tmp_path), Store(tmp_path / "runs")
+    carried_out(study, store, tmp_path)
+    weights = store.run(next(iter(study.sources))).weights
+    whole = weights.read_bytes()
+    if damage == "gone":
+        weights.unlink()
+        assert carried_out(study, store, tmp_path)[0].carried_out == 0  # nobody misses them
+        more = read(tmp_path, "sweep.freezing.count=[0, 3, 5, 9]")
+    else:
+        weights.write_bytes(whole[: len(whole) // 2])
+        more = study
+    outcome, plan, _ = carried_out(more, store, tmp_path)
+    assert [run.ref.role for run in plan.open] == (["source", "target"] if damage == "gone" else ["source"])
+    assert outcome.failed == {}
+    assert weights.read_bytes() == whole
+
+
+def test_a_spec_that_was_damaged_is_written_again(tmp_path: Path) -> None:
+    """A run's id says what its spec is, so nothing is lost with the file."""
+    study, store = read(tmp_path), Store(tmp_path / "runs")
+    plan = make_plan(study, store, tmp_path)
+    write_down(study, plan, store)
+    spec = store.run(next(iter(study.targets))).spec
+    whole = spec.read_bytes()
+    for damage in (b"", whole[:-20], whole.replace(b"60", b"61")):
+        spec.write_bytes(damage)
+        write_down(study, plan, store)
+        assert spec.read_bytes() == whole
+
+
 def test_a_deleted_folder_is_carried_out_again(tmp_path: Path) -> None:
     """The folder is the truth: delete it and it runs again, with the same numbers."""
     study, store = read(tmp_path), Store(tmp_path / "runs")
