@@ -1,10 +1,19 @@
 """Files written whole or not at all."""
 
+import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # not on Windows, where what a killed writer leaves stays
+    fcntl = None  # type: ignore[assignment]
+
+UNFINISHED = ".ftdd-unfinished"
+"""How the hidden file ends that becomes another one when it is complete. No other program writes such a name."""
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -23,23 +32,54 @@ def write_json(path: Path, tree: Mapping[str, object] | list[object]) -> None:
 
 
 def write_with(path: Path, write: Callable[[Path], object]) -> None:
-    """Have `write` fill a temporary file in the same folder, then put it in the place of `path`."""
+    """Have `write` fill a temporary file in the same folder, then put it in the place of `path`.
+
+    What a writer that was killed has left in that folder is removed.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(OSError):  # tidying up must not cost anyone his file
+        _sweep(path.parent)
     try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    except OSError as error:  # of a name that nobody knows
-        raise OSError(error.errno, error.strerror, str(path)) from error
-    temporary = Path(name)
-    try:
-        os.close(descriptor)
-        write(temporary)
-        temporary.chmod(0o666 & ~_umask())  # mkstemp makes files that colleagues cannot read
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+        with _unfinished(path) as temporary:
+            write(temporary)
+            temporary.chmod(0o666 & ~_umask())  # mkstemp makes files that colleagues cannot read
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
+    except OSError as error:
+        unknown = error.filename is None or str(error.filename).endswith(UNFINISHED)  # to whoever reads the error
+        if error.errno is not None and unknown:
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
+
+
+@contextlib.contextmanager
+def _unfinished(path: Path) -> Iterator[Path]:
+    """A new hidden file beside a path, locked as long as this process works on it; removed where it is left."""
+    while True:
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=UNFINISHED, dir=path.parent)
+        temporary = Path(name)
+        try:
+            if fcntl is not None:
+                with contextlib.suppress(OSError):  # a file system without locks
+                    fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if os.fstat(descriptor).st_nlink == 0:  # swept away before it was locked
+                continue
+            yield temporary
+            return
+        finally:
+            temporary.unlink(missing_ok=True)
+            os.close(descriptor)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the unfinished files that nobody holds: the kernel frees a lock with its holder."""
+    if fcntl is None:
+        return
+    for left in folder.glob(f".*{UNFINISHED}"):
+        with contextlib.suppress(OSError), left.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            left.unlink()
 
 
 def _umask() -> int:
