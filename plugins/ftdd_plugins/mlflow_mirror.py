@@ -13,6 +13,7 @@ import click
 
 import ftdd
 from ftdd.cli.options import store_option
+from ftdd.cli.studies import StudyName, find_study
 from ftdd.curve import Record
 from ftdd.events import RunRef, StudyRef
 from ftdd.study.store import Store, Unreadable
@@ -94,28 +95,25 @@ def ftdd_commands() -> Sequence[click.Command]:
 
 
 @click.command()
-@click.argument("studies", nargs=-1)
+@click.argument("studies", type=StudyName(), nargs=-1)
 @store_option
 def sync(studies: tuple[str, ...], store: Path) -> int:
     """Make the MLflow mirror right from the run folders: of STUDIES, or of all studies of the store.
 
     Adds what is missing, replaces what was carried out again, and leaves alone what is right, however often it is
-    called. Where MLflow's store was lost, it is made anew. MLFLOW_TRACKING_URI says where the mirror is;
-    without it, it is mlflow.db in the folder of the runs.
+    called. Where MLflow's store was lost, it is made anew. A study is named, or given as its folder,
+    STORE/studies/NAME. MLFLOW_TRACKING_URI says where the mirror is; without it, it is mlflow.db in the folder of the
+    runs.
     """
-    place = Store(store)
-    if not studies and not place.studies():
+    own = Store(store)
+    if not studies and not own.studies():
         raise click.UsageError(f"there is no study in {store}")
-    try:
-        for name in studies:
-            place.read_study(name)
-    except LookupError as error:
-        raise click.UsageError(str(error.args[0])) from error
+    chosen = [find_study(study, store) for study in studies] or [(own, name) for name in own.studies()]
     from ftdd_plugins.mirror.mirroring import open_mirror
     from ftdd_plugins.mirror.tracking import MirrorUnavailable
 
     code = 0
-    for name in studies or place.studies():
+    for place, name in chosen:
         try:
             changed = open_mirror(place, name).study(thorough=True)
             click.echo(f"{name}: {len(place.read_study(name).run_ids)} runs, {changed} brought up to date")

@@ -235,6 +235,36 @@ def test_ctrl_c_ends_the_watching_with_0(at_work: Store, tmp_path: Path) -> None
     assert "Traceback" not in terminal.said
 
 
+# ---- naming a study
+
+
+@pytest.mark.parametrize("command", ["results", "findings", "advise", "report", "watch", "compare", "sync"])
+def test_a_study_is_named_or_given_as_its_folder(command: str, folder: Path) -> None:
+    """In whatever store it lies; and what is neither is one sentence."""
+    options = ["-o", "third.png"] if command == "compare" else []
+    said = ftdd(command, "other/studies/third", *options, cwd=folder)
+    assert said.code == 0, said.err
+    assert "other/studies/third/report.html" in said.out or command != "report"
+    if command not in ("compare", "sync"):
+        assert ftdd(command, ".", cwd=folder / "other/studies/third").code == 0
+        assert "name in the store, or a study's folder" in " ".join(ftdd(command, "--help", cwd=folder).out.split())
+    for wrong, sentence in {
+        "other": "no study 'other' in",
+        "other/": "other/ is no study's folder, which is STORE/studies/NAME",
+        "other/studies/thrid": f"no study 'thrid' in {folder / 'other'}; nearest: third",
+    }.items():
+        said = ftdd(command, wrong, cwd=folder)
+        assert (said.code, said.out) == (2, "")
+        assert sentence in said.err
+
+
+def test_a_shell_completes_the_names_of_studies(folder: Path) -> None:
+    words = {"_FTDD_COMPLETE": "bash_complete", "COMP_WORDS": "ftdd report s", "COMP_CWORD": "2"}
+    assert ftdd(cwd=folder, **words).out.split() == ["plain,second", "plain,similar", "dir,s"]
+    words["COMP_WORDS"], words["COMP_CWORD"] = "ftdd report --store other t", "4"
+    assert "plain,third" in ftdd(cwd=folder, **words).out
+
+
 # ---- damaged stores
 
 

@@ -14,30 +14,30 @@ from ftdd.cli.damage import warn_of_damage
 from ftdd.cli.keeping import said_where_not_kept
 from ftdd.cli.options import store_option
 from ftdd.cli.screen import number, output, settings_text
-from ftdd.study.store import Store
+from ftdd.cli.studies import find_study, study_argument
 
 if TYPE_CHECKING:
     from ftdd.results.advice import Advice
 
 
 @click.command("advise")
-@click.argument("study")
+@study_argument
 @store_option
 @click.option("--json", "as_json", is_flag=True, help="Print the advice as JSON.")
 def command(study: str, store: Path, as_json: bool) -> int:
     """Say how many layers to freeze, by the runs of STUDY.
 
     With how sure that is, what it costs to be wrong by one, how near the interpolation peak is, and what would help:
-    more data, early stopping, soft freezing. For images of your own, copy the recipe how_many_layers
-    (`ftdd show how_many_layers > my.yaml`), name your folder in it, and run it.
+    more data, early stopping, soft freezing. STUDY is a name in the store, or a study's folder, STORE/studies/NAME, in
+    any store.
+
+    For images of your own, copy the recipe how_many_layers (`ftdd show how_many_layers > my.yaml`), name your folder in
+    it, and run it.
     """
     from ftdd.results.advice import advise, keep_advice
 
-    place = Store(store)
-    try:
-        found = advise(place, study)
-    except LookupError as error:
-        raise click.UsageError(str(error.args[0])) from error
+    place, study = find_study(study, store)
+    found = advise(place, study)
     warn_of_damage(place, study)
     with said_where_not_kept(place.study_folder(study)):
         keep_advice(place, study, found)

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from ftdd.cli.options import store_option
 from ftdd.cli.screen import messages, number, output
-from ftdd.study.store import Store
+from ftdd.cli.studies import StudyName, find_study
 
 if TYPE_CHECKING:
     from ftdd.results.compare import Overlay
@@ -25,7 +25,7 @@ MOST_NAMES = 3
 
 
 @click.command("compare")
-@click.argument("studies", nargs=-1, required=True, metavar="STUDY...")
+@click.argument("studies", type=StudyName(), nargs=-1, required=True, metavar="STUDY...")
 @store_option
 @click.option("--by", default="", metavar="SETTING", help="A line for each value of this setting, in each study.")
 @click.option(
@@ -66,7 +66,7 @@ def command(studies: tuple[str, ...], store: Path, by: str, value: str, over: st
         ftdd compare vit_freeze resnet_freeze
         ftdd compare likeness --by similarity
         ftdd compare mine ../theirs/ftdd-runs/studies/mine --over trainable_parameters
-        ftdd compare small large --over epoch --by frozen_layers -o paper/epochs.svg
+        ftdd compare small large --over epoch --by frozen_layers -o epochs.svg
     """
     from ftdd.results.compare import named, overlay
     from ftdd.results.compare_figure import overlay_figure
@@ -76,8 +76,9 @@ def command(studies: tuple[str, ...], store: Path, by: str, value: str, over: st
         raise click.UsageError(f"--output {output}: must end in .png or .svg (both are written)")
     if over == "epoch" and value != VALUES[0]:
         raise click.UsageError(f"--over epoch shows every test error there is: leave --value {value} out")
+    places = [find_study(study, store) for study in studies]
     try:
-        found = named([_located(study, store) for study in studies])
+        found = named(places)
         laid = overlay(found, by=by, over=over, value=value)
     except LookupError as error:
         raise click.UsageError(str(error.args[0])) from error
@@ -92,16 +93,6 @@ def command(studies: tuple[str, ...], store: Path, by: str, value: str, over: st
         for path in save(overlay_figure(laid), (output or Path(_file_name(studies))).absolute().with_suffix("")):
             click.echo(f"figure: {path}")
     return 0
-
-
-def _located(study: str, store: Path) -> tuple[Store, str]:
-    """A study of the store, or one whose folder is given. Raises LookupError."""
-    from ftdd.results import located
-
-    there = Path(study).expanduser().absolute()
-    if study not in Store(store).studies() and there.parent.name == "studies":
-        return located(there)
-    return located(store, study)
 
 
 def _tell(laid: "Overlay", labels: Sequence[str]) -> None:

@@ -14,14 +14,15 @@ from ftdd.cli.damage import warn_of_damage
 from ftdd.cli.keeping import said_where_not_kept
 from ftdd.cli.options import store_option
 from ftdd.cli.screen import output
+from ftdd.cli.studies import find_study, study_argument
 from ftdd.cli.surroundings import plugins, warn_of_plugins
 from ftdd.components import KINDS, Analysis
 from ftdd.plugins import nearest
-from ftdd.study.store import Store, StudyRecord
+from ftdd.study.store import StudyRecord
 
 
 @click.command("findings")
-@click.argument("study")
+@study_argument
 @store_option
 @click.option(
     "--analysis", "names", multiple=True, metavar="NAME", help="Only this analysis; may be given again and again."
@@ -33,6 +34,7 @@ def command(study: str, store: Path, names: tuple[str, ...], as_json: bool, as_c
 
     Computed anew from the run folders, by the analyses that the recipe chooses or all there are (ftdd list analyses),
     and kept in the study's findings.json and findings.csv, unless only some analyses are asked for.
+    STUDY is a name in the store, or a study's folder, STORE/studies/NAME, in any store.
 
     \b
         ftdd findings quickstart
@@ -41,11 +43,8 @@ def command(study: str, store: Path, names: tuple[str, ...], as_json: bool, as_c
     warn_of_plugins()
     if as_json and as_csv:
         raise click.UsageError("--json or --csv, not both")
-    place = Store(store)
-    try:
-        record = place.read_study(study)
-    except LookupError as error:
-        raise click.UsageError(str(error.args[0])) from error
+    place, study = find_study(study, store)
+    record = place.read_study(study)
     from ftdd.results.findings import find, findings_table, keep_findings, read_evidence
 
     warn_of_damage(place, study)

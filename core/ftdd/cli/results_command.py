@@ -6,14 +6,14 @@ import click
 
 from ftdd.cli.damage import warn_of_damage
 from ftdd.cli.options import store_option
+from ftdd.cli.studies import find_study, study_argument
 from ftdd.cli.summary import print_summary
-from ftdd.study.store import Store
 
 FORMATS = ("csv", "json", "parquet")
 
 
 @click.command("results")
-@click.argument("study")
+@study_argument
 @store_option
 @click.option("--csv", "as_csv", is_flag=True, help="Write CSV: a row per run.")
 @click.option("--json", "as_json", is_flag=True, help="Write a JSON array: an object per run, null for an empty cell.")
@@ -30,17 +30,15 @@ def command(
 ) -> int:
     """Show what STUDY measured: a table over frozen layers, or everything for another program.
 
+    STUDY is a name in the store, or a study's folder, STORE/studies/NAME, in any store.
+
     \b
         ftdd results quickstart                          mean and spread over seeds
         ftdd results quickstart --csv                    a row per run: settings and final numbers
         ftdd results quickstart --json --curves          an object per evaluation
         ftdd results quickstart --curves -o c.parquet    a file, in the format of its ending
     """
-    place = Store(store)
-    try:
-        place.read_study(study)
-    except LookupError as error:
-        raise click.UsageError(str(error.args[0])) from error
+    place, study = find_study(study, store)
     asked = [name for name, given in zip(FORMATS, (as_csv, as_json, as_parquet), strict=True) if given]
     form = _format(asked, curves, output)
     warn_of_damage(place, study)

@@ -15,7 +15,8 @@ from rich.text import Text
 
 from ftdd.cli.options import store_option
 from ftdd.cli.screen import STYLES, duration, number, output, shown
-from ftdd.study.store import State, Store
+from ftdd.cli.studies import find_study, study_argument
+from ftdd.study.store import State
 from ftdd.values import Json
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ AROUND = 5
 
 
 @click.command("watch")
-@click.argument("study")
+@study_argument
 @store_option
 @click.option("--once", is_flag=True, help="Print the table once and end.")
 @click.option(
@@ -51,6 +52,8 @@ def command(study: str, store: Path, once: bool, every: float) -> int:
     It only reads the run folders. It ends when all runs have ended, or at Ctrl-C, which ends the watching and not the
     study: exit code 0 in both cases. Where the output is no terminal it prints once and ends.
 
+    STUDY is a name in the store, or a study's folder, STORE/studies/NAME, in any store.
+
     \b
         ftdd watch quickstart
         ftdd watch quickstart --every 10
@@ -58,7 +61,8 @@ def command(study: str, store: Path, once: bool, every: float) -> int:
     """
     from ftdd.results.watching import look
 
-    place, screen = Store(store), output()
+    place, study = find_study(study, store)
+    screen = output()
     try:
         view = look(place, study)
         if once or not screen.is_terminal or view.ended:
