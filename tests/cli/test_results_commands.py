@@ -235,6 +235,37 @@ def test_ctrl_c_ends_the_watching_with_0(at_work: Store, tmp_path: Path) -> None
     assert "Traceback" not in terminal.said
 
 
+# ---- files to write
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("compare", "first", "second", "-o", "nowhere/x.png"),
+        ("results", "first", "-o", "nowhere/x.csv"),
+        ("schema", "-o", "nowhere/x.json"),
+        ("show", "digits", "--images", "nowhere/x.png"),
+    ],
+)
+def test_a_file_in_a_folder_that_is_not_there_is_refused_before_anything_is_computed(
+    arguments: tuple[str, ...], folder: Path
+) -> None:
+    said = ftdd(*arguments, cwd=folder)
+    assert (said.code, said.out) == (2, "")
+    assert f"{arguments[-1]}: there is no folder nowhere" in said.err
+    assert not (folder / "nowhere").exists()
+
+
+def test_a_file_is_written_whole_and_a_link_or_a_pipe_is_followed(folder: Path) -> None:
+    (folder / "linked.csv").symlink_to(folder / "meant.csv")
+    assert ftdd("results", "first", "-o", "linked.csv", cwd=folder).code == 0
+    assert (folder / "linked.csv").is_symlink()
+    assert len((folder / "meant.csv").read_text().splitlines()) == 5
+    said = ftdd("results", "first", "--csv", "-o", "/dev/stdout", cwd=folder)
+    assert said.out == (folder / "meant.csv").read_text()
+    assert not list(folder.glob(".*"))
+
+
 # ---- naming a study
 
 

@@ -11,7 +11,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from ftdd.cli.options import store_option
+from ftdd.cli.options import NewFile, store_option
 from ftdd.cli.screen import messages, number, output
 from ftdd.cli.studies import StudyName, find_study
 
@@ -47,7 +47,7 @@ MOST_NAMES = 3
 @click.option(
     "--output",
     "-o",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NewFile(),
     help="The figure's file; PNG and SVG are written side by side.  [default: ./compare_STUDY_STUDY.png]",
 )
 def command(studies: tuple[str, ...], store: Path, by: str, value: str, over: str, output: Path | None) -> int:

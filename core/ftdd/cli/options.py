@@ -1,5 +1,6 @@
 """Options that commands share."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,20 @@ class RecipeName(click.ParamType):  # type: ignore[type-arg]  # generic since cl
         """Files, and the names of recipes that ship with ftdd."""
         names = [CompletionItem(name) for name in shipped_recipes() if name.startswith(incomplete)]
         return [*names, CompletionItem(incomplete, type="file")]
+
+
+class NewFile(click.Path):
+    """A file to be written, into a folder that is there: a folder that is not is more often a slip than a wish."""
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """A Path; refused where its folder is not there."""
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        if not path.absolute().parent.is_dir():
+            self.fail(f"{path}: there is no folder {path.parent}", param, ctx)
+        return path
 
 
 recipe_argument = click.argument("recipe", type=RecipeName())

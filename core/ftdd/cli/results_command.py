@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from ftdd.cli.damage import warn_of_damage
-from ftdd.cli.options import store_option
+from ftdd.cli.keeping import save
+from ftdd.cli.options import NewFile, store_option
 from ftdd.cli.studies import find_study, study_argument
 from ftdd.cli.summary import print_summary
 
@@ -22,7 +23,7 @@ FORMATS = ("csv", "json", "parquet")
 @click.option(
     "--output",
     "-o",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NewFile(),
     help="Write to a file, not to the screen; its ending (.csv, .json, .parquet) says how, where nothing else does.",
 )
 def command(
@@ -51,7 +52,7 @@ def command(
     table = curves_table(place, study) if curves else runs_table(place, study)
     if output is not None and form == "parquet":
         try:
-            write_parquet(table, output)
+            save(output, lambda path: write_parquet(table, path))
         except LookupError as error:
             raise click.UsageError(str(error.args[0])) from error
     else:
@@ -59,7 +60,7 @@ def command(
         if output is None:
             click.echo(text, nl=False)
             return 0
-        output.write_text(text, encoding="utf-8")
+        save(output, lambda path: path.write_text(text, encoding="utf-8"))
     click.echo(f"{output}: {len(table)} rows", err=True)
     return 0
 

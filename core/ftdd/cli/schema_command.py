@@ -5,12 +5,14 @@ from pathlib import Path
 
 import click
 
+from ftdd.cli.keeping import save
+from ftdd.cli.options import NewFile
 from ftdd.cli.surroundings import plugins, warn_of_plugins
 from ftdd.recipe.schema import recipe_schema
 
 
 @click.command("schema")
-@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file.")
+@click.option("--output", "-o", type=NewFile(), help="Write to a file.")
 def command(output: Path | None) -> int:
     """Write the JSON schema of recipes, installed plugins included, for completion and checks in an editor.
 
@@ -22,5 +24,5 @@ def command(output: Path | None) -> int:
     if output is None:
         click.echo(text, nl=False)
     else:
-        output.write_text(text, encoding="utf-8")
+        save(output, lambda path: path.write_text(text, encoding="utf-8"))
     return 0

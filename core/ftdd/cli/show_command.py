@@ -7,7 +7,7 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from ftdd.cli.options import data_option, store_option
+from ftdd.cli.options import NewFile, data_option, store_option
 from ftdd.cli.screen import number, output, state_text
 from ftdd.cli.show_component import show_component, show_layers, show_pair
 from ftdd.cli.surroundings import data_path, plugins, shipped_recipes, warn_of_plugins
@@ -39,7 +39,7 @@ class Image(click.ParamType):  # type: ignore[type-arg]  # generic since click 8
 @click.option(
     "--images",
     "sheet",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NewFile(),
     help="For a pair: write a contact sheet, some images of every class, as PNG, SVG or PDF.",
 )
 @data_option

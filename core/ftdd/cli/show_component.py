@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from rich.markup import escape
 from rich.table import Table
 
+from ftdd.cli.keeping import save
 from ftdd.cli.screen import messages, output, shown
 from ftdd.cli.surroundings import plugins
 from ftdd.components import Architecture, Component, DataUnavailable, Kind, Pair, Side, Unfit, own_fields
@@ -115,7 +116,8 @@ def _sheet(pair: Pair, name: str, data: Path, sheet: Path) -> bool:
         pair.prepare(data, lambda line: messages().print(line, markup=False, soft_wrap=True))
         loaded = [(side, pair.load(side, data).train) for side in SIDES if _there(pair, side, data)]
         with without_words_on_glyphs():
-            contact_sheet(loaded, name).savefig(sheet, dpi=200)
+            figure, form = contact_sheet(loaded, name), sheet.suffix.removeprefix(".") or "png"
+            save(sheet, lambda path: figure.savefig(path, format=form, dpi=200))
     except Unfit as error:
         raise _wrong_settings(name, error) from error
     except DataUnavailable as error:
