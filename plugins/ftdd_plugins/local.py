@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -155,7 +156,8 @@ class _Processes:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=work, args=(theirs, slot), daemon=True)  # type: ignore[attr-defined]
         try:
-            process.start()
+            with _deaf_to_ctrl_c():
+                process.start()
         except BaseException:
             self._free.append(slot)
             raise
@@ -167,11 +169,9 @@ class _Processes:
 
 def work(line: Connection, slot: int) -> None:
     """What a worker process does: one run after another, on its own GPU where there are several."""
-    import signal
-
     from ftdd.study.runs import carry_out
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's: it ends its workers itself
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # also where `_deaf_to_ctrl_c` cannot be
     _end_with_parent()
     while True:
         try:
@@ -199,10 +199,27 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """What is started from this thread never hears Ctrl-C: that is the parent's, which ends its workers itself.
+
+    A process inherits what its starter blocks. Told later, it would end with a traceback while it imports torch.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # starting it, as the first process does, would end the blocking
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _last_words(exitcode: int | None) -> str:
     if exitcode is not None and exitcode < 0:
-        import signal
-
         try:
             name = signal.Signals(-exitcode).name
         except ValueError:

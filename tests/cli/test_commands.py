@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ftdd.cli import COMMANDS
+from ftdd.cli.commands import COMMANDS
 from tests.cli.commands import ftdd
 from tests.core.study.small_study import RECIPE
 

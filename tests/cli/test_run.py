@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -149,6 +150,67 @@ def test_a_store_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     assert said.code == 1
     assert "Not a directory" in said.err
     assert "Traceback" not in said.err
+
+
+def interrupted(folder: Path, when: Callable[[Store], bool], *settings: str) -> Said:
+    """`ftdd run small.yaml` with Ctrl-C as soon as its store is so: what it said."""
+    (folder / "small.yaml").write_text(RECIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from ftdd.cli import main; main()", "run", "small.yaml", *settings],
+        cwd=folder,
+        env=environment(FTDD_DISABLED_PLUGINS="mlflow"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=heed_ctrl_c,
+    )
+    for _ in range(6000):
+        if when(Store(folder / "ftdd-runs")):
+            break
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    return Said(process.returncode, out, err)
+
+
+def test_ctrl_c_in_the_first_moments_is_one_sentence(tmp_path: Path) -> None:
+    """While the command itself is imported: no run has begun."""
+    began = time.monotonic()
+    said = interrupted(tmp_path, lambda store: time.monotonic() - began > 0.4)
+    assert (said.code, said.out) == (130, "")
+    assert said.err.strip() == "ftdd: interrupted; nothing is lost, and the same command goes on"
+
+
+def test_ctrl_c_while_workers_start_is_one_sentence(tmp_path: Path) -> None:
+    """They import torch for a second or more, and a Ctrl-C reaches all processes of a terminal."""
+    seen: list[float] = []
+
+    def soon_after_the_plan(store: Store) -> bool:
+        if not seen and any(store.run_folders()):
+            seen.append(time.monotonic())
+        return bool(seen) and time.monotonic() - seen[0] > 0.8
+
+    said = interrupted(tmp_path, soon_after_the_plan)
+    assert said.code == 130
+    assert said.err.splitlines() == [
+        "interrupted: 0 of 4 runs are done, 0 will go on from their checkpoints. The same command goes on."
+    ]
+
+
+@pytest.mark.slow
+def test_ctrl_c_while_figures_are_drawn_names_the_command_that_draws_them(tmp_path: Path) -> None:
+    def all_are_done(store: Store) -> bool:
+        return [folder.status().state for folder in store.run_folders()] == [State.DONE] * 2
+
+    said = interrupted(tmp_path, lambda store: all_are_done(store) and not time.sleep(0.7), "--set", "freezing.count=0")
+    assert said.code == 130
+    assert said.err.splitlines() == [
+        "interrupted: 2 of 2 runs are done, and what is made from them is missing or old: ftdd report small makes it, "
+        "or the same command."
+    ]
+    assert ftdd("report", "small", cwd=tmp_path).code == 0
 
 
 @pytest.mark.slow

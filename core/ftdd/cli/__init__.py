@@ -1,112 +1,22 @@
-"""The command `ftdd`: one file a command, each imported only when it is called."""
+"""The command `ftdd`. Nothing is imported here, so that Ctrl-C is heard in the first moment too."""
 
+import signal
 import sys
 from collections.abc import Sequence
-from importlib import import_module
+from contextlib import suppress
 
-import click
-
-import ftdd
-from ftdd.recipe.mistakes import RecipeError
-from ftdd.study.store import Unreadable
-
-COMMANDS = {
-    "run": "Carry out a study: train what is missing, draw its figures.",
-    "plan": "Show what a study would do, what is done, and what the rest will cost.",
-    "validate": "Check recipes; name every mistake with its line.",
-    "similarity": "Score how alike the source and the target of a recipe are.",
-    "data": "List the data sets, and get them.",
-    "advise": "Say how many layers to freeze, what it costs to be wrong by one, and what would help.",
-    "results": "Print or write the tables of a study.",
-    "compare": "Lay studies over each other: one figure, and a table of their differences.",
-    "watch": "Watch a study at work: its runs, with sparklines of the test error.",
-    "findings": "What the study shows: seen, not seen, or cannot tell, with effect and interval.",
-    "report": "Draw a study's figures and its page again.",
-    "list": "List components, plugins, recipes and studies.",
-    "show": "Show a component, a recipe or a run.",
-    "schema": "Write the JSON schema of recipes, for editors.",
-}
-"""Name → help of the commands that ship with ftdd; each lives in the module of its name."""
-
-
-class Commands(click.Group):
-    """ftdd's own commands, imported lazily, and those that plugins bring."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Own commands in the order of their use, then the plugins'."""
-        return [*COMMANDS, *sorted(self._brought())]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of a name; None where there is none."""
-        if cmd_name in COMMANDS:
-            command: click.Command = import_module(f"ftdd.cli.{cmd_name}_command").command
-            return command
-        return self._brought().get(cmd_name)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Their help, without importing them."""
-        brought = {name: command.get_short_help_str(90) for name, command in sorted(self._brought().items())}
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-        if brought:
-            with formatter.section("Commands from plugins"):
-                formatter.write_dl(list(brought.items()))
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Like click's, with the nearest right name in the message."""
-        name = args[0]
-        if self.get_command(ctx, name) is None and not name.startswith("-"):
-            from ftdd.plugins import nearest
-
-            raise click.UsageError(f"no command '{name}'; {nearest(name, self.list_commands(ctx))}")
-        return super().resolve_command(ctx, args)
-
-    def _brought(self) -> dict[str, click.Command]:
-        from ftdd.cli.surroundings import plugin_commands
-
-        return {name: command for name, command in plugin_commands().items() if name not in COMMANDS}
-
-
-@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(ftdd.__version__, prog_name="ftdd")
-def ftdd_command() -> None:
-    """Run transfer-learning studies with frozen layers, and learn what they show.
-
-    A recipe says what to train, transfer, freeze and measure; `ftdd run RECIPE` carries it out and draws its
-    curves. Start with:
-
-    \b
-        ftdd run quickstart      a study on handwritten digits, a minute or two
-        ftdd show quickstart     its recipe, to copy and change
-        ftdd list                everything a recipe may name
-    """
+INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The console script. Exit codes: 0 done · 1 something failed · 2 the request is wrong · 130 interrupted."""
     try:
-        code = ftdd_command.main(arguments, prog_name="ftdd", standalone_mode=False)
-    except RecipeError as error:
-        for mistake in error.mistakes:
-            click.echo(str(mistake), err=True)
-        count = len(error.mistakes)
-        click.echo(f"ftdd: {count} mistake{'s' if count > 1 else ''}; nothing was done", err=True)
-        code = 2
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        code = 130
-    except BrokenPipeError:  # the reader of a pipe has gone, as `| head` does
-        sys.stderr.close()
-        code = 0
-    except Unreadable as error:
-        click.echo(f"ftdd: {error}", err=True)
-        code = 1
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        click.echo(f"ftdd: {where}{error.strerror or error}", err=True)
-        code = 1
-    sys.exit(code if isinstance(code, int) else 0)
+        from ftdd.cli.commands import carried_out
+
+        code = carried_out(arguments)
+    except KeyboardInterrupt:
+        with suppress(ValueError):  # a second Ctrl-C has nothing to add; ValueError: not the main thread
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        sys.stderr.write("ftdd: interrupted; nothing is lost, and the same command goes on\n")
+        code = INTERRUPTED
+    sys.exit(code)

@@ -98,11 +98,13 @@ def carry_out(
     plan: Plan,
     afterwards: Callable[[Progress], None],
     more: Callable[[Progress], Study | None] = lambda progress: None,
+    by_hand: str = "",
 ) -> Outcome | None:
     """Carry out a plan of the study; None where it was interrupted, which is then said.
 
     afterwards: what is done when all runs have ended, before listeners hear that the study has finished.
     more: asked before that for the study with more runs, which are carried out too; until it gives None.
+    by_hand: the command that does what `afterwards` does; it is named where that was interrupted.
     """
     reading = begun.reading
     tell_of_damage(plan)
@@ -116,6 +118,14 @@ def carry_out(
         plan = make_plan(larger, reading.store, reading.data)
         return write_down(larger, plan, reading.store), plan
 
+    stage = "running"
+
+    def finish(progress: Progress) -> None:
+        nonlocal stage
+        stage = "finishing"
+        afterwards(progress)
+        stage = "finished"
+
     previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
         with Progress() as progress:
@@ -127,18 +137,21 @@ def carry_out(
                 plugins().listeners,
                 progress.show,
                 progress.say,
-                afterwards=lambda: afterwards(progress),
+                afterwards=lambda: finish(progress),
                 more=lambda: grown(progress),
             )
     except KeyboardInterrupt:
         states = [reading.store.run(run.ref.id).status().state for run in plan.runs]
         done = sum(state.final for state in states)
         begun_runs = sum(state is State.INTERRUPTED for state in states)
-        messages().print(
-            f"interrupted: {done} of {len(states)} runs are done, {begun_runs} will go on from their checkpoints. "
-            "The same command goes on.",
-            soft_wrap=True,
-        )
+        words = f"interrupted: {done} of {len(states)} runs are done"
+        if stage == "running":
+            words += f", {begun_runs} will go on from their checkpoints. The same command goes on."
+        elif stage == "finishing" and by_hand:
+            words += f", and what is made from them is missing or old: {by_hand} makes it, or the same command."
+        else:
+            words += ". The same command does the rest."
+        messages().print(words, markup=False, soft_wrap=True)
         return None
     finally:
         signal.signal(signal.SIGTERM, previous)

@@ -75,7 +75,13 @@ def command(
         studies.extend([grown] if grown else [])
         return grown
 
-    outcome = carry_out(begun, plan, lambda progress: _draw(now(), progress, once(progress.say, heard)), more)
+    outcome = carry_out(
+        begun,
+        plan,
+        lambda progress: _draw(now(), progress, once(progress.say, heard)),
+        more,
+        by_hand=f"ftdd report {_study_words(reading)}",
+    )
     if outcome is None:
         return 130
     _tell(reading, outcome)
@@ -99,14 +105,24 @@ def _draw(reading: Reading, progress: Progress, say: Say) -> None:
     write_report(reading.store, reading.study.name)
 
 
+def _study_words(reading: Reading) -> str:
+    """How the study is named in a command that can be pasted into the shell."""
+    return quote(reading.study.name) + _store_words(reading)
+
+
+def _store_words(reading: Reading) -> str:
+    path = reading.store.path
+    return "" if path == Path("ftdd-runs").absolute() else f" --store {quote(str(path))}"
+
+
 def _tell(reading: Reading, outcome: Outcome) -> None:
     from ftdd.results.findings import read_findings
 
     screen = output()
     name, store = reading.study.name, reading.store
-    where = "" if store.path == Path("ftdd-runs").absolute() else f" --store {quote(str(store.path))}"
+    where = _store_words(reading)
     print_summary(store, name)
-    print_short(read_findings(store, name), quote(name) + where)
+    print_short(read_findings(store, name), _study_words(reading))
     figures = sorted((store.study_folder(name) / "figures").glob("*.png"))
     for figure in figures:
         screen.print(f"figure: {figure}", markup=False, soft_wrap=True)
