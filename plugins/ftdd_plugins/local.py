@@ -129,7 +129,7 @@ class _Processes:
             worker = self._rested() or self._hired()
         try:
             worker.line.send(job)
-            worker.line.recv()
+            unwritten: str | None = worker.line.recv()
         except (EOFError, OSError):  # the other end of the line is gone
             worker.process.join()
             with self._lock:
@@ -140,6 +140,8 @@ class _Processes:
             return
         with self._lock:
             self._idle.append(worker)
+        if unwritten is not None:
+            raise RuntimeError(unwritten)
 
     def _rested(self) -> _Worker | None:
         """One that is idle; those that died meanwhile are dismissed."""
@@ -182,8 +184,12 @@ def work(line: Connection, slot: int) -> None:
             import torch
 
             job = replace(job, device=f"cuda:{slot % max(torch.cuda.device_count(), 1)}")
-        carry_out(job)
-        line.send(None)
+        unwritten = None
+        try:
+            carry_out(job)
+        except OSError as error:  # all else it writes into the run's folder, so only the parent can say this
+            unwritten = f"{error.filename or job.store}: {error.strerror or error}"
+        line.send(unwritten)
 
 
 def _end_with_parent() -> None:

@@ -87,3 +87,23 @@ def test_no_process_is_left_when_the_crew_is_dismissed(study: tuple[list[str], S
         processes = [worker.process for worker in crew._all]  # type: ignore[attr-defined]
     assert processes
     assert not any(process.is_alive() for process in processes)
+
+
+def test_a_run_whose_folder_cannot_be_written_is_a_sentence_and_costs_no_worker(
+    study: tuple[list[str], Store], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As on a full disk: neither status nor log can say it."""
+    ids, store = study
+    folder = store.run(ids[0]).path
+    for file in folder.iterdir():
+        file.unlink()
+    folder.rmdir()
+    folder.write_text("no folder")
+    with Local().open(1, "cpu") as crew:
+        with pytest.raises(RuntimeError, match=f"{folder}: File exists"):
+            crew.submit(job(store, ids[0])).result(timeout=60)
+        before = worker_ids(crew)
+        crew.submit(job(store, ids[1])).result(timeout=60)
+        assert worker_ids(crew) == before
+    assert store.run(ids[1]).status().state is State.DONE
+    assert "Traceback" not in capfd.readouterr().err

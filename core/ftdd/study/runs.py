@@ -46,6 +46,7 @@ def carry_out(job: Job) -> None:
     """Carry the job's run out, or go on with it; find it done where it is done.
 
     What goes wrong is written into the run's folder, as state `failed` with a traceback; nothing is raised for it.
+    Raises OSError where the folder cannot be written to, as on a full disk.
     """
     store = Store(job.store)
     folder = store.run(job.run_id)
