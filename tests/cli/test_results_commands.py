@@ -351,3 +351,16 @@ def test_a_status_with_words_for_numbers_is_a_failed_run(damaged: Store, tmp_pat
     assert "failed" in ftdd("watch", "made", "--once", cwd=tmp_path).out
     assert ftdd("results", "made", cwd=tmp_path).code == 0
     assert damaged.run("target000").status().state is State.FAILED
+
+
+# ---- other people's locales
+
+
+def test_a_terminal_without_unicode_shows_what_it_can(tmp_path: Path) -> None:
+    """What is stored is UTF-8 in every locale, so nothing is taken for damaged; a character that is lacking is `?`."""
+    made(Store(tmp_path / "ftdd-runs"), over_depths((0, 2)), title="Käfer — ein Titel")
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    said = ftdd("results", "made", cwd=tmp_path, **ascii_only)
+    assert (said.code, said.err) == (0, "")
+    assert "K?fer ? ein Titel" in said.out
+    assert "0.255" in said.out

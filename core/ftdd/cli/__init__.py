@@ -4,12 +4,16 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from io import TextIOWrapper
 
 INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The console script. Exit codes: 0 done · 1 something failed · 2 the request is wrong · 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal that lacks a dash shows a question mark in its place
+            stream.reconfigure(errors="replace")
     try:
         from ftdd.cli.commands import carried_out
 

@@ -58,7 +58,7 @@ def carry_out(job: Job) -> None:
             folder.set_aside(folder.damage(folder.said()))
             before = Status(State.WAITING)
         try:
-            spec = read_spec(folder.spec.read_text(), _plugins())
+            spec = read_spec(folder.spec.read_text(encoding="utf-8"), _plugins())
             _prepare_torch(job)
             _carry_out(spec, folder, store, job, before)
         except Exception as error:  # whatever it is, it is this run's failure and nobody else's

@@ -103,7 +103,7 @@ def score_study(
 def read_scores(store: Store, name: str) -> tuple[ScoreRow, ...]:
     """What a study's `scores.json` says; nothing where there is none, or none that can be read."""
     try:
-        rows = json.loads((store.study_folder(name) / "scores.json").read_text())
+        rows = json.loads((store.study_folder(name) / "scores.json").read_text(encoding="utf-8"))
         return tuple(ScoreRow(**{**row, "runs": tuple(row["runs"])}) for row in rows)
     except (FileNotFoundError, ValueError, TypeError, KeyError):
         return ()
@@ -222,7 +222,7 @@ def _networks(scheme: Scheme, group: Group) -> Iterator[tuple[Side, Json]]:
 
 def _kept(path: Path) -> dict[str, Any] | None:
     try:
-        tree = json.loads(path.read_text())
+        tree = json.loads(path.read_text(encoding="utf-8"))
         return tree if isinstance(tree["value"], float) and {"details", "seconds"} <= set(tree) else None
     except (FileNotFoundError, ValueError, TypeError, KeyError):
         return None

@@ -152,7 +152,7 @@ class RunFolder:
     def said(self) -> Status:
         """What status.json says, believed without a look at anything else."""
         try:
-            return Status.from_json(json.loads((self.path / "status.json").read_text()))
+            return Status.from_json(json.loads((self.path / "status.json").read_text(encoding="utf-8")))
         except FileNotFoundError:
             return Status(State.WAITING)
         except (ValueError, KeyError, TypeError) as error:
@@ -209,7 +209,7 @@ class RunFolder:
         """What was measured so far; no rows before the first evaluation. Raises Unreadable."""
         path = self.path / "curve.csv"
         try:
-            return from_csv(path.read_text())
+            return from_csv(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return Curve()
         except (ValueError, csv.Error) as error:
@@ -232,7 +232,7 @@ def _unreadable(path: Path, reason: str) -> Unreadable:
 def _read_mapping(path: Path) -> dict[str, Any]:
     """A JSON object; empty where there is no such file."""
     try:
-        tree = json.loads(path.read_text())
+        tree = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except ValueError as error:
@@ -314,7 +314,7 @@ class Store:
         """
         path = self.study_folder(name) / "runs.json"
         try:
-            return _record(json.loads(path.read_text()))
+            return _record(json.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError:
             raise LookupError(f"no study '{name}' in {self.path}; {nearest(name, self.studies())}") from None
         except (ValueError, TypeError, KeyError, AttributeError) as error:

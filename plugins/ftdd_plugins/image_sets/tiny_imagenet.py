@@ -196,7 +196,7 @@ def _is_official(path: Path, modified_ns: int) -> bool:
     note = cache_folder(path.parent) / f"{path.name}.official.json"
     mark = [path.stat().st_size, modified_ns]
     try:
-        if json.loads(note.read_text()) == mark:
+        if json.loads(note.read_text(encoding="utf-8")) == mark:
             return True
     except (OSError, ValueError):
         pass  # none yet, or half of one
