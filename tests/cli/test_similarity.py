@@ -30,12 +30,37 @@ def test_every_pair_has_a_row_for_every_scheme_and_only_sources_are_trained(tmp_
     assert all(row["source_test_error"] is not None and row["value"] is not None for row in found)
 
 
-def test_what_cannot_be_scored_is_said_once_and_the_rest_is_there(tmp_path: Path) -> None:
-    (tmp_path / "turned.yaml").write_text(TURNED)
-    said = ftdd("similarity", "turned.yaml", "--scheme", "wordnet", "--scheme", "class_overlap", cwd=tmp_path)
-    assert said.code == 0
-    assert said.err.count("wordnet: WordNet: no class of ImageNet-1k, Tiny ImageNet or CIFAR is called '3'") == 1
+NO_NOUN = "ftdd: wordnet: WordNet: no class of ImageNet-1k, Tiny ImageNet or CIFAR is called '3'"
+
+
+@pytest.mark.parametrize("by", ["option", "recipe"])
+def test_a_scheme_that_was_asked_for_and_cannot_be_had_is_a_failure_and_the_rest_is_there(
+    by: str, tmp_path: Path
+) -> None:
+    """Why is said once, not for each of the two pairs."""
+    asked = "similarity: [wordnet, class_overlap]\n" if by == "recipe" else ""
+    (tmp_path / "turned.yaml").write_text(asked + TURNED)
+    names = () if by == "recipe" else ("--scheme", "wordnet", "--scheme", "class_overlap")
+    said = ftdd("similarity", "turned.yaml", *names, cwd=tmp_path)
+    assert said.code == 1
+    assert said.err.count(NO_NOUN) == 1
     assert said.out.count("1.0000") == 2
+
+
+def test_what_cannot_be_had_is_said_beside_json_too(tmp_path: Path) -> None:
+    (tmp_path / "turned.yaml").write_text(TURNED)
+    said = ftdd("similarity", "turned.yaml", "--scheme", "wordnet", "--scheme", "class_overlap", "--json", cwd=tmp_path)
+    assert said.code == 1
+    assert said.err.count(NO_NOUN) == 1
+    assert [row["value"] for row in json.loads(said.out) if row["scheme"] == "class_overlap"] == [1.0, 1.0]
+
+
+@pytest.mark.slow
+def test_where_all_schemes_are_tried_one_that_does_not_fit_is_no_failure(tmp_path: Path) -> None:
+    (tmp_path / "turned.yaml").write_text(TURNED)
+    said = ftdd("similarity", "turned.yaml", "--set", "pair.strength=0.5", cwd=tmp_path)
+    assert said.code == 0, said.err
+    assert said.err.count(NO_NOUN) == 1
 
 
 def test_a_wrong_scheme_is_answered_with_the_nearest(tmp_path: Path) -> None:

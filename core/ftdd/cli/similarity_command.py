@@ -47,6 +47,9 @@ def command(
     looks at are trained first where they are missing; target runs are not. Scores are kept by what they depend on, so
     that asking again costs nothing, and are columns of the study's table and metrics in MLflow: `similarity.<scheme>`.
 
+    What cannot be had is a dash, and why is said below the table. The command has failed then where the scheme was
+    asked for, by --scheme or by the recipe; where all there are were tried, only if none could say anything.
+
     \b
         ftdd similarity vit_freeze
         ftdd similarity my_study.yaml --scheme wordnet --scheme logme
@@ -57,6 +60,7 @@ def command(
         return 1
     reading = begun.reading
     schemes = _schemes(reading.study, names)
+    asked = bool(names or reading.study.header.similarity)
     if not reading.study.groups:
         raise click.UsageError("no run of this recipe transfers from a source, so there is nothing to compare")
     if all(group.pair.labels == "numbers" for group in reading.study.groups):
@@ -77,7 +81,9 @@ def command(
         click.echo(json.dumps([asdict(row) for row in found], indent=2))
     else:
         _print(found)
-    return tell_failures(begun, outcome) or int(bool(found) and all(row.value is None for row in found))
+    _print_errors(found)
+    lacking = [row.value is None for row in found]
+    return tell_failures(begun, outcome) or int(any(lacking) if asked else bool(found) and all(lacking))
 
 
 def _schemes(study: Study, names: Sequence[str]) -> tuple[Scheme, ...]:
@@ -112,8 +118,12 @@ def _print(rows: Sequence[ScoreRow]) -> None:
         table.add_row(*map(escape, shown), row.scheme, score, f"{row.seconds:.2f} s" if row.value is not None else "")
     screen.print(table)
     screen.print("larger means more alike; what a score means and where it comes from: ftdd show SCHEME")
+
+
+def _print_errors(rows: Sequence[ScoreRow]) -> None:
+    """Why scores could not be had, once each."""
     for scheme, error in dict.fromkeys((row.scheme, row.error) for row in rows if row.error):
-        messages().print(f"{scheme}: {error}", markup=False, soft_wrap=True)
+        messages().print(f"ftdd: {scheme}: {' '.join(error.split())}", markup=False, soft_wrap=True)
 
 
 def _varied(pairs: Sequence[dict[str, Json]]) -> list[str]:
