@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeAlias
+from unicodedata import category
 
 from typing_extensions import Self
 
@@ -27,11 +28,20 @@ if TYPE_CHECKING:
     from ftdd.images import Task
 
 
+def _in_one_line(message: str) -> str:
+    """The message with line breaks, control characters and what is not UTF-8 written as `\\n`, `\\x1b`, `\\udce9`.
+
+    Names of files may have them: they would break a list of mistakes apart, or tell a terminal what to do.
+    """
+    escaped = (c.encode("unicode_escape").decode() if category(c) in ("Cc", "Cs", "Zl", "Zp") else c for c in message)
+    return "".join(escaped)
+
+
 class Unfit(ValueError):
     """A component's setting does not fit what it is used with; `field` names the setting, "" the whole."""
 
     def __init__(self, message: str, field: str = "") -> None:
-        super().__init__(message)
+        super().__init__(_in_one_line(message))
         self.field = field
 
 
@@ -42,7 +52,7 @@ class DataUnavailable(Exception):
     """
 
     def __init__(self, message: str, field: str = "") -> None:
-        super().__init__(message)
+        super().__init__(_in_one_line(message))
         self.field = field
 
 

@@ -1,5 +1,6 @@
 """The pair `image_folder`: a reader's own images, in folders of class folders."""
 
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
@@ -104,6 +105,7 @@ class ImageFolder(Pair):
         if wanted is None:
             return found
         field = f"{side}_classes"
+        wanted = tuple(unicodedata.normalize("NFC", name) for name in wanted)
         if len(set(wanted)) < len(wanted):
             raise Unfit("must name each class once", field)
         unknown = [name for name in wanted if name not in found.train]

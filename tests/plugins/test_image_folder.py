@@ -3,9 +3,10 @@
 import io
 import json
 import os
+import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -293,6 +294,44 @@ def test_what_is_held_out_depends_on_names_alone(tmp_path: Path) -> None:
     assert [path.name for path in first.test["c"]] == [path.name for path in second.test["c"]]
 
 
+def test_links_within_a_class_are_followed_and_nothing_is_taken_twice(tmp_path: Path) -> None:
+    """To files, to folders, to folders by two ways, and in a circle."""
+    photos(tmp_path / "photos")
+    for k in range(3):
+        picture(tmp_path / "elsewhere" / f"linked {k}.png")
+    ants = tmp_path / "photos" / "ants"
+    (ants / "more").symlink_to(tmp_path / "elsewhere")
+    (ants / "again").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "circle").symlink_to(tmp_path / "elsewhere")
+    (ants / "myself").symlink_to(ants)
+    picture(tmp_path / "one.png")
+    (ants / "file.png").symlink_to(tmp_path / "one.png")
+    assert sum(len(half["ants"]) for half in _halves(tmp_path / "photos")) == 4 + 3 + 1
+
+
+def test_a_class_may_be_a_link(tmp_path: Path) -> None:
+    photos(tmp_path / "all")
+    (tmp_path / "photos").mkdir()
+    for name in ("ants", "bees"):
+        (tmp_path / "photos" / name).symlink_to(tmp_path / "all" / name)
+    assert [len(train["ants"] + test["ants"]) for train, test in [_halves(tmp_path / "photos")]] == [4]
+
+
+def _halves(folder: Path) -> tuple[dict[str, tuple[Path, ...]], dict[str, tuple[Path, ...]]]:
+    found = class_folders(folder, 0.3)
+    return found.train, found.test
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_class_is_found_however_its_accents_are_written(form: Literal["NFC", "NFD"], tmp_path: Path) -> None:
+    """macOS takes é apart in names of folders; a recipe has it in one piece, mostly."""
+    other: Literal["NFC", "NFD"] = "NFD" if form == "NFC" else "NFC"
+    photos(tmp_path / "photos", (unicodedata.normalize(other, "été"), "hiver"))
+    pair = ImageFolder(target="photos", target_classes=(unicodedata.normalize(form, "été"), "hiver"), image_size=8)
+    assert pair.classes("target", tmp_path) == (unicodedata.normalize("NFC", "été"), "hiver")
+    assert len(pair.load("target", tmp_path).train) > 0
+
+
 # ---- two sides
 
 
@@ -384,6 +423,38 @@ def test_a_class_folder_whose_name_is_no_text_is_named(tmp_path: Path) -> None:
     picture(photos(tmp_path / "photos") / os.fsdecode(b"caf\xe9") / "1.png")
     expected = rf"{tmp_path / 'photos'} has a folder whose name 'caf\udce9' is not UTF-8, "
     assert expected in said_of(tmp_path, PHOTOS, "target")
+
+
+@pytest.mark.parametrize("name", ["ants\nbees", "ants\x1b[2J", "ants\u2028"])
+def test_a_class_folder_whose_name_breaks_lines_is_named_in_one(name: str, tmp_path: Path) -> None:
+    picture(photos(tmp_path / "photos") / name / "1.png")
+    said = said_of(tmp_path, PHOTOS, "target")
+    assert f"has a folder whose name {name!a} has a line break or a control character in it, so" in said
+
+
+def test_two_folders_of_one_name_in_other_bytes_are_refused(tmp_path: Path) -> None:
+    photos(tmp_path / "photos", tuple(unicodedata.normalize(form, "été") for form in ("NFC", "NFD")))
+    assert "two folders whose names are both written 'été', in other bytes" in said_of(tmp_path, PHOTOS, "target")
+
+
+def test_a_link_up_to_where_the_classes_are_is_refused(tmp_path: Path) -> None:
+    """All other classes' images would be of this one."""
+    up = photos(tmp_path / "photos") / "ants" / "up"
+    up.symlink_to("..")
+    assert f"{up} is a link to a folder in which its class lies; take it away" in said_of(tmp_path, PHOTOS, "target")
+
+
+@pytest.mark.parametrize("name", ["gone", "gone.png", "loop"])
+def test_a_link_that_leads_nowhere_is_named(name: str, tmp_path: Path) -> None:
+    link = photos(tmp_path / "photos") / "ants" / name
+    link.symlink_to("loop")
+    assert f"{link} is a link that leads nowhere; mend it" in said_of(tmp_path, PHOTOS, "target")
+
+
+def test_a_files_name_with_line_breaks_is_said_in_one_line(tmp_path: Path) -> None:
+    """And with an escape, which would clear the terminal."""
+    (photos(tmp_path / "photos") / "bees" / "a\nb\x1b[2J.png").write_bytes(b"none")
+    assert "bees/a\\nb\\x1b[2J.png is no image that Pillow knows" in said_of(tmp_path, PHOTOS)
 
 
 def test_a_class_of_one_image_cannot_be_shared_out(tmp_path: Path) -> None:

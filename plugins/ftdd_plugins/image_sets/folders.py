@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -98,38 +99,72 @@ def _is_class(trained: Path) -> bool:
 
 
 def _images_of(entries: Sequence[Path], folder: Path) -> dict[str, tuple[Path, ...]]:
+    """The files of each class, in the order of the classes' names."""
     if not entries:
         raise DataUnavailable(f"{folder} has no folders in it; there must be one for each class, with its images")
-    found = {}
+    found: dict[str, tuple[Path, ...]] = {}
     for entry in entries:
-        if any("\ud800" <= character <= "\udfff" for character in entry.name):
+        name = _class_name(entry)
+        if name in found:
             raise DataUnavailable(
-                f"{folder} has a folder whose name {entry.name!a} is not UTF-8, so that it can name no class; rename it"
+                f"{folder} has two folders whose names are both written '{name}', in other bytes; put them together"
             )
         files = _images_under(entry)
         if not files:
             raise DataUnavailable(f"{entry} has no images in it; fill it, or take the folder away")
-        found[entry.name] = files
-    return found
+        found[name] = files
+    return dict(sorted(found.items()))
+
+
+def _class_name(entry: Path) -> str:
+    """A folder's name in Unicode's composed form (NFC), as people type it: macOS writes é as two characters."""
+    if any("\ud800" <= character <= "\udfff" for character in entry.name):
+        raise DataUnavailable(
+            f"{entry.parent} has a folder whose name {entry.name!a} is not UTF-8, so that it can name no class; "
+            "rename it"
+        )
+    if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in entry.name):
+        raise DataUnavailable(
+            f"{entry.parent} has a folder whose name {entry.name!a} has a line break or a control character in it, so "
+            "that it can name no class; rename it"
+        )
+    return unicodedata.normalize("NFC", entry.name)
 
 
 def _images_under(entry: Path) -> tuple[Path, ...]:
     """All images in a folder and in those within it, hidden ones left out, in the order of their paths.
 
-    Raises DataUnavailable where a folder cannot be read: its images would be left out without a word.
+    Links are followed, and a folder to which there are two ways is looked through once. Raises DataUnavailable where a
+    folder cannot be read, or a link leads nowhere or up to where the classes are: images would be left out, or be of a
+    wrong class, without a word.
     """
     found: list[Path] = []
     try:
-        for path in entry.iterdir():
-            if path.name.startswith("."):
+        above = {*entry.absolute().parents, *entry.resolve().parents}
+        seen: set[Path] = set()
+        waiting = [entry]
+        while waiting:
+            folder = waiting.pop()
+            if folder.resolve() in seen:
                 continue
-            if path.suffix.lower() in _suffixes() and path.is_file():
-                found.append(path)
-            elif path.is_dir() and not path.is_symlink():
-                found += _images_under(path)
-    except PermissionError as error:
+            seen.add(folder.resolve())
+            for path in folder.iterdir():
+                if path.name.startswith("."):
+                    continue
+                if path.suffix.lower() in _suffixes() and path.is_file():
+                    found.append(path)
+                elif path.is_dir():
+                    if path.resolve() in above:
+                        raise DataUnavailable(f"{path} is a link to a folder in which its class lies; take it away")
+                    waiting.append(path)
+                elif path.is_symlink() and path.suffix.lower() in ("", *_suffixes()):
+                    raise DataUnavailable(f"{path} is a link that leads nowhere; mend it, or take it away")
+            waiting.sort(reverse=True)  # of two ways to one folder always the same is taken
+    except OSError as error:
         place = error.filename or entry
-        raise DataUnavailable(f"{place} cannot be read: permission denied; make it readable") from error
+        denied = isinstance(error, PermissionError)
+        reason = ": permission denied; make it readable" if denied else f" ({error.strerror}); take it away"
+        raise DataUnavailable(f"{place} cannot be read{reason}") from error
     return tuple(sorted(found))
 
 
