@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from ftdd.cli import main
+from ftdd.components import Presence
+from ftdd_plugins.image_sets.cifar import CifarFiles
 from tests.cli.commands import Said, ftdd
 
 
@@ -56,6 +59,42 @@ def test_data_says_which_files_are_not_the_official_ones(folder: Path, data: Pat
     assert "data_batch_1 is not the official file" in rows["cifar10"]
     assert rows["cifar100"] == "cifar100: train is not the official file, test is not the official file"
     assert rows["tiny_imagenet"] == "tiny_imagenet: tiny-imagenet-200.zip is not the official file"
+
+
+def test_what_cannot_be_read_is_said_and_the_rest_is_listed(folder: Path, data: Path) -> None:
+    """A file whose reading fails for root too, as on a damaged disk; permissions would not stop it."""
+    place = folder / "data" / "cifar-10-batches-py"
+    place.mkdir()
+    (place / "data_batch_3").symlink_to("/proc/self/mem")
+    said = called("data", folder=folder)
+    assert said.code == 1
+    rows = {line.split()[0]: line for line in said.out.splitlines() if line[:1].isalpha() and line.split()}
+    assert "cannot be read" in rows["cifar10"]
+    assert all("missing" in rows[name] for name in ("cifar100", "tiny_imagenet"))
+    wrong = place / "data_batch_3"
+    assert (
+        said.err == f"ftdd: cifar10: {wrong} cannot be read (Input/output error); make it readable, or take it away\n"
+    )
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied", "/d/cifar-10-batches-py"), OSError("odd")])
+def test_a_folder_that_is_closed_is_said_and_the_rest_is_listed(
+    error: OSError, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Made up: root may read everything."""
+
+    def presence(data_set: CifarFiles, data: Path) -> Presence:
+        raise error
+
+    monkeypatch.setattr(CifarFiles, "presence", presence)
+    with pytest.raises(SystemExit) as caught:
+        main(["data", "--data", str(folder / "data")])
+    assert caught.value.code == 1
+    said = capsys.readouterr()
+    assert "\ntiny_imagenet: ftdd data get tiny_imagenet" in said.out
+    for name in ("cifar10", "cifar100"):
+        where, why = (error.filename, error.strerror) if error.filename else (folder / "data", "odd")
+        assert f"ftdd: {name}: {where} cannot be read ({why}); make it readable" in said.err
 
 
 def test_a_data_set_that_is_none_is_named_with_the_nearest(folder: Path) -> None:

@@ -44,8 +44,14 @@ def command(context: click.Context, data: Path | None) -> int:
     for heading in ("data set", "state", "what it is", "pairs"):
         table.add_column(heading, overflow="fold")
     notes = []
+    unreadable = []
     for data_set, pairs in _data_sets().items():
-        presence = data_set.presence(folder)
+        try:
+            presence = data_set.presence(folder)
+        except (OSError, DataUnavailable) as error:
+            table.add_row(data_set.name, "[red]cannot be read[/]", escape(data_set.about), ", ".join(pairs))
+            unreadable.append(f"{data_set.name}: {_reason(error, folder)}")
+            continue
         table.add_row(data_set.name, STATES[presence.state], escape(data_set.about), ", ".join(pairs))
         if presence.files and presence.state != "missing":
             notes.append(f"{data_set.name}: {', '.join(presence.files)}")
@@ -56,7 +62,9 @@ def command(context: click.Context, data: Path | None) -> int:
     screen.print(table)
     for note in notes:
         screen.print(note, markup=False, soft_wrap=True)
-    return 0
+    for line in unreadable:
+        messages().print(f"ftdd: {line}", markup=False, style="red", soft_wrap=True)
+    return int(bool(unreadable))
 
 
 @command.command("get")
@@ -81,6 +89,12 @@ def get(folder: Path, name: str, data: Path | None) -> int:
         return 1
     output().print(f"{name}: there, in {folder}", markup=False, soft_wrap=True)
     return 0
+
+
+def _reason(error: OSError | DataUnavailable, folder: Path) -> str:
+    if isinstance(error, DataUnavailable):
+        return str(error)
+    return f"{error.filename or folder} cannot be read ({error.strerror or error}); make it readable, or take it away"
 
 
 def _data_sets() -> dict[DataSet, list[str]]:

@@ -163,7 +163,13 @@ def _whole_numbers(labels: Any) -> "npt.NDArray[np.int64]":
 
 @lru_cache(maxsize=32)
 def _md5(path: Path, modified_ns: int) -> str:
-    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataUnavailable(
+            f"{path} cannot be read ({error.strerror or error}); make it readable, or take it away"
+        ) from error
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 CIFAR_10 = CifarFiles(
