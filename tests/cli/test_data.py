@@ -192,6 +192,21 @@ def test_settings_that_do_not_fit_each_other_are_a_wrong_request(images: tuple[s
     assert "nearest: goldfish" in said.err.replace("\n", " ")
 
 
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ("of={name: digits, target_classes: [1, 99]}", "Error: of.target_classes[1]: must be from 0 to 9, got 99\n"),
+        ("of={name: digits, targets: [1, 2]}", "Error: of.targets: no such field; nearest: target_classes\n"),
+        ("of={name: digits, target_classes: [1]}", "Error: of.target_classes: must have 2 or more items, got [1]\n"),
+        ("of=digit", "Error: of: no pair 'digit'; nearest: digits (ftdd list pairs)\n"),
+    ],
+)
+def test_a_wrong_field_within_a_field_is_named_with_its_whole_path(setting: str, sentence: str, folder: Path) -> None:
+    said = called("show", "transformed", "--set", setting, folder=folder)
+    assert said.code == 2
+    assert said.err.endswith(sentence)
+
+
 def test_the_names_of_classes_are_shown_as_they_are(folder: Path) -> None:
     """`:b:` is no emoji, `[b]` no markup."""
     for name in (":b:", "[b]"):

@@ -17,7 +17,8 @@ from ftdd.cli.surroundings import plugins
 from ftdd.components import Architecture, Component, DataUnavailable, Kind, Pair, Side, Unfit, own_fields
 from ftdd.image_shape import ImageShape
 from ftdd.recipe.document import NotYaml, parse_value
-from ftdd.recipe.mistakes import sentence
+from ftdd.recipe.mistakes import dotted
+from ftdd.recipe.points import said_by
 from ftdd.recipe.sweep import SweepError, with_values
 
 SIDES: tuple[Side, ...] = ("source", "target")
@@ -70,7 +71,7 @@ def _with_fields(cls: type[T], name: str, fields: tuple[str, ...]) -> T | None:
     try:
         return cls.model_validate_json(json.dumps(tree), strict=True, context=plugins())
     except ValidationError as error:
-        faults = (f"{one['loc'][0]}: {sentence(one, cls, tree, plugins())}" for one in error.errors())
+        faults = (f"{dotted(path)}: {message}" for path, message in said_by(error, cls, tree, plugins()))
         raise click.UsageError("; ".join(faults)) from error
 
 
