@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from ftdd.images import LabelledImages, Task
 
 
+MOST_NUMBERS = 20_000_000
+"""In a pool, inputs and responses together: to draw the two of a side takes 1.2 GB and a quarter of a minute."""
+
+
 @ftdd.hookimpl
 def ftdd_pairs() -> Sequence[type[Pair]]:
     """The pair of this file."""
@@ -67,7 +71,8 @@ class GaussianLinear(Pair):
     source_noise: NonNegativeFloat = 0.1
     """Variance of the source's noise."""
     pool: PositiveInt = 5000
-    """Samples to draw training images from, and to test on, of each side."""
+    """Samples to draw training images from, and to test on, of each side; with their coordinates and responses, pool ·
+    (d + 1), at most 20 million numbers."""
     draw: NonNegativeInt = 0
     """Draws ω and the pool."""
 
@@ -80,6 +85,9 @@ class GaussianLinear(Pair):
         if (self.source_coordinates or 0) > self.d:
             message = f"must be at most d = {self.d}, got {self.source_coordinates}"
             raise Unfit(message, "source_coordinates")
+        most = MOST_NUMBERS // (self.d + 1)
+        if self.pool > most:
+            raise Unfit(f"must be at most {most:,} where d is {self.d}, or memory runs out; got {self.pool:,}", "pool")
         return ("response",)
 
     def normalization(self) -> Normalization:
@@ -94,6 +102,7 @@ class GaussianLinear(Pair):
         """Drawn; `data` is not used."""
         from ftdd.images import Task
 
+        self.classes(side, data)  # before a pool is drawn that is too large
         return Task(train=self._half(side, 0), test=self._half(side, 1))
 
     def coefficients(self, side: Side) -> "npt.NDArray[np.float64]":

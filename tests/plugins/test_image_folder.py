@@ -21,7 +21,7 @@ from ftdd.recipe.mistakes import RecipeError
 from ftdd.recipe.read import read_study
 from ftdd_plugins import image_folder
 from ftdd_plugins.image_folder import ImageFolder
-from ftdd_plugins.image_sets import decoding, folders
+from ftdd_plugins.image_sets import decoding, folders, memory
 from ftdd_plugins.image_sets.decoding import Channels, decode
 from ftdd_plugins.image_sets.folders import class_folders
 from tests.cli.commands import ftdd
@@ -523,6 +523,22 @@ def test_a_folder_without_leave_to_read_is_named(name: str, tmp_path: Path, monk
         assert f"{closed} cannot be read: permission denied; make it readable" in said_of(tmp_path, PHOTOS, "target")
     finally:
         closed.chmod(0o755)
+
+
+def test_images_that_are_more_than_memory_are_refused_before_they_are_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two training images of 3 × 4096 × 4096 are 100 MB: the machine is made small, or large enough."""
+    photos(tmp_path / "photos", ("ants", "bees"), count=2)
+    monkeypatch.setattr(memory, "LIMIT", tmp_path / "memory.max")
+    (tmp_path / "memory.max").write_text("50000000\n")
+    said = said_of(tmp_path, ImageFolder(target="photos", image_size=4096))
+    assert said.startswith(
+        "target images: 2 images of 3×4096×4096 take 0.10 GB, and this machine has 0.05 GB of memory; "
+    )
+    for limit in ("max\n", "10000\n"):
+        (tmp_path / "memory.max").write_text(limit)
+        PHOTOS.prepare(tmp_path, quiet)
 
 
 @pytest.mark.parametrize(

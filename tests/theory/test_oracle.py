@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from ftdd.components import Job
+from ftdd.components import Job, Unfit
 from ftdd.plugins import installed_plugins
 from ftdd.recipe.read import read_study
 from ftdd.recipe.specs import TargetSpec
@@ -252,6 +252,10 @@ def test_a_source_learns_nothing_of_coordinates_it_does_not_see(tmp_path: Path) 
         ("target.training.augmentation=crop_and_flip", "which cannot be cropped"),
         ("source.stop_at={accuracy: 0.9}", "so there is no accuracy"),
         ("pair.source_coordinates=41", "must be at most d = 40, got 41"),
+        (
+            "pair.pool=1000000000",
+            "pair.pool: must be at most 487,804 where d is 40, or memory runs out; got 1,000,000,000",
+        ),
         ("pair=digits", "least_squares fits numbers; the labels of this pair are classes"),
         ("architecture=resnet", "takes images of 8 pixels a side or more"),
     ],
@@ -262,6 +266,14 @@ def test_what_does_not_fit_numbers_is_a_mistake(change: str, message: str, tmp_p
     with pytest.raises(RecipeError) as caught:
         study_of(tmp_path, change)
     assert message in "\n".join(map(str, caught.value.mistakes))
+
+
+def test_a_pool_that_fills_memory_is_refused_before_it_is_drawn(tmp_path: Path) -> None:
+    for d, most in ((40, 487_804), (2000, 9_995)):
+        with pytest.raises(Unfit, match=f"must be at most {most:,}") as caught:
+            GaussianLinear(d=d, pool=most + 1).load("target", tmp_path)
+        assert caught.value.field == "pool"
+        assert GaussianLinear(d=d, pool=most).classes("target", tmp_path) == ("response",)
 
 
 @pytest.mark.parametrize(

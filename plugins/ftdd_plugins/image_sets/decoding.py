@@ -19,6 +19,7 @@ from filelock import FileLock
 from pydantic import Field
 
 from ftdd.components import DataUnavailable
+from ftdd_plugins.image_sets.memory import check_memory
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,8 +62,9 @@ def decoded(
     Each is turned upright (EXIF), its shorter side is brought to `side` pixels and its middle is kept. The array
     is kept under `cache_folder(data)` with a manifest that lists the files; it is made again when a name or a mark
     changes, or where it is damaged. say: takes a line on the progress. Raises DataUnavailable with the names of files
-    that cannot be read.
+    that cannot be read, or where the images are more than memory.
     """
+    check_memory(title, len(files), channels, side)
     sha = hashlib.sha256(f"3 {side} {channels}\n".encode())
     for file in files:
         sha.update(os.fsencode(f"{file.name}\t{file.mark}\n"))
