@@ -208,6 +208,44 @@ def test_a_class_of_which_modified_files_have_nothing_is_named(tmp_path: Path) -
     sentence(caught.value)
 
 
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+@pytest.mark.parametrize("kind", ["<i8", ">i4", "|u1", "<u2"])
+def test_labels_may_be_an_array_as_who_pickles_a_part_of_the_files_has_them(
+    kind: str, protocol: int, tmp_path: Path
+) -> None:
+    folder = tmp_path / CIFAR_10.folder
+    folder.mkdir()
+    pixels = np.arange(3 * 3072).reshape(3, 3072).astype(np.uint8)
+    for name, order in (("data_batch_1", "C"), ("test_batch", "F")):
+        batch = {b"data": np.array(pixels, order=order), b"labels": np.array([4, 9, 4], dtype=kind)}
+        (folder / name).write_bytes(pickle.dumps(batch, protocol=protocol))
+    for half in ("train", "test"):
+        images, labels = CIFAR_10.read(half, ("truck", "deer"), tmp_path, allow_modified=True)
+        assert np.array_equal(images.reshape(3, -1), pixels)
+        assert labels.tolist() == [1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        {b"data": np.zeros((3, 3072), np.uint8), b"labels": np.array([1.0, 2.0, 3.0])},
+        {b"data": np.zeros((3, 3072), np.uint8), b"labels": np.array([1, 2, 3], dtype=object)},
+        {b"data": np.zeros((3, 3072), np.uint8), b"labels": np.array([[1], [2], [3]])},
+        {b"data": np.zeros((3, 3072), np.int64), b"labels": [1, 2, 3]},
+        {b"data": bytes(3 * 3072), b"labels": [1, 2, 3]},
+    ],
+    ids=["fractions", "objects", "a column", "wide pixels", "no array"],
+)
+@pytest.mark.parametrize("protocol", [2, 5])
+def test_arrays_of_anything_else_are_refused(batch: object, protocol: int, tmp_path: Path) -> None:
+    folder = tmp_path / CIFAR_10.folder
+    folder.mkdir()
+    (folder / "data_batch_1").write_bytes(pickle.dumps(batch, protocol=protocol))
+    with pytest.raises(DataUnavailable, match="is not a batch of CIFAR-10") as caught:
+        CIFAR_10.read("train", ("truck",), tmp_path, allow_modified=True)
+    sentence(caught.value)
+
+
 @pytest.mark.parametrize("labels", [3, [1.5, 2.0, 3.0], [True, False, True], [[1], [2], [3]], "123", None])
 def test_labels_that_are_no_list_of_whole_numbers_are_refused(labels: object, tmp_path: Path) -> None:
     """1.5 would be taken for 1."""

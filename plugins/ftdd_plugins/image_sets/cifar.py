@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftdd.components import DataUnavailable, Presence
 from ftdd_plugins.image_sets.image_set import Half, ImageSet
-from ftdd_plugins.image_sets.pickles import read_pickle
+from ftdd_plugins.image_sets.pickles import Array, read_pickle
 from ftdd_plugins.image_sets.remote import Remote
 
 if TYPE_CHECKING:
@@ -132,11 +132,9 @@ class CifarFiles(ImageSet):
 
     def _batch(self, path: Path) -> "tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]":
         """A file's pixels, shape (N, 3072), and labels, shape (N,)."""
-        import numpy as np
-
         try:
             batch = read_pickle(path)
-            pixels: npt.NDArray[np.uint8] = batch[b"data"].values().reshape(-1, 3 * self.side**2)
+            pixels = _bytes(batch[b"data"]).reshape(-1, 3 * self.side**2)
             labels = _whole_numbers(batch[self._label_key])
         except Exception as error:  # a damaged pickle may raise anything; MemoryError and IndexError have been seen
             reason = f"{type(error).__name__}: {error}"
@@ -152,10 +150,22 @@ class CifarFiles(ImageSet):
         return pixels, labels
 
 
-def _whole_numbers(labels: Any) -> "npt.NDArray[np.int64]":
-    """A list of labels as an array; raises TypeError for what NumPy would take for labels all the same, such as 1.5."""
+def _bytes(pixels: Any) -> "npt.NDArray[np.uint8]":
+    """Raises TypeError for what is no array of bytes."""
     import numpy as np
 
+    values = pixels.values() if isinstance(pixels, Array) else None
+    if values is None or values.dtype != np.uint8:
+        raise TypeError("its pixels are not bytes")
+    return values.view(np.uint8)
+
+
+def _whole_numbers(labels: Any) -> "npt.NDArray[np.int64]":
+    """A list or an array of labels as one of 64 bits; raises TypeError for what NumPy would take too, such as 1.5."""
+    import numpy as np
+
+    if isinstance(labels, Array) and labels.values().ndim == 1:
+        return labels.values().astype(np.int64)
     if not isinstance(labels, list) or not all(type(label) is int for label in labels):
         raise TypeError("its labels are not a list of whole numbers")
     return np.array(labels, dtype=np.int64)
