@@ -226,8 +226,9 @@ class Scheme(Component):
     """Than which no score is smaller; None where there is no such number."""
 
     def prepare(self, say: Callable[[str], None]) -> None:
-        """See that what it needs is on this machine: weights, mostly. Called once, before anything is trained.
+        """See that what it needs is on this machine: weights, mostly.
 
+        Called before anything is trained, and again before each score that is not kept yet.
         say: takes a line on what is being done. Raises DataUnavailable.
         """
 

@@ -63,6 +63,20 @@ def test_where_all_schemes_are_tried_one_that_does_not_fit_is_no_failure(tmp_pat
     assert said.err.count(NO_NOUN) == 1
 
 
+def test_a_scheme_whose_weights_are_not_to_be_had_costs_its_own_score_alone(tmp_path: Path) -> None:
+    """No network: the recipe has such a scheme, and where only the other one is asked for it is not missed."""
+    weights = "{name: frechet, space: {name: timm, model: resnet18, pretrained: true}}"
+    (tmp_path / "turned.yaml").write_text(f"similarity: [{weights}, class_overlap]\n{TURNED}")
+    offline = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hub")}
+    said = ftdd("similarity", "turned.yaml", cwd=tmp_path, **offline)
+    assert said.code == 1
+    assert said.err.count("the weights of resnet18 are not on this machine") == 1
+    assert said.out.count("1.0000") == 2
+    said = ftdd("similarity", "turned.yaml", "--scheme", "class_overlap", cwd=tmp_path, **offline)
+    assert said.code == 0, said.err
+    assert said.out.count("1.0000") == 2
+
+
 def test_a_wrong_scheme_is_answered_with_the_nearest(tmp_path: Path) -> None:
     (tmp_path / "turned.yaml").write_text(TURNED)
     said = ftdd("similarity", "turned.yaml", "--scheme", "frechett", cwd=tmp_path)

@@ -80,7 +80,7 @@ def begin(
 ) -> Begun | None:
     """Read a recipe and see that all it needs is there; None where data or weights are not, which is then said.
 
-    compared: whether source and target will be compared, whatever the recipe says.
+    compared: whether source and target are compared and that is all, whatever the recipe says: see `prepare_data`.
     Raises RecipeError and click.UsageError.
     """
     reading = read_with_added(recipe, overrides, store, data)
@@ -198,7 +198,8 @@ def prepare_data(reading: Reading, compared: bool = False) -> bool:
     """See that every pair's images and every network's weights are there; say what is wrong where they are not.
 
     Of a pair whose source no run is trained on, and no scheme looks at, the target's images will do.
-    compared: whether source and target will be compared, whatever the recipe says.
+    compared: whether source and target are compared and that is all, whatever the recipe says; what a scheme lacks then
+    costs its score alone, so schemes are not asked.
     """
     screen = messages()
     specs = [point.spec for point in reading.study.points]
@@ -207,12 +208,12 @@ def prepare_data(reading: Reading, compared: bool = False) -> bool:
         screen.print(line, markup=False, soft_wrap=True)
 
     try:
-        compared = compared or bool(reading.study.header.similarity)
-        for pair, sides in _sides_used(specs, compared).items():
+        schemes = reading.study.header.similarity
+        for pair, sides in _sides_used(specs, compared or bool(schemes)).items():
             pair.prepare(reading.data, say, sides)
         for architecture in dict.fromkeys(spec.starting_architecture for spec in specs):
             architecture.prepare(say)
-        for scheme in reading.study.header.similarity:
+        for scheme in () if compared else schemes:
             scheme.prepare(say)
     except DataUnavailable as error:
         screen.print(f"ftdd: {error}", markup=False, style="red", soft_wrap=True)

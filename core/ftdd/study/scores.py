@@ -88,7 +88,7 @@ def score_study(
         comparison = _Once(group, store, data)
         for scheme in named:
             say(f"similarity: {named[scheme]}")
-            rows.append(_row(scheme, named[scheme], group, comparison, store))
+            rows.append(_row(scheme, named[scheme], group, comparison, store, say))
     path = store.study_folder(study.name) / "scores.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock")):
@@ -173,7 +173,9 @@ class _Once:
         return TrainedNetwork(chain, normalization, architecture.memory_format, head_is_new=True)
 
 
-def _row(scheme: Scheme, label: str, group: Group, comparison: _Once, store: Store) -> ScoreRow:
+def _row(
+    scheme: Scheme, label: str, group: Group, comparison: _Once, store: Store, say: Callable[[str], None]
+) -> ScoreRow:
     source_id = group.source.id if group.source else None
     pair = group.pair.model_dump(mode="json")
     row = ScoreRow(label, pair, source_id, None, runs=group.runs, source_test_error=_test_error(store, source_id))
@@ -184,6 +186,7 @@ def _row(scheme: Scheme, label: str, group: Group, comparison: _Once, store: Sto
         try:
             if group.pair.labels == "numbers":
                 raise Unfit("compares classes; the labels of this pair are numbers")
+            scheme.prepare(say)
             score = scheme.score(comparison.value())
         except Exception as error:  # whatever a scheme raises, it costs this score and nothing else
             known = isinstance(error, (Unfit, LookupError, ImportError, DataUnavailable, ValueError))
