@@ -110,6 +110,23 @@ def test_every_mode_becomes_three_channels_of_bytes(content: bytes, pixels: "npt
     assert np.abs(decode(content, 16, 3).astype(int) - pixels).max() <= 2
 
 
+@pytest.mark.parametrize(
+    ("values", "pixels"),
+    [
+        ((0.5, 1.06), (128, 255)),
+        ((128.0, 260.0), (128, 255)),
+        ((25700.0, 65535.0), (100, 255)),
+        ((0.5, np.inf), (128, 255)),
+        ((0.5, np.nan), (128, 0)),
+        ((0.5, -0.2), (128, 0)),
+    ],
+)
+def test_fractions_that_go_past_white_are_white(values: tuple[float, float], pixels: tuple[int, int]) -> None:
+    """As after a resize: the image must not be taken for one of a larger scale, and be black."""
+    image = np.repeat(np.array(values, np.float32)[None], 2, axis=0)
+    assert decode(encoded(Image.fromarray(image), "TIFF"), 2, 1)[0, 0].tolist() == list(pixels)
+
+
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_what_is_transparent_is_white(mode: str, channels: Channels) -> None:

@@ -65,7 +65,7 @@ def decoded(
     that cannot be read, or where the images are more than memory.
     """
     check_memory(title, len(files), channels, side)
-    sha = hashlib.sha256(f"3 {side} {channels}\n".encode())
+    sha = hashlib.sha256(f"4 {side} {channels}\n".encode())
     for file in files:
         sha.update(os.fsencode(f"{file.name}\t{file.mark}\n"))
     name = f"{''.join(c if c.isalnum() else '-' for c in title.lower())[:40]}-{sha.hexdigest()[:16]}"
@@ -178,17 +178,27 @@ def _flat(image: Any, channels: Channels) -> Any:
     if image.mode.startswith("I") or image.mode == "F":
         import numpy as np
 
-        values = np.nan_to_num(np.asarray(image, dtype=np.float64))
-        largest = values.max(initial=0)
-        full = 65535.0 if image.mode.startswith("I;16") or largest > 255 else 255.0
-        if image.mode == "F" and largest <= 1:
-            full = 1.0
-        image = Image.fromarray(np.clip(values * (255.0 / full) + 0.5, 0, 255).astype(np.uint8))
+        values = np.asarray(image, dtype=np.float64)
+        full = _white(image.mode, float(values.max(initial=0, where=np.isfinite(values))))
+        scaled = np.nan_to_num(values * (255.0 / full), posinf=255.0, neginf=0.0)
+        image = Image.fromarray(np.clip(scaled + 0.5, 0, 255).astype(np.uint8))
     if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "La", "RGBa"):
         clear = image.convert("RGBA")
         white = Image.new("RGBA", clear.size, (255, 255, 255, 255))
         image = Image.alpha_composite(white, clear)
     return image.convert("L" if channels == 1 else "RGB")
+
+
+def _white(mode: str, largest: float) -> float:
+    """The value that stands for white in an image of more than 8 bits, which no file says: 1, 255 or 65535.
+
+    Fractions go past white by up to as much again: a resized image overshoots at its edges.
+    """
+    if mode.startswith("I;16"):
+        return 65535.0
+    past = 2.0 if mode == "F" else 1.0
+    scales = (1.0, 255.0) if mode == "F" else (255.0,)
+    return next((white for white in scales if largest <= past * white), 65535.0)
 
 
 def _square(image: Any, side: int) -> Any:
