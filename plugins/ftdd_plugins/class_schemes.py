@@ -62,7 +62,7 @@ class WordNet(Scheme):
 
     def score(self, given: Comparison) -> Score:
         """From the two lists of names. Raises Unfit for names that are no noun of the table."""
-        source, target = (wnids_of(given.classes(side)) for side in ("source", "target"))
+        source, target = (wnids_of(given.classes(side), apart=False) for side in ("source", "target"))
         return Score((self._matched(source, target) + self._matched(target, source)) / 2)
 
     def _matched(self, these: Sequence[str], those: Sequence[str]) -> float:

@@ -141,6 +141,12 @@ def test_wordnet_finds_the_related_source_nearer_than_the_less_related(cls: type
     assert score("related") > score("less_related") + 0.1
 
 
+def test_wordnet_scores_tasks_of_which_two_classes_mean_one_noun() -> None:
+    """As folders of one's own may: what is refused of a pair that chooses by nouns is no fault of a set of names."""
+    names: dict[Side, tuple[str, ...]] = {"source": ("car", "auto", "dog"), "target": ("automobile", "dog")}
+    assert WordNet().score(Comparison(names.__getitem__, _unasked, _unasked)).value == 1.0
+
+
 def _unasked(side: Side) -> NoReturn:
     raise AssertionError("classes alone are compared")
 
@@ -571,7 +577,11 @@ def test_the_split_takes_words_and_wnids_and_leaves_the_target_out_of_the_source
     ("settings", "field", "said"),
     [
         ({"target": ["goldfish", "goldfsh"]}, "target", "goldfsh"),
-        ({"target": ["goldfish", "n01443537"]}, "target", "must name each class once"),
+        (
+            {"target": ["goldfish", "n01443537"]},
+            "target",
+            "must name each class once; 'goldfish' and 'n01443537' both mean n01443537 (goldfish)",
+        ),
         ({"target": ["goldfish", "tench"]}, "target", "'tench' is not among these 200 classes"),
         (
             {"target": ["goldfish", "tarantula"], "source_classes": 199},

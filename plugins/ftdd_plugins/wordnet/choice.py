@@ -22,12 +22,13 @@ def by_nearness(
     return tuple(ranked[:count] if similarity == "related" else ranked[::-1][:count])
 
 
-def wnids_of(names: Sequence[str], among: Sequence[str] = (), field: str = "") -> tuple[str, ...]:
+def wnids_of(names: Sequence[str], among: Sequence[str] = (), field: str = "", apart: bool = True) -> tuple[str, ...]:
     """The nouns of classes; names that are wnids with a word after them are taken by the wnid.
 
-    among: where the classes must be, if anywhere. Raises Unfit, with the field, for names that mean none or several.
+    among: where the classes must be, if anywhere.   apart: whether no two may mean the same.
+    Raises Unfit, with the field, for names that mean none or several, and for two that mean one where they may not.
     """
-    found = []
+    found: list[str] = []
     for name in names:
         try:
             wnid = synset(name[:9] if name[:1] == "n" and name[1:9].isdigit() else name)
@@ -39,9 +40,10 @@ def wnids_of(names: Sequence[str], among: Sequence[str] = (), field: str = "") -
             wnid = _only_one(name, among)
             if not wnid:
                 raise Unfit(f"'{name}' is not among these {len(among)} classes", field)
+        if apart and wnid in found:
+            other = names[found.index(wnid)]
+            raise Unfit(f"must name each class once; '{other}' and '{name}' both mean {wnid} ({label(wnid)})", field)
         found.append(wnid)
-    if len(set(found)) < len(found):
-        raise Unfit("must name each class once", field)
     return tuple(found)
 
 
