@@ -225,6 +225,9 @@ class Scheme(Component):
     lowest: ClassVar[float | None] = None
     """Than which no score is smaller; None where there is no such number."""
 
+    def fits(self, image: ImageShape) -> None:
+        """Raises Unfit, with the field, where it can score no pair of such images. Recipes are checked with it."""
+
     def prepare(self, say: Callable[[str], None]) -> None:
         """See that what it needs is on this machine: weights, mostly.
 

@@ -8,8 +8,8 @@ from pydantic import Field
 
 import ftdd
 from ftdd.comparison import Comparison, Side
-from ftdd.components import Architecture, Scheme, Score
-from ftdd.image_shape import Normalization
+from ftdd.components import Architecture, Scheme, Score, Unfit
+from ftdd.image_shape import ImageShape, Normalization
 from ftdd.recipe.specs import component_choice
 from ftdd.values import Json
 from ftdd_plugins.scores.samples import even_part
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ftdd.images import LabelledImages
+
+
+ANY_CLASSES = 2
+"""Of a network that gives a space: what its head would tell apart is not looked at."""
 
 
 class Points(NamedTuple):
@@ -56,6 +60,15 @@ class _InASpace(Scheme):
     """Training images of each side, as many of each class as of any other, always the same; fewer where there are
     fewer."""
 
+    def fits(self, image: ImageShape) -> None:
+        """Whether the network that gives the space takes such images."""
+        if isinstance(self.space, str):
+            return
+        try:
+            self.space.layers(image, ANY_CLASSES)
+        except Unfit as unfit:
+            raise Unfit(str(unfit), f"space.{unfit.field}" if unfit.field else "space") from unfit
+
     def prepare(self, say: Callable[[str], None]) -> None:
         """The weights of the network that gives the space."""
         if not isinstance(self.space, str):
@@ -92,7 +105,7 @@ class _InASpace(Scheme):
         normalization = architecture.normalization(images.shape) or Normalization((0.5,) * channels, (0.25,) * channels)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            chain = architecture.build(images.shape, 2)
+            chain = architecture.build(images.shape, ANY_CLASSES)
         return TrainedNetwork(chain, normalization, architecture.memory_format).features(images)
 
 

@@ -83,6 +83,8 @@ class _Reader:
             for draft in self._drafts(base, axes)
             if (point := self._point(draft)) is not None
         ]
+        if header is not None:
+            self._check_schemes(header, points)
         if self._mistakes or header is None:
             raise RecipeError(self._mistakes)
         unique = {point.spec.id: point for point in reversed(points)}
@@ -145,6 +147,18 @@ class _Reader:
         except LookupError as error:
             self._say(("executor",), str(error.args[0]))
         return header
+
+    def _check_schemes(self, header: Header, points: Sequence[Point]) -> None:
+        """That each scheme can score pairs of these images: it is asked for when all runs have ended."""
+        images = dict.fromkeys(point.spec.pair.image_shape() for point in points)
+        for number, scheme in enumerate(header.similarity):
+            for image in images:
+                try:
+                    scheme.fits(image)
+                except Unfit as unfit:
+                    field = unfit.field.split(".") if unfit.field else []
+                    self._say(("similarity", number, *field), str(unfit))
+                    break
 
     # ---- the sweep
 

@@ -163,7 +163,7 @@ def check_reachable(address: str, what: str) -> None:
     except OSError as error:
         raise DataUnavailable(
             f"{what} are not on this machine and {parts.hostname} cannot be reached ({error}); "
-            "name a file that has them with architecture.checkpoint, or say pretrained: false"
+            "name a file that has them with `checkpoint`, or say `pretrained: false`"
         ) from error
 
 
@@ -175,5 +175,5 @@ def fetched(fetch: Callable[[], object], model: str) -> None:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise DataUnavailable(
             f"the weights of {model} could not be fetched: {reason}; name a file that has them with "
-            "architecture.checkpoint, or say pretrained: false"
+            "`checkpoint`, or say `pretrained: false`"
         ) from error
