@@ -135,7 +135,7 @@ class Mmd(_InASpace):
     name: Literal["mmd"] = "mmd"
     images: Annotated[int, Field(ge=2, le=5000)] = 1000
     """Training images of each side, as many of each class as of any other, always the same; fewer where there are
-    fewer. The distances of all pairs are held in memory: 3 GB at 5,000."""
+    fewer. The distances of all pairs are held in memory: 2 GB at 5,000."""
 
     def _distance(self, source: Points, target: Points) -> float:
         from ftdd_plugins.scores.mmd import mmd_squared

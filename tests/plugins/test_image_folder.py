@@ -251,7 +251,7 @@ def test_hidden_folders_within_a_class_are_left_out(tmp_path: Path) -> None:
     assert len(task.train) + len(task.test) == 12
 
 
-@pytest.mark.parametrize("test", ["test", "val", "Validation"])
+@pytest.mark.parametrize("test", ["test", "Testing", "val", "Validation"])
 def test_a_folder_of_tests_is_what_is_tested_on(test: str, tmp_path: Path) -> None:
     photos(tmp_path / "photos" / "train", count=3)
     photos(tmp_path / "photos" / test, count=1)
@@ -472,6 +472,31 @@ def test_a_files_name_with_line_breaks_is_said_in_one_line(tmp_path: Path) -> No
     """And with an escape, which would clear the terminal."""
     (photos(tmp_path / "photos") / "bees" / "a\nb\x1b[2J.png").write_bytes(b"none")
     assert "bees/a\\nb\\x1b[2J.png is no image that Pillow knows" in said_of(tmp_path, PHOTOS)
+
+
+@pytest.mark.parametrize(
+    "names", [("training_set", "test_set"), ("train", "seg_test"), ("test", "val"), ("x", "Val 2")]
+)
+def test_halves_by_other_names_are_not_taken_for_classes(names: tuple[str, str], tmp_path: Path) -> None:
+    """The network would learn to tell what is trained on from what is tested on."""
+    for name in names:
+        photos(tmp_path / "photos" / name)
+    said = said_of(tmp_path, PHOTOS, "target")
+    assert "seems to be what is trained or tested on and no class; call the two train and test" in said
+
+
+def test_classes_may_have_such_words_in_their_names(tmp_path: Path) -> None:
+    """With images of their own, or in folders without any such word."""
+    photos(tmp_path / "photos", ("test tube", "val d'isere", "trainers"))
+    photos(tmp_path / "photos" / "pliers", ("left", "right"))
+    assert len(PHOTOS.classes("target", tmp_path)) == 4
+
+
+def test_a_photograph_that_pillow_does_not_read_is_not_left_out_without_a_word(tmp_path: Path) -> None:
+    wrong = photos(tmp_path / "photos") / "bees" / "IMG_0001.HEIC"
+    wrong.write_bytes(b"anything")
+    expected = f"{wrong} is of a format that Pillow does not read; make it a JPEG or a PNG"
+    assert expected in said_of(tmp_path, PHOTOS, "target")
 
 
 def test_a_class_of_one_image_cannot_be_shared_out(tmp_path: Path) -> None:

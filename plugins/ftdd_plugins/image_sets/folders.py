@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,9 @@ from ftdd.components import DataUnavailable
 from ftdd_plugins.image_sets.decoding import BESIDE, MOST_BYTES, ImageFile
 
 TRAIN_NAMES = ("train", "training")
-TEST_NAMES = ("test", "val", "valid", "validation")
+TEST_NAMES = ("test", "testing", "val", "valid", "validation")
+NOT_READ = (".heic", ".heif")
+"""What telephones write and Pillow does not read, unless a package of its own has registered it."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,11 @@ def class_folders(folder: Path, test_share: float) -> Folders:
     halves = {path.name.lower(): path for path in entries}
     trained = next((halves[name] for name in TRAIN_NAMES if name in halves), None)
     if trained is None or _is_class(trained):
+        _refuse_halves(entries)
         return _shared_out(_images_of(entries, folder), test_share, folder)
     tested = next((halves[name] for name in TEST_NAMES if name in halves), None)
+    if tested is None:
+        _refuse_halves([entry for entry in entries if entry != trained])
     train = _images_of(_listed(trained), trained)
     if tested is None:
         return _shared_out(train, test_share, trained)
@@ -95,7 +101,22 @@ def _place(path: Path) -> float:
 
 def _is_class(trained: Path) -> bool:
     """Whether a folder called `train` has images in it and no folders: then it is of trains, beside buses and ships."""
-    return not _listed(trained) and any(path.suffix.lower() in _suffixes() for path in trained.iterdir())
+    return not _listed(trained) and _has_images(trained)
+
+
+def _has_images(folder: Path) -> bool:
+    return any(path.suffix.lower() in _suffixes() for path in folder.iterdir())
+
+
+def _refuse_halves(entries: Sequence[Path]) -> None:
+    """Raises DataUnavailable for `test_set` and the like: taken for classes, train and test would be told apart."""
+    for entry in entries:
+        words = set(re.split(r"[^a-z]+", entry.name.lower()))
+        if words & {*TRAIN_NAMES, *TEST_NAMES} and _listed(entry) and not _has_images(entry):
+            raise DataUnavailable(
+                f"{entry} has folders and no images in it, so that it seems to be what is trained or tested on and no "
+                "class; call the two train and test"
+            )
 
 
 def _images_of(entries: Sequence[Path], folder: Path) -> dict[str, tuple[Path, ...]]:
@@ -153,6 +174,8 @@ def _images_under(entry: Path) -> tuple[Path, ...]:
                     continue
                 if path.suffix.lower() in _suffixes() and path.is_file():
                     found.append(path)
+                elif path.suffix.lower() in NOT_READ and path.is_file():
+                    raise DataUnavailable(f"{path} is of a format that Pillow does not read; make it a JPEG or a PNG")
                 elif path.is_dir():
                     if path.resolve() in above:
                         raise DataUnavailable(f"{path} is a link to a folder in which its class lies; take it away")
