@@ -5,6 +5,7 @@ the runs whose networks it looks at. What a study asked for lies in its `scores.
 """
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -14,7 +15,7 @@ from typing import Any
 from filelock import FileLock
 
 from ftdd.comparison import Comparison, Network
-from ftdd.components import KINDS, Architecture, DataUnavailable, Scheme, Side, Unfit
+from ftdd.components import KINDS, Architecture, DataUnavailable, Scheme, Score, Side, Unfit
 from ftdd.recipe.study import Group, Study
 from ftdd.study.files import write_json
 from ftdd.study.store import State, Store
@@ -187,20 +188,25 @@ def _row(
             if group.pair.labels == "numbers":
                 raise Unfit("compares classes; the labels of this pair are numbers")
             scheme.prepare(say)
-            score = scheme.score(comparison.value())
+            found = _plain(scheme.score(comparison.value()))
         except Exception as error:  # whatever a scheme raises, it costs this score and nothing else
             known = isinstance(error, (Unfit, LookupError, ImportError, DataUnavailable, ValueError))
             said = str(error.args[0] if error.args else error)
             message = said if known and said else f"{type(error).__name__}: {said}"
             return ScoreRow(**{**asdict(row), "runs": group.runs, "error": message})
-        kept = {
-            "value": float(score.value),
-            "details": {name: float(value) for name, value in score.details.items()},
-            "seconds": time.perf_counter() - began,
-        }
+        kept = {**found, "seconds": time.perf_counter() - began}
         write_json(path, {"scheme": scheme.model_dump(mode="json"), "pair": pair, "source_id": source_id, **kept})
     own = {name: kept[name] for name in ("value", "details", "seconds")}
     return ScoreRow(**{**asdict(row), "runs": group.runs, **own})
+
+
+def _plain(score: Score) -> dict[str, Any]:
+    """As it is kept. Raises ValueError where a number is not finite: JSON has none such, and no figure a place."""
+    numbers = {"the score": float(score.value), **{name: float(value) for name, value in score.details.items()}}
+    for name, value in numbers.items():
+        if not math.isfinite(value):
+            raise ValueError(f"{name} came out as {value}, which is no number to compare")
+    return {"value": numbers.pop("the score"), "details": numbers}
 
 
 def _score_id(scheme: Scheme, group: Group) -> str:

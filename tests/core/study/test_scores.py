@@ -108,6 +108,28 @@ def test_whatever_a_scheme_raises_costs_its_score_alone(tmp_path: Path) -> None:
     assert whole.value == pytest.approx(0.0, abs=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (Score(float("nan")), "the score came out as nan, which is no number to compare"),
+        (Score(1.0, {"layer": float("inf")}), "layer came out as inf, which is no number to compare"),
+        (0.5, "AttributeError: 'float' object has no attribute 'value'"),
+    ],
+)
+def test_an_answer_that_is_no_number_is_no_score(answer: Score, said: str, tmp_path: Path) -> None:
+    """And is not kept; the others are there."""
+
+    class Odd(Mmd):
+        def score(self, given: Comparison) -> Score:
+            return answer
+
+    study, store = read(tmp_path, recipe=TURNED), Store(tmp_path / "s")
+    odd, whole = score_study(study, (Odd(), ClassOverlap()), store, tmp_path, silent)
+    assert (odd.value, odd.error) == (None, said)
+    assert whole.value == 1.0
+    assert len(list((store.path / "scores").iterdir())) == 1
+
+
 def test_scores_of_names_and_pixels_do_not_depend_on_any_network(tmp_path: Path) -> None:
     """They are there before anything is trained; those of networks say what is missing."""
     study = read(tmp_path, recipe=TURNED)
