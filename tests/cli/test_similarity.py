@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ftdd.cli.screen import number
 from tests.cli.commands import ftdd
 from tests.core.study.small_study import RECIPE
 
@@ -75,6 +76,13 @@ def test_a_scheme_whose_weights_are_not_to_be_had_costs_its_own_score_alone(tmp_
     said = ftdd("similarity", "turned.yaml", "--scheme", "class_overlap", cwd=tmp_path, **offline)
     assert said.code == 0, said.err
     assert said.out.count("1.0000") == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(-1e-9, "0.0000"), (-0.0, "0.0000"), (-0.00006, "-0.0001"), (2.0, "2.0000")]
+)
+def test_a_distance_of_rounding_alone_is_shown_without_a_sign(value: float, text: str) -> None:
+    assert number(value, 4) == text
 
 
 def test_a_wrong_scheme_is_answered_with_the_nearest(tmp_path: Path) -> None:

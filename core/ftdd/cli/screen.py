@@ -64,4 +64,7 @@ def number(value: float | int | None, digits: int = 3) -> str:
     """A measured number, or a dash where there is none."""
     if value is None or value != value:
         return "–"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.{digits}f}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    text = f"{value:.{digits}f}"
+    return text.removeprefix("-") if float(text) == 0 else text
