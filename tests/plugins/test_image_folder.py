@@ -349,6 +349,12 @@ def test_a_class_is_found_however_its_accents_are_written(form: Literal["NFC", "
     assert len(pair.load("target", tmp_path).train) > 0
 
 
+def test_the_folder_itself_may_be_written_in_the_other_form_too(tmp_path: Path) -> None:
+    photos(tmp_path / unicodedata.normalize("NFD", "fotos á"))
+    pair = ImageFolder(target=unicodedata.normalize("NFC", "fotos á"), image_size=8)
+    assert len(pair.classes("target", tmp_path)) == 3
+
+
 # ---- two sides
 
 

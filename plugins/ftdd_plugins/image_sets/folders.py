@@ -5,6 +5,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -27,13 +28,21 @@ class Folders:
 
 
 def found_from(data: Path, given: str) -> Path:
-    """A folder that a recipe names: absolute, of a home, or else in the data folder. Raises DataUnavailable."""
+    """A folder that a recipe names: absolute, of a home, or else in the data folder.
+
+    Where there is none of this name, one of the same name in Unicode's other form will do. Raises DataUnavailable.
+    """
     if "\0" in given:
         raise DataUnavailable(f"{given!r} has a zero byte in it, which no folder's name has; name another folder")
     try:
-        return data / Path(given).expanduser()
+        folder = data / Path(given).expanduser()
     except RuntimeError as error:
         raise DataUnavailable(f"{given}: there is no such user; name another folder") from error
+    with suppress(OSError):  # of a path that cannot be looked at, who reads it says why
+        if not folder.exists():
+            forms = (data / unicodedata.normalize(form, str(Path(given).expanduser())) for form in ("NFC", "NFD"))
+            return next((path for path in forms if path.exists()), folder)
+    return folder
 
 
 def class_folders(folder: Path, test_share: float) -> Folders:
