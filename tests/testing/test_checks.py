@@ -223,17 +223,11 @@ class TrainsOnItsTest(Digits):
         return Task(task.train, test)
 
 
-class PreparesAll(Digits):
-    def prepare(self, data: Path, say: Callable[[str], None]) -> None:  # type: ignore[override]
-        """As it was before sides were told."""
-
-
 BROKEN_PAIRS = {
     "says_what_its_images_are": WrongChannels(),
     "loads_what_it_says": OneLabelMore(),
     "loads_the_same_again": Shuffles(),
     "tests_on_other_images": TrainsOnItsTest(),
-    "is_told_which_sides_to_prepare": PreparesAll(),
 }
 
 

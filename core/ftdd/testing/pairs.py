@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from inspect import signature
 from pathlib import Path
 from typing import get_args
 
@@ -79,18 +78,11 @@ def tests_on_other_images(pair: Pair) -> None:
             assert both <= len(tested) // 100, f"{both} of {len(tested)} test images of the {side} are trained on too"
 
 
-def is_told_which_sides_to_prepare(pair: Pair) -> None:
-    """`prepare(data, say, sides)`: files of a side that no run uses need not be there."""
-    taken = list(signature(pair.prepare).parameters)
-    assert taken == ["data", "say", "sides"], f"prepare takes {', '.join(taken)}; it must take data, say, sides"
-
-
 PAIR_CHECKS: tuple[Callable[[Pair], None], ...] = (
     says_what_its_images_are,
     loads_what_it_says,
     loads_the_same_again,
     tests_on_other_images,
-    is_told_which_sides_to_prepare,
 )
 
 
