@@ -190,11 +190,10 @@ class Pair(Component):
         Raises DataUnavailable like `load`.
         """
 
-    def prepare(self, data: Path, say: Callable[[str], None], sides: Sequence[Side] = ("source", "target")) -> None:
+    def prepare(self, data: Path, say: Callable[[str], None]) -> None:
         """See that the files are there: check or fetch them. Called once, before anything is trained.
 
-        say: takes a line on what is being done.   sides: whose images will be loaded; the other's files are not needed.
-        Raises DataUnavailable.
+        say: takes a line on what is being done. Raises DataUnavailable.
         """
 
     def expected_test_error(self, settings: Mapping[str, Json]) -> float | None:

@@ -75,11 +75,9 @@ class ImageFolder(Pair):
         """Counted in the folders."""
         return tuple(len(files) for files in self._found(side, data).train.values())
 
-    def prepare(self, data: Path, say: Callable[[str], None], sides: Sequence[Side] = ("source", "target")) -> None:
-        """Decode all images of these sides once."""
+    def prepare(self, data: Path, say: Callable[[str], None]) -> None:
+        """Decode all images once."""
         for side in self._sides():
-            if side not in sides:
-                continue
             found = self._found(side, data)
             for half in (found.train, found.test):
                 self._half(half, side, data, say)

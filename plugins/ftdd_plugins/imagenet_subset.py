@@ -26,6 +26,7 @@ TARGET = (
 )
 """Tench, English springer, cassette player, chain saw, church, French horn, garbage truck, gas pump, golf ball,
 parachute: the ten of Imagenette."""
+SIDES: tuple[Side, ...] = ("source", "target")
 HALVES: tuple[Half, ...] = ("train", "test")
 IMAGE_SUFFIXES = (".jpeg", ".jpg", ".png")
 
@@ -84,9 +85,9 @@ class ImageNetSubset(Pair):
         """Counted in the folders."""
         return tuple(len(self._files(name, "train", data)) for name in self.classes(side, data))
 
-    def prepare(self, data: Path, say: Callable[[str], None], sides: Sequence[Side] = ("source", "target")) -> None:
+    def prepare(self, data: Path, say: Callable[[str], None]) -> None:
         """Decode what is needed once."""
-        for side in sides:
+        for side in SIDES:
             for half in HALVES:
                 self._half(side, half, data, say)
 

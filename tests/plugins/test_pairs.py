@@ -13,12 +13,10 @@ import pytest
 import torch
 
 from ftdd.components import DataUnavailable, Pair
-from ftdd_plugins.cifar import Cifar10Halves, Cifar100ToCifar10
+from ftdd_plugins.cifar import Cifar10Halves
 from ftdd_plugins.digits import Digits
 from ftdd_plugins.image_sets.cifar import CIFAR_10
 from ftdd_plugins.image_sets.image_set import average_down
-from ftdd_plugins.transformed import Transformed
-from tests.cli.commands import ftdd
 
 
 @pytest.mark.parametrize("side", ["source", "target"])
@@ -103,45 +101,6 @@ def test_without_files_and_without_a_network_there_is_one_sentence(
     )
     assert "\n" not in str(caught.value)
     assert said[0] == f"CIFAR-10 is not in {tmp_path / CIFAR_10.folder}: fetching it"
-
-
-def _only_cifar_10(folder: Path, data: Path) -> Path:
-    """A data folder with the target of `cifar100_to_cifar10`, and not its source."""
-    (folder / CIFAR_10.folder).symlink_to(data / CIFAR_10.folder)
-    return folder
-
-
-def test_only_the_files_of_the_sides_that_are_used_are_needed(
-    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """CIFAR-100 is not there, and cannot be fetched: as a target alone, and as what `transformed` makes a source of."""
-    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
-    folder = _only_cifar_10(tmp_path, data)
-    pair = Cifar100ToCifar10(allow_modified=True, image_size=8)
-    pair.prepare(folder, lambda line: None, ("target",))
-    with pytest.raises(DataUnavailable, match="CIFAR-100 is not in"):
-        pair.prepare(folder, lambda line: None, ("source",))
-    turned = Transformed(of=pair)
-    turned.prepare(folder, lambda line: None)
-    assert len(turned.load("source", folder).train) == len(pair.load("target", folder).train)
-
-
-def test_a_recipe_without_a_source_needs_the_targets_files_alone(tmp_path: Path, data: Path) -> None:
-    """And has a page with samples of it."""
-    _only_cifar_10(tmp_path, data)
-    (tmp_path / "mine.yaml").write_text(
-        "question: Does it work?\n"
-        "pair: {name: cifar100_to_cifar10, allow_modified: true, image_size: 8}\n"
-        "architecture: {name: resnet, width: 2}\n"
-        "source: none\n"
-        "target: {images: 50, test_images: 50, training: {epochs: 1, batch_size: 9, optimizer: {name: adam, lr: 0.01}}}\n"
-        "freezing: {policy: first_layers, count: 0}\n"
-    )
-    nobody = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
-    said = ftdd("run", "mine.yaml", cwd=tmp_path, FTDD_DATA=str(tmp_path), FTDD_DISABLED_PLUGINS="mlflow", **nobody)
-    assert said.code == 0, said.err
-    assert "no sample images" not in said.err + said.out
 
 
 def test_a_network_that_never_answers_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -137,9 +137,6 @@ def _why_nothing(following: Round | None, budget: int) -> str:
 
 
 def _asks_for_data(study: Study, grown: Study) -> bool:
-    """Whether there are pairs, sides of them, or networks among what was added that the study did not have."""
-    before, after = (
-        {(spec.pair, spec.source_spec and spec.source_spec.task, spec.starting_architecture) for spec in specs}
-        for specs in ([point.spec for point in one.points] for one in (study, grown))
-    )
-    return not before >= after
+    """Whether there are pairs or networks among what was added that the study did not have."""
+    before = {(point.spec.pair, point.spec.starting_architecture) for point in study.points}
+    return not before.issuperset((point.spec.pair, point.spec.starting_architecture) for point in grown.points)

@@ -14,17 +14,14 @@ from ftdd.cli.progress import Progress
 from ftdd.cli.reading import Reading, read_with_added, warn_of_left_out
 from ftdd.cli.screen import messages
 from ftdd.cli.surroundings import plugins
-from ftdd.components import DataUnavailable, Executor, Pair, Side
+from ftdd.components import DataUnavailable, Executor
 from ftdd.events import StudyRef
 from ftdd.plugins import nearest
-from ftdd.recipe.specs import TargetSpec
 from ftdd.recipe.study import Study
 from ftdd.study.conduct import Machine, Outcome, conduct, write_down
 from ftdd.study.devices import DeviceUnavailable, fitting_device
 from ftdd.study.plan import Plan, make_plan
 from ftdd.study.store import State
-
-SIDES: tuple[Side, ...] = ("source", "target")
 
 _OPTIONS: Sequence[Decorator] = (
     click.option("--workers", type=click.IntRange(1), help="Runs at once.  [default: one per physical core, or GPU]"),
@@ -76,11 +73,12 @@ def begin(
     device: str | None,
     cache_memory: int,
     cache_disk: int,
-    compared: bool = False,
+    for_schemes: bool = True,
 ) -> Begun | None:
     """Read a recipe and see that all it needs is there; None where data or weights are not, which is then said.
 
-    compared: whether source and target are compared and that is all, whatever the recipe says: see `prepare_data`.
+    for_schemes: whether what the recipe's schemes need must be there too; where it need not, a scheme that lacks it costs
+    its score alone.
     Raises RecipeError and click.UsageError.
     """
     reading = read_with_added(recipe, overrides, store, data)
@@ -90,7 +88,7 @@ def begin(
     except DeviceUnavailable as error:
         raise click.UsageError(str(error)) from error
     executor = _executor(header.executor)
-    if not prepare_data(reading, compared):
+    if not prepare_data(reading, for_schemes):
         return None
     reading = read_with_added(recipe, overrides, store, data)  # set sizes are known for certain now
     warn_of_left_out(reading)
@@ -194,12 +192,10 @@ def _executor(name: str | None) -> Executor:
     return known[name]()
 
 
-def prepare_data(reading: Reading, compared: bool = False) -> bool:
+def prepare_data(reading: Reading, for_schemes: bool = True) -> bool:
     """See that every pair's images and every network's weights are there; say what is wrong where they are not.
 
-    Of a pair whose source no run is trained on, and no scheme looks at, the target's images will do.
-    compared: whether source and target are compared and that is all, whatever the recipe says; what a scheme lacks then
-    costs its score alone, so schemes are not asked.
+    for_schemes: whether those of the networks that the recipe's schemes look with are meant too.
     """
     screen = messages()
     specs = [point.spec for point in reading.study.points]
@@ -208,27 +204,13 @@ def prepare_data(reading: Reading, compared: bool = False) -> bool:
         screen.print(line, markup=False, soft_wrap=True)
 
     try:
-        schemes = reading.study.header.similarity
-        for pair, sides in _sides_used(specs, compared or bool(schemes)).items():
-            pair.prepare(reading.data, say, sides)
+        for pair in dict.fromkeys(spec.pair for spec in specs):
+            pair.prepare(reading.data, say)
         for architecture in dict.fromkeys(spec.starting_architecture for spec in specs):
             architecture.prepare(say)
-        for scheme in () if compared else schemes:
+        for scheme in reading.study.header.similarity if for_schemes else ():
             scheme.prepare(say)
     except DataUnavailable as error:
         screen.print(f"ftdd: {error}", markup=False, style="red", soft_wrap=True)
         return False
     return True
-
-
-def _sides_used(specs: Sequence[TargetSpec], compared: bool) -> dict[Pair, tuple[Side, ...]]:
-    """Every pair, with the sides whose images are trained on; with both where these are compared."""
-    found: dict[Pair, set[Side]] = {}
-    for spec in specs:
-        sides = found.setdefault(spec.pair, {"target"})
-        source = spec.source_spec
-        if source is not None:
-            sides.add(source.task)
-        if compared and spec.control == "transfer":
-            sides.add("source")
-    return {pair: tuple(side for side in SIDES if side in sides) for pair, sides in found.items()}

@@ -55,7 +55,7 @@ def command(
         ftdd similarity my_study.yaml --scheme wordnet --scheme logme
     """
     warn_of_plugins()
-    begun = begin(recipe, overrides, store, data, compared=True, **machine)
+    begun = begin(recipe, overrides, store, data, for_schemes=False, **machine)
     if begun is None:
         return 1
     reading = begun.reading

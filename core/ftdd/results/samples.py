@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ftdd.components import DataUnavailable, Pair, Side, Unfit
+from ftdd.components import Pair, Side, Unfit
 from ftdd.images import LabelledImages
 from ftdd.recipe.study import Study
 from ftdd.results.contact_sheet import short_class
@@ -111,10 +111,6 @@ def _sheets(pairs: Sequence[Pair], data: Path) -> tuple[Sheet, ...]:
                 images = pair.load(side, data).train
             except Unfit:  # a pair without a source, whose networks bring their own weights
                 continue
-            except DataUnavailable:
-                if side == "source":  # where no run is trained on it, its files need not be there
-                    continue
-                raise
             found.setdefault(f"{side} {images.digest()}", (side, words, images))
     parts = list(found.values())
     targets = sum(side == "target" for side, _, _ in parts)

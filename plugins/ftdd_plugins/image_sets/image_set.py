@@ -87,9 +87,10 @@ class ChosenClasses(Pair):
         chosen = self.chosen(side)
         return chosen.images.counts("train", chosen.classes, data, self.allow_modified)
 
-    def prepare(self, data: Path, say: Callable[[str], None], sides: Sequence[Side] = ("source", "target")) -> None:
-        """Check the files of these sides; fetch those that can be had."""
-        for images in dict.fromkeys(self.chosen(side).images for side in sides):
+    def prepare(self, data: Path, say: Callable[[str], None]) -> None:
+        """Check the files of both sides; fetch those that can be had."""
+        source, target = self.chosen("source").images, self.chosen("target").images
+        for images in (source,) if source is target else (source, target):
             images.prepare(data, self.allow_modified, say)
 
     def load(self, side: Side, data: Path) -> "Task":
