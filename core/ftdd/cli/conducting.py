@@ -77,8 +77,8 @@ def begin(
 ) -> Begun | None:
     """Read a recipe and see that all it needs is there; None where data or weights are not, which is then said.
 
-    for_schemes: whether what the recipe's schemes need must be there too; where it need not, a scheme that lacks it costs
-    its score alone.
+    for_schemes: whether what the recipe's schemes need must be there too; where it need not, a scheme that lacks it
+    costs its score alone.
     Raises RecipeError and click.UsageError.
     """
     reading = read_with_added(recipe, overrides, store, data)
