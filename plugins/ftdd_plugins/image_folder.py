@@ -30,9 +30,9 @@ class ImageFolder(Pair):
     """Your own images: a folder for the target and one for the source, in each a folder for every class.
 
     Any format that Pillow reads, any size, grey or colour. `<folder>/<class>/<image>`, of which a share is held out to
-    test on; or `<folder>/train/<class>/…` and `<folder>/test/<class>/…` (or `testing`, `val`, `validation`). Two lists
-    of classes split one folder. Where pretrained weights are all that is transferred, no source is needed: leave
-    `source` out, and say `source: none` in the recipe.
+    test on; or `<folder>/train/<class>/…` and `<folder>/test/<class>/…` (or `testing`, `val`, `validation`: the first
+    that is there). Two lists of classes split one folder. Where pretrained weights are all that is transferred, no
+    source is needed: leave `source` out, and say `source: none` in the recipe.
 
     Images are turned upright, cut to their middle square and brought to `image_size` once, and kept beside the data. A
     run's id has the folder's name, not what is in it: give other images another folder or another store.

@@ -93,6 +93,7 @@ def test_compare_prints_differences_and_draws_a_figure(folder: Path) -> None:
 
 
 def test_compare_takes_a_study_of_another_store_by_its_folder(folder: Path) -> None:
+    (folder / "figures").mkdir()
     said = ftdd("compare", "first", "other/studies/third", "-o", "figures/there.svg", cwd=folder)
     assert said.code == 0, said.err
     assert "+0.200" in said.out
