@@ -4,9 +4,13 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t
+from scipy.stats import chi2, t
 
 from ftdd.descent.noise import TEST_IMAGES_SHARED, Floats, moderated
+
+SURE = 0.75
+"""With which the luck that a seed has in common is no larger than is allowed for. Two or three seeds that by chance
+have alike luck would else be taken for many independent values, just where their variance is too small as well."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,9 @@ def _told(residuals: Floats) -> float:
     """Degrees of freedom of a variance from all places, of which each seed may have some luck in common.
 
     The variance is what a seed has in common plus what it has at a place, each with the degrees of freedom of its mean
-    square (Satterthwaite 1946): as many as values tell where seeds have nothing in common, as seeds where all is.
+    square (Satterthwaite 1946): as many as values tell where seeds have nothing in common, as seeds where all is. What
+    is in common is taken at the upper end of its interval (chi-squared, one-sided, SURE): read off two seeds as it is,
+    10 places whose luck is nine parts in ten in common were falsely told apart in 9 of 100.
     """
     there = ~np.isnan(residuals)
     residuals = residuals[there.any(axis=1)]
@@ -104,4 +110,5 @@ def _told(residuals: Floats) -> float:
     between, within = (common**2).sum() / (seeds - 1), own / (seeds - 1) / places
     if between + within <= 0 or total <= seeds - 1:
         return float(total)
+    between *= (seeds - 1) / chi2.ppf(1 - SURE, seeds - 1)
     return float((between + within) ** 2 / (between**2 / (seeds - 1) + within**2 / (total - (seeds - 1))))

@@ -12,6 +12,9 @@ LONG = 16
 """Places from which on the memory of noise along a curve is estimated; shorter curves have too few neighbours."""
 NEAR = 5
 """A place of a long curve and its neighbours, so many in all, whose noise is taken to be alike."""
+FEW = 4
+"""Places from which on a place may be taken to be quieter than all are on the average: two or three variances differ by
+chance, and the smaller of them, drawn to their geometric mean, made intervals miss in 6 of 100 instead of 5."""
 SMALLEST_SHARE = 0.01
 """A place's variance is not taken smaller than this share of the others', before it is moderated: errors are counts of
 a few images, so two seeds may agree by chance to the last digit."""
@@ -144,6 +147,8 @@ def moderated(squares: Floats, df: Floats) -> tuple[Floats, float]:
     variance = (prior * centre + np.where(told, least, 0)) / (prior + df)
     # Drawn down, a place that is noisier than the others, as the interpolation threshold is, would look sure
     variance = np.maximum(variance, np.where(told, squares / np.where(told, df, 1), 0))
+    if told.sum() < FEW:
+        variance = np.maximum(variance, pooled)
     return variance, float(prior + np.mean(df[told]))
 
 

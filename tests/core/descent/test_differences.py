@@ -139,22 +139,25 @@ def test_a_missing_run_leaves_its_place_with_one_pair_less() -> None:
     assert np.isfinite(answer.low).all()
 
 
-@pytest.mark.parametrize(("seeds", "paired"), [(2, True), (2, False), (3, True), (3, False), (5, True)])
+@pytest.mark.parametrize(
+    ("seeds", "paired", "luck"), [(2, True, 0.02), (2, True, 0.05), (2, False, 0.1), (3, True, 0.02), (5, True, 0.02)]
+)
 def test_luck_that_a_seed_has_at_all_places_of_one_curve_is_not_taken_for_many_measurements(
-    seeds: int, paired: bool
+    seeds: int, paired: bool, luck: float
 ) -> None:
     """Ten places of alike curves, one of which differs by seed: with the degrees of freedom of as many independent
-    places, two seeds found a difference somewhere in 18 of 100."""
-    random, x = np.random.default_rng(seeds), np.arange(10.0)
+    places, two seeds found a difference somewhere in 18 of 100; with those of the luck as it is read off the seeds, in
+    9 of 100."""
+    random, x = np.random.default_rng((seeds, int(100 * luck))), np.arange(10.0)
     names = (range(seeds), range(0 if paired else seeds, seeds if paired else 2 * seeds))
     false = 0
-    for _ in range(300):
+    for _ in range(600):
         first = 0.3 + random.normal(0, 0.01, (seeds, 10))
-        second = 0.3 + random.normal(0, 0.01, (seeds, 10)) + random.normal(0, 0.1, (seeds, 1))
+        second = 0.3 + random.normal(0, 0.01, (seeds, 10)) + random.normal(0, luck, (seeds, 1))
         answer = differences((x, x), (first, second), names)
         assert answer is not None
         false += bool((answer.low > 0).any() or (answer.high < 0).any())
-    assert false <= 300 * (0.12 if seeds == 2 else 0.08)
+    assert false <= 40  # of 600: 5% and twice its error
 
 
 def test_one_value_at_every_place_has_the_degrees_of_freedom_of_its_seeds() -> None:

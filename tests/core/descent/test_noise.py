@@ -41,6 +41,14 @@ def test_a_place_that_is_noisier_than_the_others_is_not_drawn_down() -> None:
     assert (variance >= squares / 4).all()
 
 
+def test_of_few_places_none_is_taken_to_be_quieter_than_their_average() -> None:
+    """That two or three variances differ is mostly chance; drawn to their geometric mean the smaller looks too sure."""
+    variance, _ = moderated(np.array([1.0, 40.0]), np.array([4.0, 4.0]))
+    assert variance.tolist() == pytest.approx([20.5 / 4, 10.0])
+    many, _ = moderated(np.array([1.0, 40.0, 4.0, 9.0]), np.full(4, 4.0))
+    assert many.min() < 54 / 16
+
+
 def test_seeds_that_agree_everywhere_have_no_variance() -> None:
     variance, df = moderated(np.zeros(5), np.full(5, 2.0))
     assert variance.tolist() == [0.0] * 5
