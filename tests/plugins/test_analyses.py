@@ -181,6 +181,7 @@ def test_a_second_descent_over_frozen_layers_the_best_number_and_who_interpolate
     assert "every other number is surely worse (4 seeds)" in best.text
     assert summary(deciding) == ("seen", 4)
     assert (deciding.effect, deciding.numbers["threshold_at"]) == (4, 4)
+    assert deciding.p == pytest.approx(1 / math.comb(24, 12))  # of all ways to choose 12 of 24 runs, one
     assert deciding.numbers["share_interpolating"] == {"0": 1, "2": 1, "4": 1, "6": 0, "8": 0, "9": 0}
     assert "12 of 24 runs reach a train error of 0; at least half of the seeds do with up to 4" in deciding.text
     assert all(set(one.runs) == set(evidence.runs["id"]) for one in (descent, best, deciding))

@@ -158,13 +158,10 @@ def _chance(grid: "Grid", runs: "pd.DataFrame") -> float:
 
     Where replicates are means over the targets of a source, one interpolates where at least half of its targets do.
     """
-    from scipy.stats import mannwhitneyu
+    from ftdd.descent.ranks import nearer
 
     table = runs.assign(_depth=runs["frozen_layers"].astype(float), _reached=runs["interpolation_epoch"].notna())
     if "source.seed" in table and all(seed[0] is None for seed in grid.seeds):
         shares = table.groupby(["source.seed", "_depth"])["_reached"].mean()
         table = (shares >= 0.5).reset_index()
-    depth, reached = table["_depth"], table["_reached"]
-    if reached.all() or not reached.any():
-        return 1.0
-    return float(mannwhitneyu(depth[reached], depth[~reached], alternative="less").pvalue)
+    return nearer(table["_depth"].to_numpy(dtype=float), table["_reached"].to_numpy(dtype=bool))
