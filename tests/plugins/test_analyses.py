@@ -799,6 +799,35 @@ def test_a_peak_away_from_the_crossing_is_not_seen_there() -> None:
     assert (at_30.answer, at_30.effect) == ("not seen", 2 - 6)
 
 
+def test_a_peak_that_may_stand_elsewhere_is_not_seen_to_stand_at_the_crossing() -> None:
+    """The mean is highest with 6 frozen layers, where EMC crosses 30 images, but with 4 it may be as high."""
+    random = np.random.default_rng(0)
+    errors = {0: 0.6, 2: 0.2, 4: 0.49, 6: 0.5, 8: 0.2, 9: 0.2}
+    runs = [
+        replace(run, test_error=(0.9, errors[int(run.settings["freezing.count"])] + 0.01 * random.standard_normal()))
+        for run in fitting({0: 400, 2: 200, 4: 100, 6: 40, 8: 25, 9: 10}, seeds=5)
+    ]
+    crossings = EffectiveModelComplexity().findings(made_evidence(runs))[1:]
+    at_30 = next(one for one in crossings if one.settings["target.images"] == 30)
+    assert (at_30.answer, at_30.effect) == ("cannot tell", 0)
+    assert "may stand anywhere from 4 to 6" in at_30.text
+
+
+def test_a_crossing_of_which_seeds_are_not_sure_is_not_seen_to_be_at_the_peak() -> None:
+    """With 6 frozen layers the mean train error on 60 images is just above eps, and seeds differ by more."""
+    random = np.random.default_rng(2)
+    runs = [
+        replace(run, train_error=(0.9, 0.12 + 0.05 * random.standard_normal()))
+        if (run.settings["freezing.count"], run.settings["target.images"]) == (6, 60)
+        else run
+        for run in fitting(FITTED)
+    ]
+    crossings = EffectiveModelComplexity().findings(made_evidence(runs))[1:]
+    at_60 = next(one for one in crossings if one.settings["target.images"] == 60)
+    assert at_60.answer == "cannot tell"
+    assert at_60.text.endswith("Where EMC crosses, these seeds are not sure.")
+
+
 def test_freezing_that_raises_the_complexity_is_not_seen_to_lower_it() -> None:
     raises = dict(zip(FITTED, sorted(FITTED.values()), strict=True))
     assert EffectiveModelComplexity().findings(made_evidence(fitting(raises)))[0].answer == "not seen"

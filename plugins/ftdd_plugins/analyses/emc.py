@@ -158,18 +158,25 @@ class EffectiveModelComplexity(Descents):
             if not fitted or not not_fitted or max(fitted) >= min(not_fitted):
                 continue
             low, high = max(fitted), min(not_fitted)
+            # As far as seeds differ EMC may cross anywhere between those that surely fit and those that surely do not
+            surely_low = max((one.depth for one in brackets if one.surely_low >= images), default=-math.inf)
+            surely_high = min((one.depth for one in brackets if one.surely_high <= images), default=math.inf)
             about = {path: value for path, value in grid.settings.items() if path != IMAGES}
             where = f"{lead(about)}EMC crosses {count(images)} images between {count(low)} and {layers([high])}"
             if descent.answer == "seen" and descent.shape and descent.peak_places:
                 first, last = (float(grid.x[i]) for i in descent.peak_places)
                 peak = float(grid.x[descent.shape.peak])
-                answer: Answer = (
-                    "seen" if low <= peak <= high else "not seen" if last < low or first > high else "cannot tell"
-                )
+                away = last < surely_low or first > surely_high
+                there = low <= first and last <= high and (low, high) == (surely_low, surely_high)
+                answer: Answer = "seen" if there else "not seen" if away else "cannot tell"
                 text = f"{where}; the peak stands at {layers([peak])}"
                 text += "." if first == last else f", and may stand anywhere from {count(first)} to {count(last)}."
+                if (low, high) != (surely_low, surely_high):
+                    text += " Where EMC crosses, these seeds are not sure."
                 effect: float | None = 0.0 if low <= peak <= high else min(peak - low, peak - high, key=abs)
-                interval: tuple[float, float] | None = (first - high, last - low)
+                interval: tuple[float, float] | None = (first - surely_high, last - surely_low)
+                if math.isinf(surely_low) or math.isinf(surely_high):
+                    interval = None
             else:
                 answer, effect, interval = "cannot tell", None, None
                 sure = "ruled out" if descent.answer == "not seen" else "not sure"
