@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from ftdd.descent.contrasts import largest, widths
 from ftdd.descent.detect import Descent, find_descent
+from ftdd.descent.noise import correlations
 
 Floats = npt.NDArray[np.float64]
 PEAK = np.array([0.5, 0.4, 0.3, 0.35, 0.6, 0.4, 0.25, 0.2])
@@ -233,6 +234,26 @@ def test_the_critical_value_is_that_of_all_pairs_of_a_flat_curve() -> None:
     greatest = np.max([(curves[:, j] - curves[:, i]) / np.sqrt(2) for i in range(4) for j in range(i + 1, 4)], axis=0)
     assert widths(4) == (1,)
     assert largest(4, 0.0, 0.0).critical(0.05) == pytest.approx(np.quantile(greatest, 0.95), abs=0.08)
+
+
+@pytest.mark.parametrize(("share", "decay"), [(0.5, 0.6), (0.9, 0.97), (0.0, 0.0)])
+def test_the_critical_value_is_that_of_all_windows_of_a_curve_with_memory(share: float, decay: float) -> None:
+    """By a plain simulation, also of lags that are too far to remember, which are looked at together."""
+    points, random = 40, np.random.default_rng(6)
+    lags = correlations(share, decay, points)
+    covariance = lags[np.abs(np.subtract.outer(np.arange(points), np.arange(points)))]
+    curves = random.multivariate_normal(np.zeros(points), covariance, 4000, method="cholesky")
+    greatest = np.full(len(curves), -np.inf)
+    for width in widths(points):
+        window = np.array([np.eye(points)[i : i + width].mean(axis=0) for i in range(points - width + 1)])
+        for i in range(len(window)):
+            for j in range(i + width, len(window)):
+                over = window[j] - window[i]
+                np.maximum(greatest, curves @ over / np.sqrt(over @ covariance @ over), out=greatest)
+    for chance in (0.2, 0.05):
+        assert largest(points, share, decay).critical(chance) == pytest.approx(
+            np.quantile(greatest, 1 - chance), abs=0.08
+        )
 
 
 def test_the_distribution_of_the_largest_is_one_of_chances() -> None:
