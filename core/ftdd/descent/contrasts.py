@@ -13,6 +13,9 @@ TOGETHER = 250
 """Curves that are simulated together: so many of 300 places stay in a core's cache, which is thrice as fast as all."""
 ALIKE = 0.9995
 """Standard errors whose ratio is at least this are taken to be one: a hundredth of what the number of draws leaves."""
+FARTHEST = 30.0
+"""The largest z that is told from larger ones, where test images add to the variance."""
+HALVINGS = 30
 WIDEST = 5
 """A window is at most this part of a curve: a valley, a peak and what follows must each have room."""
 
@@ -26,16 +29,24 @@ class Contrasts:
     """The mean of each window, by the window's first place: shape (windows,)."""
     difference: Floats
     """[i, j]: window j − window i. Shape (windows, windows)."""
-    error: Floats
-    """Its standard error; NaN where windows overlap."""
+    seeds: Floats
+    """Its variance as seeds show it; NaN where windows overlap."""
+    test: Floats
+    """What the test images add to that, which is known."""
     z: Floats
     """The difference in standard errors, as a standard normal number of the same chance; NaN where windows overlap."""
-    df: Floats
-    """Degrees of freedom of each standard error."""
+    df: float
+    """Degrees of freedom of the seeds' part."""
 
     def half_width(self, critical: float) -> Floats:
-        """Of intervals for all differences that hold together where `critical` is that of the largest z."""
-        return np.asarray(t.isf(norm.sf(critical), self.df) * self.error, dtype=float)
+        """Of intervals for all differences that hold together where `critical` is that of the largest z.
+
+        Each part has a quantile of its own: t of the seeds', normal of the test images'. Intervals whose squared half
+        width is the sum of both hold at least as often as each would alone (Banerjee 1960, Sankhya 22, 359–362), also
+        where two seeds by chance hardly differ, which Satterthwaite's degrees of freedom take for knowledge.
+        """
+        quantile = float(t.isf(norm.sf(critical), self.df))
+        return np.asarray(np.sqrt(quantile**2 * self.seeds + critical**2 * self.test), dtype=float)
 
 
 def widths(points: int) -> tuple[int, ...]:
@@ -56,16 +67,11 @@ def contrasts(noise: Noise, width: int) -> Contrasts:
     lag = np.abs(i - j)
     of_mean = spread * counts
     seeds = within[0] * (of_mean[i] + of_mean[j]) - 2 * within[lag] * np.sqrt(of_mean[i] * of_mean[j])
-    variance = np.maximum(seeds, 0.0) + test[i] + test[j]
-    variance[lag < width] = np.nan
-    with np.errstate(divide="ignore", invalid="ignore"):
-        df = np.where(seeds > 0, noise.df * (variance / seeds) ** 2, np.inf)  # Satterthwaite: the test's part is known
-        df = np.minimum(df, 1e6)
-        difference = level[j] - level[i]
-        error = np.sqrt(variance)
-        score = np.where(difference == 0, 0.0, difference / error)
-    score[lag < width] = np.nan
-    return Contrasts(width, level, difference, error, _normal(score, df), df)
+    seeds = np.maximum(seeds, 0.0)
+    seeds[lag < width] = np.nan
+    difference = level[j] - level[i]
+    images = test[i] + test[j]
+    return Contrasts(width, level, difference, seeds, images, _score(difference, seeds, images, noise.df), noise.df)
 
 
 @dataclass(frozen=True)
@@ -142,7 +148,25 @@ def _window_covariances(share: float, decay: float, width: int, windows: int) ->
     return np.asarray((lags[distance] * weights).sum(axis=1))
 
 
-def _normal(score: Floats, df: Floats) -> Floats:
+def _score(difference: Floats, seeds: Floats, images: Floats, df: float) -> Floats:
+    """The z at which the interval of a difference would end at nothing; see `Contrasts.half_width`."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        alone = np.where(difference == 0, 0.0, difference / np.sqrt(seeds))
+    if not images.any():
+        return _normal(alone, df)
+    size = np.abs(difference)
+    grid = np.concatenate([[0.0], np.geomspace(1e-3, FARTHEST, 600)])
+    quantiles = t.isf(norm.sf(grid), df)
+    high = np.minimum(np.where(np.isnan(seeds), np.nan, FARTHEST), size / np.sqrt(np.maximum(images, 1e-300)))
+    low = np.zeros_like(high)
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        beyond = np.interp(middle, grid, quantiles) ** 2 * seeds + middle**2 * images > size**2
+        low, high = np.where(beyond, low, middle), np.where(beyond, middle, high)
+    return np.asarray(np.sign(difference) * (low + high) / 2)
+
+
+def _normal(score: Floats, df: float) -> Floats:
     """Student's t as a standard normal number of the same chance, also far out in the tail."""
     size = np.abs(score)
     with np.errstate(invalid="ignore"):

@@ -33,6 +33,19 @@ def test_intervals_hold_the_costs_over_the_truly_best_also_where_another_place_i
     assert held >= 185
 
 
+@pytest.mark.parametrize(("seeds", "noise"), [(2, 0.03), (2, 0.01), (3, 0.03)])
+def test_few_seeds_that_hardly_differ_by_chance_are_not_taken_for_knowledge(seeds: int, noise: float) -> None:
+    """Two places, and test images that add to what seeds differ by: with Satterthwaite's degrees of freedom the true
+    cost was outside in 10 of 100 with two seeds. The test images' part is the same for all seeds."""
+    random, images, held = np.random.default_rng(seeds), 400.0, 0
+    shared = np.sqrt(0.5 * 0.3 * 0.7 / images)
+    for _ in range(800):
+        values = 0.3 + random.normal(0, shared, 2) + random.normal(0, noise, (seeds, 2))
+        found = best_places(values, np.full(2, images))
+        held += bool((found.low <= 0).all())
+    assert held >= 800 * 0.95 - 12  # and twice its error
+
+
 def test_ends_agree_with_which_places_are_as_good() -> None:
     random = np.random.default_rng(1)
     for _ in range(50):
