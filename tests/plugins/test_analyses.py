@@ -196,6 +196,13 @@ def test_a_valley_is_no_second_descent() -> None:
     assert best.effect == pytest.approx(0.25, abs=0.02)
 
 
+def test_seeds_with_too_few_places_in_common_do_not_say_what_is_as_good() -> None:
+    runs = over_depths(PEAK, seeds=2)
+    best = only(Freezingwise().findings(made_evidence([*runs[:5], runs[6]])), "best number")
+    assert (best.answer, best.interval, best.numbers["as_good"]) == ("cannot tell", None, None)
+    assert best.text.endswith("; the seeds have too few places in common to say how much they differ.")
+
+
 def test_a_best_number_that_is_the_most_is_no_overfreezing() -> None:
     best = only(Freezingwise().findings(made_evidence(over_depths(sorted(VALLEY, reverse=True)))), "best number")
     assert (best.answer, best.effect) == ("not seen", 0.0)

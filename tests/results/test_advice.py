@@ -86,6 +86,21 @@ def test_one_seed_names_a_number_and_says_what_is_missing() -> None:
     assert "[" not in advice.text[1]
 
 
+@pytest.mark.parametrize("seeds", [((0, 1), (1, 2)), ((0, 1, 2), (0,)), ((0, 1, 2), (3, 4, 5))])
+def test_of_two_depths_with_too_few_seeds_in_common_none_is_called_as_good(seeds: Sequence[Sequence[int]]) -> None:
+    """Nor is the one that freezes the most recommended as the cheapest, though it is worse by 0.2."""
+    made = [
+        MadeRun({"freezing.count": depth, "seed": seed}, (0.9, error + 0.01 * seed), epochs=(0, 100))
+        for depth, error, some in zip((0, 5), (0.2, 0.4), seeds, strict=True)
+        for seed in some
+    ]
+    advice = only(made)
+    assert (advice.best, advice.cheapest) == (0, 0)
+    assert [(choice.interval, choice.as_good) for choice in advice.choices] == [(None, None)] * 2
+    assert "The seeds have too few places in common to say how much they differ" in advice.text[0]
+    assert advice.text[1].endswith("; how sure that is, nobody can tell.")
+
+
 def test_seeds_that_share_no_places_say_so() -> None:
     made = runs(VALLEY, seeds=2)
     advice = only([*made[:5], made[6]])

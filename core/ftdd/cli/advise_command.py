@@ -19,6 +19,8 @@ from ftdd.cli.studies import find_study, study_argument
 if TYPE_CHECKING:
     from ftdd.results.advice import Advice
 
+AS_GOOD = {True: "as good", False: "", None: "cannot tell"}
+
 
 @click.command("advise")
 @study_argument
@@ -82,7 +84,7 @@ def _print(advice: "Advice") -> None:
             number(high),
             number(choice.trainable_parameters),
             "–" if choice.seconds is None else f"{choice.seconds:.1f}",
-            "best" if choice.frozen_layers == advice.best else "as good" if choice.as_good else "",
+            "best" if choice.frozen_layers == advice.best else AS_GOOD[choice.as_good],
         )
     screen.print(table)
     for sentence in others:

@@ -35,8 +35,8 @@ class Choice:
     """Over the best number; of numbers, how much larger the logarithm is."""
     interval: Interval | None
     """Of the cost; None where one seed is all."""
-    as_good: bool
-    """Not surely worse than another number."""
+    as_good: bool | None
+    """Not surely worse than another number; None where nobody can tell, as seeds do not say how much they differ."""
     trainable_parameters: int | None
     seconds: float | None
     """Of one training, median over seeds; as measured, on the machine of the study."""
@@ -50,7 +50,7 @@ class Advice:
     best: int
     """The number of frozen layers with the smallest mean test error."""
     cheapest: int
-    """Of those that are as good, the one that freezes the most: the least to train."""
+    """Of those that are as good, the one that freezes the most: the least to train; `best` where nobody can tell."""
     choices: tuple[Choice, ...]
     peak_at: float | None
     """Where the error over frozen layers peaks, if a peak is seen."""
@@ -100,7 +100,7 @@ def _advice(evidence: Evidence, grid: Grid, all_grids: Sequence[Grid], level: fl
     threshold = _threshold(runs)
     at = int(grid.x[best.at])
     peak_at = float(grid.x[descent.shape.peak]) if descent.answer == "seen" and descent.shape else None
-    cheapest = max(choice.frozen_layers for choice in choices if choice.as_good)
+    cheapest = max(choice.frozen_layers for choice in choices if choice.as_good) if best.known else at
     text = [
         _answer(choices, at, cheapest, best.known, len(grid.values), logs),
         _wrong_by_one(choices, best.at, logs),
@@ -127,7 +127,7 @@ def _choices(grid: Grid, best: Best, runs: pd.DataFrame, logs: bool) -> tuple[Ch
                 float(np.exp(best.mean[i]) if logs else best.mean[i]),
                 float(best.cost[i]),
                 (float(best.low[i]), float(best.high[i])) if best.known else None,
-                i in best.as_good,
+                i in best.as_good if best.known else None,
                 int(parameters.iloc[0]) if len(parameters) else None,
                 float(seconds.median()) if len(seconds) else None,
             )
@@ -174,7 +174,8 @@ def _wrong_by_one(choices: Sequence[Choice], best: int, logs: bool) -> str:
                 cost, *ends = (_error(one) for one in costs)
                 verb = f"costs {cost}"
             parts.append(f"{words} ({other.frozen_layers}) {verb}{f' [{ends[0]}, {ends[1]}]' if ends else ''}")
-    return f"To be wrong by one step: {'; '.join(parts)}." if parts else ""
+    sure = "" if choices[best].interval else "; how sure that is, nobody can tell"
+    return f"To be wrong by one step: {'; '.join(parts)}{sure}." if parts else ""
 
 
 def _near(grid: Grid, best: int, descent: Descent, threshold: int | None, logs: bool) -> str:

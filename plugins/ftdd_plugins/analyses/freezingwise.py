@@ -72,7 +72,8 @@ class Freezingwise(Descents):
         if not others:
             told = f"every other number is surely worse ({seeds(len(grid.values))})"
         if not found.known:
-            told = "one seed says nothing of how much seeds differ"
+            few = "the seeds have too few places in common to say how much they differ"
+            told = few if len(grid.values) > 1 else "one seed says nothing of how much seeds differ"
         return Finding(
             analysis="freezingwise",
             statement="Freezing the most layers is worse than freezing the best number of them",
@@ -88,7 +89,7 @@ class Freezingwise(Descents):
             numbers={
                 "best_at": at,
                 "best": float(np.exp(found.mean[found.at]) if logs else found.mean[found.at]),
-                "as_good": list(as_good),
+                "as_good": list(as_good) if found.known else None,
             },
         )
 
