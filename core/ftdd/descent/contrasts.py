@@ -42,7 +42,7 @@ class Contrasts:
         """Of intervals for all differences that hold together where `critical` is that of the largest z.
 
         Each part has a quantile of its own: t of the seeds', normal of the test images'. Intervals whose squared half
-        width is the sum of both hold at least as often as each would alone (Banerjee 1960, Sankhya 22, 359–362), also
+        width is the sum of both hold at least as often as each would alone (Banerjee 1960, Sankhya 22), also
         where two seeds by chance hardly differ, which Satterthwaite's degrees of freedom take for knowledge.
         """
         quantile = float(t.isf(norm.sf(critical), self.df))

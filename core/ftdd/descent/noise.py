@@ -34,7 +34,7 @@ class Noise:
     mean: Floats
     """Shape (points,)."""
     counts: Floats
-    """Seeds at each place."""
+    """Seeds at each place; fewer where a difference from another place hangs on the few seeds that were at both."""
     variance: Floats
     """Of one seed's value at a place, offset taken out; along long curves with its neighbours', and moderated (Smyth
     2004)."""
@@ -70,7 +70,8 @@ def measure_noise(values: Floats, test_images: Floats | None = None) -> Noise:
     free = there.sum() - points - (seeds - 1)
     variance, df = np.zeros(points), 0.0
     share = decay = 0.0
-    if seeds > 1 and free > 0:
+    effective = _effective(there)
+    if seeds > 1 and free > 0 and effective is not None:
         local_df = np.maximum(counts - 1, 0.0) * free / max((counts - 1).sum(), 1.0)
         squares = np.nansum(residuals**2, axis=0)
         if points >= LONG and there.all():
@@ -93,7 +94,7 @@ def measure_noise(values: Floats, test_images: Floats | None = None) -> Noise:
     if test_images is not None:
         chance = np.clip(mean, 0.0, 1.0)
         test = (1 - TEST_IMAGES_SHARED) * chance * (1 - chance) / test_images
-    return Noise(mean, counts, variance, df, share, decay, test)
+    return Noise(mean, counts if effective is None else effective, variance, df, share, decay, test)
 
 
 def measured(values: Floats) -> Floats:
@@ -123,6 +124,27 @@ def _additive(values: Floats) -> tuple[Floats, Floats]:
         offsets -= offsets.mean()
         mean = np.nanmean(values - offsets[:, None], axis=0)
     return mean, values - offsets[:, None] - mean
+
+
+def _effective(there: "npt.NDArray[np.bool_]") -> Floats | None:
+    """Of each place as many seeds as a difference from any other place is worth; None where some hang on offsets alone.
+
+    there: shape (seeds, points), where a seed has a value. Offsets are fitted with the places' means, so the variance of
+    a difference is that of least squares in a two-way layout, (X'X)⁻¹ with the offsets eliminated: larger than by the
+    two numbers of seeds where few seeds were at both places. Places that no chain of seeds joins cannot be compared.
+    """
+    counts = there.sum(axis=0).astype(float)
+    if there.all():
+        return counts
+    met = there.astype(float)
+    information = np.diag(counts) - met.T @ (met / met.sum(axis=1, keepdims=True))
+    if np.linalg.matrix_rank(information, hermitian=True) < len(counts) - 1:
+        return None
+    covariance = np.linalg.pinv(information, hermitian=True)
+    own = np.diag(covariance)
+    plain = 1 / counts[:, None] + 1 / counts
+    worse = (own[:, None] + own - 2 * covariance) / plain
+    return np.asarray(counts / np.maximum(worse.max(axis=1), 1.0))
 
 
 def moderated(squares: Floats, df: Floats) -> tuple[Floats, float]:
