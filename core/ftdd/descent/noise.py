@@ -129,11 +129,11 @@ def _additive(values: Floats) -> tuple[Floats, Floats]:
 def _effective(there: "npt.NDArray[np.bool_]") -> Floats | None:
     """Of each place as many seeds as a difference from any other place is worth; None where some hang on offsets alone.
 
-    there: shape (seeds, points), where a seed has a value. Offsets are fitted with the places' means, so the variance of
-    a difference is that of least squares in a two-way layout, (X'X)⁻¹ with the offsets eliminated: larger than by the
-    two numbers of seeds where few seeds were at both places. Places that no chain of seeds joins cannot be compared.
+    there: shape (seeds, points), where a seed has a value. Offsets are fitted with the places' means, so the variance
+    of a difference is that of least squares in a two-way layout, (X'X)⁻¹ with the offsets eliminated: larger than by
+    the two numbers of seeds where few were at both places. Places that no chain of seeds joins cannot be compared.
     """
-    counts = there.sum(axis=0).astype(float)
+    counts: Floats = there.sum(axis=0).astype(float)
     if there.all():
         return counts
     met = there.astype(float)
@@ -144,7 +144,7 @@ def _effective(there: "npt.NDArray[np.bool_]") -> Floats | None:
     own = np.diag(covariance)
     plain = 1 / counts[:, None] + 1 / counts
     worse = (own[:, None] + own - 2 * covariance) / plain
-    return np.asarray(counts / np.maximum(worse.max(axis=1), 1.0))
+    return np.asarray(counts / np.maximum(worse.max(axis=1), 1.0), dtype=float)
 
 
 def moderated(squares: Floats, df: Floats) -> tuple[Floats, float]:

@@ -256,6 +256,10 @@ def test_the_critical_value_is_that_of_all_windows_of_a_curve_with_memory(share:
         )
 
 
+def test_of_two_places_the_critical_value_is_that_of_the_normal_distribution() -> None:
+    assert largest(2, 0.0, 0.0).critical(0.025) == pytest.approx(1.96, abs=0.003)
+
+
 def test_the_distribution_of_the_largest_is_one_of_chances() -> None:
     found = largest(10, 0.0, 0.0)
     assert found.chance(found.critical(0.05)) == pytest.approx(0.05, abs=0.001)
