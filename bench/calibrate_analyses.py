@@ -1,0 +1,319 @@
+"""How often the other analyses are wrong: that a curve is better, a number of frozen layers worse, a time later.
+
+    python bench/calibrate_analyses.py [--quick] [--write]
+
+--write puts the figures into bench/results/calibration_analyses.json and the tables into docs/calibration.md; else they
+are printed. Every figure comes from the function that the analysis asks, those of `emc` from the analysis itself over
+made-up tables. docs/calibration.md says what is simulated.
+"""
+
+import argparse
+import datetime
+import os
+import platform
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy
+from calibrate_descent import PAGE, ROOT, SIGMA, Count, as_json, data, filled, percent, table
+
+from ftdd.descent.best import best_places
+from ftdd.descent.differences import differences
+from ftdd.descent.ranks import nearer
+from ftdd.descent.times import later, times
+from ftdd.testing import MadeRun, made_evidence
+from ftdd_plugins.analyses.emc import EffectiveModelComplexity
+
+RESULT = ROOT / "bench" / "results" / "calibration_analyses.json"
+SEEDS = (2, 3, 5, 8)
+DEPTHS = 10
+LUCK = (0, 1, 3)
+"""What a seed has at all depths of one curve alone, in σ of a run."""
+SMALLEST, LEVEL = 0.05, 0.95
+
+Row = dict[str, Any]
+Answers = dict[str, bool]
+
+
+def counted(of: int, once: Callable[[np.random.Generator], Answers], key: tuple[int, ...]) -> dict[str, Count]:
+    """How often each thing happened in so many simulations."""
+    random = np.random.default_rng(key)
+    found = [once(random) for _ in range(of)]
+    return {name: Count(sum(one[name] for one in found), of) for name in found[0]}
+
+
+# -------------------------------------------------------------------------------------------- one curve against another
+
+
+def better(quick: bool) -> list[Row]:
+    """Two curves of 10 depths, alike or one of them better by 4 σ at three depths."""
+    rows = []
+    for paired in (True, False):
+        for luck in LUCK:
+            for seeds in SEEDS:
+                key = (1, paired, luck, seeds)
+                once = _better_once(seeds, luck, paired)
+                rows.append(
+                    {"paired": paired, "luck": luck, "seeds": seeds, **counted(40 if quick else 1000, once, key)}
+                )
+    return rows
+
+
+def _better_once(seeds: int, luck: float, paired: bool) -> Callable[[np.random.Generator], Answers]:
+    x = np.arange(float(DEPTHS))
+    names = (range(seeds), range(0 if paired else seeds, seeds if paired else 2 * seeds))
+    advantage = 4 * SIGMA * np.isin(x, (6, 7, 8))
+
+    def once(random: np.random.Generator) -> Answers:
+        first = 0.3 + SIGMA * random.standard_normal((seeds, DEPTHS))
+        second = 0.3 + SIGMA * (random.standard_normal((seeds, DEPTHS)) + luck * random.standard_normal((seeds, 1)))
+        alike = differences((x, x), (first, second), names, level=LEVEL)
+        apart = differences((x, x), (first, second + advantage), names, level=LEVEL)
+        assert alike is not None
+        assert apart is not None
+        return {
+            "seen": bool((alike.low > 0).any()),
+            "either": bool((alike.low > 0).any() or (alike.high < 0).any()),
+            "ruled_out": bool((alike.high < SMALLEST).all()),
+            "found": bool((apart.low > 0).any()),
+        }
+
+    return once
+
+
+# ------------------------------------------------------------------------------------------------------- the best place
+
+
+def best(quick: bool) -> list[Row]:
+    """Curves of 2 and 10 depths: flat; or the last, or the first half, worse than the others by 4 σ."""
+    return [
+        {"depths": depths, "noise": noise, "seeds": seeds}
+        | counted(40 if quick else 1000, _best_once(depths, seeds, noise), (2, depths, seeds, len(noise)))
+        for depths in (2, DEPTHS)
+        for noise in ("even", "measured")
+        for seeds in SEEDS
+    ]
+
+
+def _best_once(depths: int, seeds: int, noise: str) -> Callable[[np.random.Generator], Answers]:
+    worse = 4 * SIGMA * (np.arange(depths) == depths - 1)
+
+    def once(random: np.random.Generator) -> Answers:
+        spread = SIGMA * (random.uniform(0.7, 1.5, depths) if noise == "measured" else np.ones(depths))
+        values = 0.3 + spread * random.standard_normal((seeds, depths)) + SIGMA * random.standard_normal((seeds, 1))
+        flat, costly = best_places(values, level=LEVEL), best_places(values + worse, level=LEVEL)
+        return {
+            "seen": bool(flat.low[-1] > 0),
+            "any_worse": len(flat.as_good) < depths,
+            "holds": bool(((costly.low <= worse) & (worse <= costly.high)).all()),
+            "found": bool(costly.low[-1] > 0),
+            "ruled_out": bool(flat.high[-1] < SMALLEST),
+        }
+
+    return once
+
+
+# ---------------------------------------------------------------------------------------------------------------- times
+
+
+def slower(quick: bool) -> list[Row]:
+    """Times to interpolation whose logarithms have a standard deviation of 0.2; a quarter or none are cut off."""
+    return [
+        {"never": never, "seeds": seeds}
+        | counted(60 if quick else 1000, _slower_once(seeds, never), (3, seeds, int(4 * never)))
+        for never in (0.0, 0.25)
+        for seeds in SEEDS
+    ]
+
+
+def _slower_once(seeds: int, never: float) -> Callable[[np.random.Generator], Answers]:
+    from scipy.stats import norm
+
+    def sample(random: np.random.Generator, factor: float) -> Any:
+        reached = 100 * factor * np.exp(0.2 * random.standard_normal(seeds))
+        end = np.inf if never == 0 else 100 * float(np.exp(0.2 * norm.isf(never)))  # of those that are not slower
+        return times([None if one > end else round(float(one)) for one in reached], [min(end, 1e6)] * seeds)
+
+    def once(random: np.random.Generator) -> Answers:
+        first = sample(random, 1.0)
+        return {
+            "seen": later(first, sample(random, 1.0)) <= 1 - LEVEL,
+            "found_1.25": later(first, sample(random, 1.25)) <= 1 - LEVEL,
+            "found_1.5": later(first, sample(random, 1.5)) <= 1 - LEVEL,
+        }
+
+    return once
+
+
+# ----------------------------------------------------------------------------------------------------- who interpolates
+
+
+def deciding(quick: bool) -> list[Row]:
+    """Who interpolates over 6 depths: half of all by chance; or 0.9 of the first three and 0.1 of the others."""
+    return [
+        {"luck": luck, "seeds": seeds} | counted(60 if quick else 2000, _deciding_once(seeds, luck), (4, seeds, luck))
+        for luck in (0, 1)
+        for seeds in SEEDS
+    ]
+
+
+def _deciding_once(seeds: int, luck: float) -> Callable[[np.random.Generator], Answers]:
+    depths = 6
+    at = np.tile(np.arange(float(depths)), seeds)
+    shift = 1.28 * np.sqrt(1 + luck**2) * np.where(np.arange(depths) < depths / 2, 1, -1)
+
+    def once(random: np.random.Generator) -> Answers:
+        drawn = random.standard_normal((seeds, depths)) + luck * random.standard_normal((seeds, 1))
+        alike, step = (nearer(at, (one > 0).ravel()) for one in (drawn, drawn + shift))
+        return {"seen": alike <= 1 - LEVEL, "found": step <= 1 - LEVEL}
+
+    return once
+
+
+# ------------------------------------------------------------------------------------------- effective model complexity
+
+
+def complexity(quick: bool) -> list[Row]:
+    """EMC of 6 depths on three sizes: alike; or falling, with a peak at its crossing or one depth away from there."""
+    return [{"seeds": seeds, **counted(6 if quick else 150, _complexity_once(seeds), (5, seeds))} for seeds in SEEDS]
+
+
+def _complexity_once(seeds: int) -> Callable[[np.random.Generator], Answers]:
+    falling = dict(zip(range(0, 12, 2), (400, 240, 130, 60, 25, 10), strict=True))
+
+    def answers(random: np.random.Generator, limits: dict[int, int], peak_at: tuple[int, ...]) -> list[str]:
+        """peak_at: depths of the peak, counted from the last that fits; nowhere, where all have one limit."""
+        runs = []
+        for size in (40, 80, 160):
+            last = max((depth for depth, limit in limits.items() if limit >= size), default=0)
+            for depth, limit in limits.items():
+                # Train error rises through eps, 0.1, as the size passes the limit
+                train = 0.1 + 0.15 * np.log2(size / limit)
+                peak = 0.12 * (depth - last in peak_at)
+                for seed in range(seeds):
+                    errors = [max(one + 0.0125 * random.standard_normal(), 0.0) for one in (0.3 + peak, train)]
+                    runs.append(
+                        MadeRun(
+                            {"target.images": size, "freezing.count": depth, "seed": seed},
+                            (0.9, errors[0]),
+                            (0.9, errors[1]),
+                            epochs=(0, 100),
+                        )
+                    )
+        found = EffectiveModelComplexity(level=LEVEL).findings(made_evidence(runs))
+        return [one.answer for one in found]
+
+    def once(random: np.random.Generator) -> Answers:
+        alike = answers(random, dict.fromkeys(falling, 80), ())
+        there, away = answers(random, falling, (0, 2)), answers(random, falling, (-2,))
+        return {
+            "seen": alike[0] == "seen",
+            "found": there[0] == "seen",
+            "crossing_found": "seen" in there[1:],
+            "crossing_false": "seen" in away[1:],
+            "crossing_refused": "not seen" in away[1:],
+        }
+
+    return once
+
+
+# ------------------------------------------------------------------------------------------------------------- the page
+
+
+def tables(found: dict[str, Any]) -> dict[str, str]:
+    """The tables of docs/calibration.md by the names of their places there; from the figures as JSON."""
+    return {
+        "made analyses": f"Made by `{found['command']}` on {found['date']} in {found['seconds']} s; "
+        f"{found['hardware']}; {found['versions']}.",
+        "better": _by_seeds(
+            found["better"],
+            lambda row: ("paired" if row["paired"] else "not paired", f"luck {row['luck']} σ"),
+            ("seeds", "luck of a curve"),
+            (
+                ("seen", "falsely *better*"),
+                ("either", "falsely either"),
+                ("ruled_out", "*not seen*"),
+                ("found", "4 σ found"),
+            ),
+        ),
+        "best": _by_seeds(
+            found["best"],
+            lambda row: (f"{row['depths']}", row["noise"]),
+            ("depths", "noise"),
+            (
+                ("seen", "flat, the last falsely worse"),
+                ("any_worse", "flat, any falsely worse"),
+                ("ruled_out", "flat, *not seen*"),
+                ("found", "4 σ found"),
+                ("holds", "all intervals hold"),
+            ),
+        ),
+        "slower": _by_seeds(
+            found["slower"],
+            lambda row: (f"{row['never']:.0%}",),
+            ("never",),
+            (("seen", "falsely *later*"), ("found_1.25", "1.25 times found"), ("found_1.5", "1.5 times found")),
+        ),
+        "deciding": _by_seeds(
+            found["deciding"],
+            lambda row: (f"luck {row['luck']} σ",),
+            ("luck of a seed",),
+            (("seen", "falsely *seen*"), ("found", "0.9 to 0.1 found")),
+        ),
+        "complexity": _by_seeds(
+            found["complexity"],
+            lambda row: (),
+            (),
+            (
+                ("seen", "EMC falsely lowered"),
+                ("found", "lowering found"),
+                ("crossing_false", "peak falsely at any crossing"),
+                ("crossing_refused", "*not seen* there at one at least"),
+                ("crossing_found", "peak at a crossing found"),
+            ),
+        ),
+    }
+
+
+def _by_seeds(
+    rows: list[Row], kind: Callable[[Row], tuple[str, ...]], heads: tuple[str, ...], names: tuple[tuple[str, str], ...]
+) -> str:
+    """A line for each kind and figure, a column for each number of seeds."""
+    cells = {(kind(row), name, row["seeds"]): percent(row[name]) for row in rows for name, _ in names}
+    lines = [
+        [*one, words, *(cells[one, name, seeds] for seeds in SEEDS)]
+        for one in dict.fromkeys(kind(row) for row in rows)
+        for name, words in names
+    ]
+    return table([*heads, "how often", *(f"{seeds} seeds" for seeds in SEEDS)], lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a part of it, in half a minute")
+    parser.add_argument("--write", action="store_true", help="write the figures and the page's tables")
+    given = parser.parse_args()
+    began = time.perf_counter()
+    found: dict[str, Any] = {
+        "command": "python bench/calibrate_analyses.py" + (" --quick" if given.quick else "") + " --write",
+        "date": datetime.datetime.now(tz=datetime.timezone.utc).date().isoformat(),
+        "hardware": f"{platform.machine()}, one core of {os.cpu_count()}",
+        "versions": f"python {platform.python_version()}, numpy {np.__version__}, scipy {scipy.__version__}",
+        "sigma": SIGMA,
+    }
+    parts = {"better": better, "best": best, "slower": slower, "deciding": deciding, "complexity": complexity}
+    for name, part in parts.items():
+        found[name] = data(part(given.quick))
+        print(f"{name}: {time.perf_counter() - began:.0f} s", flush=True)
+    found["seconds"] = round(time.perf_counter() - began)
+    if given.write:
+        RESULT.write_text(as_json(found), encoding="utf-8")
+        PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), tables(found)), encoding="utf-8")
+    else:
+        print("\n\n".join(tables(found).values()))
+
+
+if __name__ == "__main__":
+    main()
