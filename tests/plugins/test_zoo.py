@@ -182,7 +182,7 @@ def test_without_a_network_there_is_one_sentence_at_once(
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(DataUnavailable, match="cannot be reached .*; name a file that has them with `checkpoint`"):
+    with pytest.raises(DataUnavailable, match=r"cannot be reached .*; name a file that has them with `checkpoint`"):
         architecture.prepare(lambda line: None)
     assert len(asked) == 1
     with pytest.raises(DataUnavailable, match="are not on this machine; ftdd run fetches them"):
