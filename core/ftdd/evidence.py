@@ -175,6 +175,11 @@ def compared_values(evidence: Evidence, grid: Grid) -> "npt.NDArray[np.float64]"
     return np.asarray(np.log(np.maximum(grid.values, np.finfo(float).tiny)))
 
 
+def most_different(evidence: Evidence) -> float:
+    """How much two of the values that are compared can differ at most: 1, for shares of test images."""
+    return np.inf if evidence.labels == "numbers" else 1.0
+
+
 def worded(settings: Mapping[str, Json]) -> str:
     """Settings for a reader: `control random, 200 target images, 3 frozen layers`."""
     return ", ".join(_setting(path, value) for path, value in settings.items())

@@ -29,10 +29,18 @@ class Best:
         return bool(np.isfinite(self.low).all())
 
 
-def best_places(values: Floats, test_images: Floats | None = None, *, level: float = 0.95, curves: int = 1) -> Best:
+def best_places(
+    values: Floats,
+    test_images: Floats | None = None,
+    *,
+    level: float = 0.95,
+    curves: int = 1,
+    most: float = np.inf,
+) -> Best:
     """All comparisons with the best place at once (Hsu 1996, by all pairs of places).
 
     values: shape (seeds, points), NaN where a run is missing.   curves: how many are looked at together.
+    most: what no difference is above: 1 of shares, such as error rates; intervals of few seeds would reach far beyond.
     """
     noise = measure_noise(values, test_images)
     at = int(np.argmin(noise.mean))
@@ -50,4 +58,5 @@ def best_places(values: Floats, test_images: Floats | None = None, *, level: flo
     # The lowest place need not be the best: over one that is, the cost may be larger than over the lowest
     high = (over + half).max(axis=0)
     low[at] = 0.0
+    low, high = np.maximum(low, -most), np.minimum(high, most)
     return Best(at, noise.mean, cost, low, high, tuple(int(place) for place in np.flatnonzero(~worse)))

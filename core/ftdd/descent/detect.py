@@ -76,12 +76,14 @@ def find_descent(
     smallest: float = 0.05,
     level: float = 0.95,
     curves: int = 1,
+    most: float = np.inf,
 ) -> Descent:
     """Whether the curve that seeds measured falls (or starts low), rises to a peak, and falls again.
 
     values: errors, shape (seeds, points) with points in the order of the axis and NaN where a run is missing.
     test_images: at each point, how many images an error is the mean over, where all seeds are tested on the same.
     smallest: the effect below which a second descent is of no interest.   curves: how many are looked at together.
+    most: what no difference is above: 1 of shares, such as error rates; intervals of few seeds would reach far beyond.
 
     The null hypothesis is every curve that is monotone or has a single valley. In such a curve no point is above both
     an earlier and a later one, so `seen` needs a window of the curve that is surely above an earlier and a later
@@ -92,9 +94,19 @@ def find_descent(
     images = None if test_images is None else np.broadcast_to(np.asarray(test_images, dtype=float), table.shape[1:])
     noise = measure_noise(table, images)
     found = _tell(noise, len(table), smallest, level, curves)
-    if found.answer != "cannot tell" or not noise.known:
-        return found
-    return replace(found, seeds_needed=_seeds_needed(noise, found, level, curves))
+    if found.answer == "cannot tell" and noise.known:
+        found = replace(found, seeds_needed=_seeds_needed(noise, found, level, curves))
+    return replace(
+        found,
+        interval=_within(found.interval, most),
+        rise_interval=_within(found.rise_interval, most),
+        fall_interval=_within(found.fall_interval, most),
+        ends_below=_within(found.ends_below, most),
+    )
+
+
+def _within(interval: Interval | None, most: float) -> Interval | None:
+    return interval and (max(interval[0], -most), min(interval[1], most))
 
 
 def _tell(noise: Noise, seeds: int, smallest: float, level: float, curves: int) -> Descent:

@@ -37,12 +37,14 @@ def differences(
     *,
     level: float = 0.95,
     comparisons: int = 1,
+    most: float = np.inf,
 ) -> Differences | None:
     """The second curve minus the first; None where they share no place.
 
     values: shape (seeds, points) each, NaN where a run is missing.   seeds: of each row; rows of equal seeds are
     paired, where at least two are.   test_images: at each place of the first curve, how many an error is the mean over.
     comparisons: how many such pairs of curves are looked at together.
+    most: what no difference is above: 1 of shares, such as error rates; intervals of few seeds would reach far beyond.
 
     Intervals are simultaneous over the places (Šidák 1967) and the comparisons, with variances moderated over the
     places (Smyth 2004).
@@ -74,7 +76,8 @@ def differences(
     with np.errstate(divide="ignore", invalid="ignore"):
         score = np.where(mean == 0, 0.0, np.abs(mean) / error)
     alone = 2 * t.sf(score, df)
-    return Differences(places, mean, mean - half, mean + half, 1 - (1 - alone) ** tests, counts, paired)
+    low, high = np.maximum(mean - half, -most), np.minimum(mean + half, most)
+    return Differences(places, mean, low, high, 1 - (1 - alone) ** tests, counts, paired)
 
 
 def largest_difference(found: Differences) -> int:

@@ -9,7 +9,7 @@ import pandas as pd
 from ftdd.descent.best import Best, best_places
 from ftdd.descent.detect import Descent, find_descent
 from ftdd.descent.differences import differences
-from ftdd.evidence import Evidence, Grid, compared_values, over_setting
+from ftdd.evidence import Evidence, Grid, compared_values, most_different, over_setting
 from ftdd.results.findings import read_evidence
 from ftdd.results.words import plain, shown
 from ftdd.study.files import write_json
@@ -93,8 +93,9 @@ def keep_advice(store: Store, name: str, found: Sequence[Advice]) -> None:
 def _advice(evidence: Evidence, grid: Grid, all_grids: Sequence[Grid], level: float) -> Advice:
     logs = evidence.labels == "numbers"
     values = compared_values(evidence, grid)
-    best = best_places(values, grid.test_images, level=level)
-    descent = find_descent(values, grid.test_images, level=level)
+    most = most_different(evidence)
+    best = best_places(values, grid.test_images, level=level, most=most)
+    descent = find_descent(values, grid.test_images, level=level, most=most)
     runs = evidence.runs[evidence.runs["id"].isin(grid.runs)].drop_duplicates("id")
     choices = _choices(grid, best, runs, logs)
     threshold = _threshold(runs)
@@ -287,6 +288,7 @@ def _against_scratch(evidence: Evidence, grid: Grid, best: int, level: float) ->
         ),
         None if grid.test_images is None else grid.test_images[[best]],
         level=level,
+        most=most_different(evidence),
     )
     if found is None:
         return ""

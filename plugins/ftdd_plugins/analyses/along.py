@@ -36,13 +36,14 @@ def found_descents(
     Errors of numbers have no upper end and are compared by their logarithms.
     """
     from ftdd.descent.detect import find_descent
-    from ftdd.evidence import compared_values
+    from ftdd.evidence import compared_values, most_different
 
-    found = []
+    found, most = [], most_different(evidence)
     grids = [grid for grid in grids if len(grid.x) >= FEWEST_PLACES]
     for grid in grids:
         values = compared_values(evidence, grid)
-        found.append((grid, find_descent(values, grid.test_images, smallest=smallest, level=level, curves=len(grids))))
+        descent = find_descent(values, grid.test_images, smallest=smallest, level=level, curves=len(grids), most=most)
+        found.append((grid, descent))
     return found
 
 

@@ -20,6 +20,7 @@ def compared(
     from dataclasses import replace
 
     from ftdd.descent.differences import differences
+    from ftdd.evidence import most_different
 
     found = differences(
         (better.x, worse.x),
@@ -28,6 +29,7 @@ def compared(
         better.test_images,
         level=level,
         comparisons=comparisons,
+        most=most_different(evidence),
     )
     if found is None or not (found.counts > 0).any():  # of half a study, pairs may lack a seed in common
         return None

@@ -53,19 +53,20 @@ class Freezingwise(Descents):
         import numpy as np
 
         from ftdd.descent.best import best_places
-        from ftdd.evidence import compared_values
+        from ftdd.evidence import compared_values, most_different
 
         logs = evidence.labels == "numbers"
-        found = best_places(compared_values(evidence, grid), grid.test_images, level=self.level, curves=curves)
-        at, most = float(grid.x[found.at]), float(grid.x[-1])
+        values, most = compared_values(evidence, grid), most_different(evidence)
+        found = best_places(values, grid.test_images, level=self.level, curves=curves, most=most)
+        at, last = float(grid.x[found.at]), float(grid.x[-1])
         cost, interval = float(found.cost[-1]), None
         answer: Answer = "cannot tell"
         if found.known:
             interval = (float(found.low[-1]), float(found.high[-1]))
             answer = "seen" if interval[0] > 0 else "not seen" if interval[1] < self.smallest else "cannot tell"
         text = f"{lead(grid.settings)}The mean{' logarithm' if logs else ''} is lowest with {place(grid.over, at)}"
-        costs = f"; freezing {count(most)} costs {number(cost)}{within(interval)}"
-        text += ", the most there are" if at == most else costs
+        costs = f"; freezing {count(last)} costs {number(cost)}{within(interval)}"
+        text += ", the most there are" if at == last else costs
         as_good = [float(grid.x[i]) for i in found.as_good]
         others = [x for x in as_good if x != at]
         told = f"as good, as far as {seeds(len(grid.values))} can tell: {layers(others)}"

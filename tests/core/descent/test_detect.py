@@ -288,3 +288,17 @@ def test_hardly_any_flat_start_of_a_long_noisy_curve_is_taken_for_a_descent() ->
         find_descent(mean + spread * (random.standard_normal((3, 40)) @ root.T)).answer == "seen" for _ in range(25)
     )
     assert false <= 4
+
+
+def test_no_interval_of_shares_goes_beyond_what_they_can_differ_by() -> None:
+    """Two seeds whose spread is large: Student's t alone would reach past 1."""
+    values = np.array([[0.5, 0.1, 0.5, 0.2], [0.4, 0.6, 0.9, 0.7]])
+    free, bound = find_descent(values), find_descent(values, most=1)
+    assert free.interval
+    assert free.rise_interval
+    assert bound.interval
+    assert bound.rise_interval
+    assert free.rise_interval[1] > 1
+    assert bound.rise_interval == (max(free.rise_interval[0], -1), 1)
+    assert -1 <= bound.interval[0] <= bound.effect <= bound.interval[1] <= 1
+    assert (bound.answer, bound.p, bound.seeds_needed) == (free.answer, free.p, free.seeds_needed)
