@@ -7,17 +7,11 @@ are printed. Every figure comes from the function that the analysis asks, those 
 made-up tables. docs/calibration.md says what is simulated.
 """
 
-import argparse
-import datetime
-import os
-import platform
-import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import scipy
-from calibrate_descent import PAGE, ROOT, SIGMA, Count, as_json, data, filled, percent, table
+from calibration_page import RESULTS, SIGMA, Count, calibrate, percent, table
 
 from ftdd.descent.best import best_places
 from ftdd.descent.differences import differences
@@ -26,7 +20,7 @@ from ftdd.descent.times import later, times
 from ftdd.testing import MadeRun, made_evidence
 from ftdd_plugins.analyses.emc import EffectiveModelComplexity
 
-RESULT = ROOT / "bench" / "results" / "calibration_analyses.json"
+RESULT = RESULTS / "calibration_analyses.json"
 SEEDS = (2, 3, 5, 8)
 DEPTHS = 10
 LUCK = (0, 1, 3)
@@ -291,28 +285,8 @@ def _by_seeds(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a part of it, in half a minute")
-    parser.add_argument("--write", action="store_true", help="write the figures and the page's tables")
-    given = parser.parse_args()
-    began = time.perf_counter()
-    found: dict[str, Any] = {
-        "command": "python bench/calibrate_analyses.py" + (" --quick" if given.quick else "") + " --write",
-        "date": datetime.datetime.now(tz=datetime.timezone.utc).date().isoformat(),
-        "hardware": f"{platform.machine()}, one core of {os.cpu_count()}",
-        "versions": f"python {platform.python_version()}, numpy {np.__version__}, scipy {scipy.__version__}",
-        "sigma": SIGMA,
-    }
     parts = {"better": better, "best": best, "slower": slower, "deciding": deciding, "complexity": complexity}
-    for name, part in parts.items():
-        found[name] = data(part(given.quick))
-        print(f"{name}: {time.perf_counter() - began:.0f} s", flush=True)
-    found["seconds"] = round(time.perf_counter() - began)
-    if given.write:
-        RESULT.write_text(as_json(found), encoding="utf-8")
-        PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), tables(found)), encoding="utf-8")
-    else:
-        print("\n\n".join(tables(found).values()))
+    calibrate("calibrate_analyses.py", __doc__, parts, tables, RESULT)
 
 
 if __name__ == "__main__":

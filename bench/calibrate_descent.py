@@ -8,23 +8,16 @@ at each place and its memory are those of one of the measured curves, drawn anew
 calibration.md says what the kinds of noise and the figures are.
 """
 
-import argparse
-import datetime
 import json
 import math
-import os
-import platform
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import scipy
-from scipy.stats import binomtest, norm
+from calibration_page import RESULTS, SIGMA, Count, calibrate, percent, table
+from scipy.stats import norm
 from sklearn.isotonic import IsotonicRegression
 
 from ftdd.descent import contrasts
@@ -32,14 +25,10 @@ from ftdd.descent.detect import Descent, _tell, find_descent
 from ftdd.descent.noise import TEST_IMAGES_SHARED, measure_noise
 
 Floats = npt.NDArray[np.float64]
-ROOT = Path(__file__).resolve().parent.parent
-MEASURED = ROOT / "bench" / "results" / "noise_of_runs.json"
-HARD = ROOT / "bench" / "results" / "hard_images.json"
-RESULT = ROOT / "bench" / "results" / "calibration.json"
-PAGE = ROOT / "docs" / "calibration.md"
+MEASURED = RESULTS / "noise_of_runs.json"
+HARD = RESULTS / "hard_images.json"
+RESULT = RESULTS / "calibration.json"
 
-SIGMA = 0.0125
-"""Between the measured curves' 0.006 and 0.024; `smallest`, 0.05, is four of it."""
 SEEDS = (2, 3, 5, 8, 12)
 POINTS = {"epochs": 50, "frozen layers": 10, "5 places": 5, "20 places": 20}
 NULLS = ("flat", "decay", "rise", "V", "uneven U", "staircase", "flat, then drop", "jump, then flat", "real")
@@ -189,21 +178,6 @@ def tell(values: Floats, images: float | None = None, curves: int = 1) -> Descen
     """As find_descent, without the number of seeds that would tell, which takes most of its time."""
     counts = None if images is None else np.full(values.shape[1], images)
     return _tell(measure_noise(values, counts), len(values), 0.05, 0.95, curves)
-
-
-@dataclass(frozen=True)
-class Count:
-    """How often something happened."""
-
-    hits: int
-    of: int
-
-    @property
-    def share(self) -> float:
-        return self.hits / self.of if self.of else math.nan
-
-    def data(self) -> dict[str, Any]:
-        return {"hits": int(self.hits), "of": int(self.of), "share": round(self.share, 4) if self.of else None}
 
 
 def draws_of(points: int, quick: bool) -> int:
@@ -413,20 +387,6 @@ def _hard_images() -> str:
     return table(["study", "between", "seeds", "test images", "least c", "median c"], rows)
 
 
-def table(heads: list[str], rows: list[list[Any]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "".join("| " + " | ".join(str(cell) for cell in line) + " |\n" for line in lines)
-
-
-def percent(count: dict[str, Any], interval: bool = True) -> str:
-    """With Wilson's interval, 95%."""
-    if not count["of"]:
-        return "–"
-    ends = binomtest(count["hits"], count["of"]).proportion_ci(0.95, method="wilson")
-    share = 100 * count["share"]
-    return f"{share:.1f} ({100 * ends.low:.1f}–{100 * ends.high:.1f})" if interval else f"{share:.0f}"
-
-
 def _nulls(rows: list[dict[str, Any]]) -> str:
     if not rows:
         return ""
@@ -481,61 +441,10 @@ def needed(rows: list[dict[str, Any]]) -> str:
     return table(["axis", "peak", "seeds for 95% at 2 σ"], lines)
 
 
-def filled(page: str, parts: dict[str, str]) -> str:
-    """The page with each part between its two marks."""
-    for name, text in parts.items():
-        first, last = f"<!-- {name} -->\n", f"<!-- /{name} -->"
-        before, rest = page.split(first)
-        page = f"{before}{first}{text.rstrip()}\n{last}{rest.split(last)[1]}"
-    return page
-
-
-def data(value: Any) -> Any:
-    if isinstance(value, Count):
-        return value.data()
-    if isinstance(value, dict):
-        return {key: data(one) for key, one in value.items()}
-    return [data(one) for one in value] if isinstance(value, list) else value
-
-
-def as_json(found: dict[str, Any]) -> str:
-    """A line for each figure, so that a difference between two of them can be read."""
-    parts = []
-    for name, value in found.items():
-        rows = ",\n".join(f"  {json.dumps(row)}" for row in value) if isinstance(value, list) else ""
-        parts.append(f' "{name}": ' + (f"[\n{rows}\n ]" if rows else json.dumps(value)))
-    return "{\n" + ",\n".join(parts) + "\n}\n"
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a part of it, in half a minute")
-    parser.add_argument("--write", action="store_true", help="write the figures and the page's tables")
-    parser.add_argument("--tables", action="store_true", help="the page's tables once more from the figures there are")
-    given = parser.parse_args()
-    if given.tables:
-        found = json.loads(RESULT.read_text(encoding="utf-8"))
-        PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), tables(found)), encoding="utf-8")
-        return
-    began = time.perf_counter()
-    found = {
-        "command": "python bench/calibrate_descent.py" + (" --quick" if given.quick else "") + " --write",
-        "date": datetime.datetime.now(tz=datetime.timezone.utc).date().isoformat(),
-        "hardware": f"{platform.machine()}, one core of {os.cpu_count()}",
-        "versions": f"python {platform.python_version()}, numpy {np.__version__}, scipy {scipy.__version__}",
-        "sigma": SIGMA,
-        "test_images_shared": TEST_IMAGES_SHARED,
-    }
-    for name, part in (("false", falsely_seen), ("together", together), ("power", power), ("oracle", oracle)):
-        found[name] = data(part(given.quick))
-        print(f"{name}: {time.perf_counter() - began:.0f} s", flush=True)
     assert find_descent(0.3 + SIGMA * planted(10, 9, False)[0]).answer == "cannot tell"  # one seed
-    found["seconds"] = round(time.perf_counter() - began)
-    if given.write:
-        RESULT.write_text(as_json(found), encoding="utf-8")
-        PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), tables(found)), encoding="utf-8")
-    else:
-        print("\n\n".join(tables(found).values()))
+    parts = {"false": falsely_seen, "together": together, "power": power, "oracle": oracle}
+    calibrate("calibrate_descent.py", __doc__, parts, tables, RESULT, test_images_shared=TEST_IMAGES_SHARED)
 
 
 if __name__ == "__main__":

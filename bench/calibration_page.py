@@ -1,0 +1,124 @@
+"""What the calibrations have in common: shares that were counted, and their tables in docs/calibration.md."""
+
+import argparse
+import datetime
+import json
+import math
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy
+from scipy.stats import binomtest
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "calibration.md"
+RESULTS = ROOT / "bench" / "results"
+
+SIGMA = 0.0125
+"""Between the measured curves' 0.006 and 0.024; `smallest`, 0.05, is four of it."""
+
+
+@dataclass(frozen=True)
+class Count:
+    """How often something happened."""
+
+    hits: int
+    of: int
+
+    @property
+    def share(self) -> float:
+        return self.hits / self.of if self.of else math.nan
+
+    def data(self) -> dict[str, Any]:
+        return {"hits": int(self.hits), "of": int(self.of), "share": round(self.share, 4) if self.of else None}
+
+
+def table(heads: list[str], rows: list[list[Any]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "".join("| " + " | ".join(str(cell) for cell in line) + " |\n" for line in lines)
+
+
+def percent(count: dict[str, Any], interval: bool = True) -> str:
+    """With Wilson's interval, 95%."""
+    if not count["of"]:
+        return "–"
+    ends = binomtest(count["hits"], count["of"]).proportion_ci(0.95, method="wilson")
+    share = 100 * count["share"]
+    return f"{share:.1f} ({100 * ends.low:.1f}–{100 * ends.high:.1f})" if interval else f"{share:.0f}"
+
+
+def filled(page: str, parts: dict[str, str]) -> str:
+    """The page with each part between its two marks."""
+    for name, text in parts.items():
+        first, last = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+        before, rest = page.split(first)
+        page = f"{before}{first}{text.rstrip()}\n{last}{rest.split(last)[1]}"
+    return page
+
+
+def data(value: Any) -> Any:
+    if isinstance(value, Count):
+        return value.data()
+    if isinstance(value, dict):
+        return {key: data(one) for key, one in value.items()}
+    return [data(one) for one in value] if isinstance(value, list) else value
+
+
+def as_json(found: dict[str, Any]) -> str:
+    """A line for each figure, so that a difference between two of them can be read."""
+    parts = []
+    for name, value in found.items():
+        rows = ",\n".join(f"  {json.dumps(row)}" for row in value) if isinstance(value, list) else ""
+        parts.append(f' "{name}": ' + (f"[\n{rows}\n ]" if rows else json.dumps(value)))
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def calibrate(
+    script: str,
+    about: str | None,
+    parts: Mapping[str, Callable[[bool], Any]],
+    tables: Callable[[dict[str, Any]], dict[str, str]],
+    result: Path,
+    **also: Any,
+) -> None:
+    """Carry out what the command line of a script asks for.
+
+    parts: each figure's name, and what measures it, given whether to be quick.   tables: the page's parts by their
+    marks, from the figures as JSON.   also: what else the figures hang on, kept beside them.
+    """
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a part of it, in half a minute")
+    parser.add_argument("--write", action="store_true", help="write the figures and the page's tables")
+    parser.add_argument("--tables", action="store_true", help="the page's tables once more from the figures there are")
+    given = parser.parse_args()
+    if given.tables:
+        _write_tables(tables(json.loads(result.read_text(encoding="utf-8"))))
+        return
+    began = time.perf_counter()
+    found: dict[str, Any] = {
+        "command": f"python bench/{script}" + (" --quick" if given.quick else "") + " --write",
+        "date": datetime.datetime.now(tz=datetime.timezone.utc).date().isoformat(),
+        "hardware": f"{platform.machine()}, one core of {os.cpu_count()}",
+        "versions": f"python {platform.python_version()}, numpy {np.__version__}, scipy {scipy.__version__}",
+        "sigma": SIGMA,
+        **also,
+    }
+    for name, part in parts.items():
+        found[name] = data(part(given.quick))
+        print(f"{name}: {time.perf_counter() - began:.0f} s", flush=True)
+    found["seconds"] = round(time.perf_counter() - began)
+    if given.write:
+        result.write_text(as_json(found), encoding="utf-8")
+        _write_tables(tables(found))
+    else:
+        print("\n\n".join(tables(found).values()))
+
+
+def _write_tables(parts: dict[str, str]) -> None:
+    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), parts), encoding="utf-8")
