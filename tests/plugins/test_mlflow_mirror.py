@@ -2,8 +2,10 @@
 
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -318,6 +320,14 @@ def test_a_store_that_mlflow_refuses_is_one_sentence(store: Store, monkeypatch: 
     assert said.code == 1
     assert said.err.startswith("ftdd: MLflow's store file:")
     assert "Traceback" not in said.err
+
+
+def test_a_store_that_another_program_holds_is_one_sentence_that_says_so(store: Store) -> None:
+    open_client(store.path)
+    with closing(sqlite3.connect(store.path / "mlflow.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(MirrorUnavailable, match=r"database is locked.*: end the program that is writing to it"):
+            open_client(store.path)
 
 
 def test_sync_says_what_it_did_and_names_a_study_that_is_not_there(store: Store) -> None:

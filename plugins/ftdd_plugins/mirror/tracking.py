@@ -47,7 +47,9 @@ def open_client(store: Path) -> Any:
 def unavailable(uri: str, error: Exception) -> MirrorUnavailable:
     """The sentence for a store that cannot be used."""
     first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    locked = "database is locked" in first
+    remedy = "end the program that is writing to it" if locked else f"set or unset {TRACKING_URI}"
     return MirrorUnavailable(
         f"MLflow's store {uri} cannot be used ({first[:200]}); the runs are safe in their folders: "
-        f"set or unset {TRACKING_URI} and call `ftdd sync`"
+        f"{remedy} and call `ftdd sync`"
     )
