@@ -179,6 +179,7 @@ def test_a_contact_sheet_of_ones_own_photos_has_the_target_alone_and_any_names(f
             Image.new("RGB", (9, 7), (200, 40 * i, 0)).save(folder / "data" / "photos" / name / f"{i}.png")
     said = called("show", "image_folder", "--set", "target=photos", "--images", "sheet.png", folder=folder)
     assert said.code == 0, said.err
+    assert "3, 1 a class" in said.out
     with Image.open(folder / "sheet.png") as sheet:
         assert sheet.size[0] < 1000
 

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -98,12 +99,17 @@ def show_pair(cls: type[Pair], name: str, fields: tuple[str, ...], data: Path, s
             continue
         try:
             counts = pair.class_counts(side, data)
-            images = f"{sum(counts):,}" + (f", {min(counts):,} to {max(counts):,} a class" if len(counts) > 1 else "")
+            images = f"{sum(counts):,}" + (f", {_range(counts)} a class" if len(counts) > 1 else "")
         except DataUnavailable:
             images = ""
         table.add_row(f"  {side}", str(len(classes)), images, escape(", ".join(classes)))
     output().print("", table)
     return sheet is None or _sheet(pair, name, data, sheet)
+
+
+def _range(counts: Sequence[int]) -> str:
+    low, high = min(counts), max(counts)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def _sheet(pair: Pair, name: str, data: Path, sheet: Path) -> bool:
