@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from ftdd.curve import Curve, Record
 from ftdd.study.files import write_json
-from ftdd.study.store import State, Store
+from ftdd.study.store import State, Store, Unreadable
 from ftdd.values import Json
 from ftdd_plugins.mirror.content import MOST_EVALUATIONS, _some, run_name
 from ftdd_plugins.mirror.mirroring import _status_of_study, open_mirror
@@ -308,6 +308,17 @@ def test_a_damaged_run_costs_itself_and_no_other(store: Store) -> None:
     assert "Traceback" not in said.err
     assert said.out == "two: 3 runs, 2 brought up to date\n"
     assert {"b0", "c0"} <= set(rows(store))
+
+
+def test_a_damaged_run_is_left_as_mlflow_has_it_while_it_is_begun_again(store: Store) -> None:
+    """`ftdd run` tells of the start before the worker has put anything in the damaged file's place."""
+    mirror = open_mirror(store, "one")
+    mirror.study()
+    (store.run("a0").path / "curve.csv").write_text("no curve\n")
+    assert not mirror.run("a0")
+    assert rows(store)["a0"].info.status == "FINISHED"
+    with pytest.raises(Unreadable, match=r"curve\.csv"):
+        mirror.study()
 
 
 def test_a_store_that_mlflow_refuses_is_one_sentence(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,12 +54,12 @@ class Mirror:
     """MLflow's runs of sources, by their ids."""
 
     def run(self, run_id: str) -> bool:
-        """Make MLflow's run right; whether anything had to be changed. Raises Unreadable for a damaged folder."""
-        status = self.store.run(run_id).status()
-        if status.state is State.WAITING:
+        """Make MLflow's run right; whether anything had to be changed. A damaged run is left as MLflow has it.
+
+        Raises Unreadable where a file of the run cannot be read.
+        """
+        if self.store.run(run_id).status().state in (State.WAITING, State.DAMAGED):
             return False
-        if status.state is State.DAMAGED:  # what MLflow has of it may be whole
-            raise Unreadable(status.error)
         with _lock(self.store):
             return self._bring_up_to_date(content(self.store, self.record, run_id))
 
@@ -73,7 +73,10 @@ class Mirror:
         changed = 0
         damaged = []
         for run_id in self.record.run_ids:
-            if thorough or known.get(run_id) != self._digest(run_id):
+            status = self.store.run(run_id).status()
+            if status.state is State.DAMAGED:
+                damaged.append(status.error)
+            elif thorough or known.get(run_id) != self._digest(run_id):
                 try:
                     changed += self.run(run_id)
                 except Unreadable as error:
