@@ -164,19 +164,7 @@ class TargetSpec(Value):
 
     def determining(self) -> dict[str, Json]:
         """The spec as plain values, without what its control leaves without effect: one run has one id."""
-        tree = self.model_dump(mode="json")
-        learned = self.source is not None or self.architecture.untrained() != self.architecture
-        if self.control == "transfer" and not learned:
-            tree["control"] = "random"
-        if tree["control"] in ("random", "scratch"):
-            bare = self.architecture.untrained().model_dump(mode="json")
-            tree |= {"source": None, "transfer": None, "architecture": bare}
-            tree["soft_freezing"]["l2_sp"] = None
-        if tree["control"] == "scratch":
-            tree |= {"freezing": None, "batch_norm": None}
-        if self.control == "selffer" and self.source is not None:
-            tree["source"] = {"training": tree["source"]["training"], "evaluate": tree["source"]["evaluate"]}
-        return tree
+        return _determining(self.model_dump(mode="json"), self.architecture.untrained().model_dump(mode="json"))
 
     @property
     def source_spec(self) -> SourceSpec | None:
@@ -235,6 +223,32 @@ class TargetSpec(Value):
 
 
 Spec = SourceSpec | TargetSpec
+
+
+def plain_id(tree: Mapping[str, Any], untrained: Json) -> str:
+    """The id of a spec that is there as plain values, as spec.json has it; needs no plugin.
+
+    untrained: what its architecture is without anybody's weights.   Raises KeyError or TypeError for what is no spec.
+    """
+    return tree_identity(dict(tree) if tree["role"] == "source" else _determining(dict(tree), untrained))
+
+
+def _determining(tree: dict[str, Any], untrained: Json) -> dict[str, Json]:
+    given = dict(tree)
+    learned = given["source"] is not None or untrained != given["architecture"]
+    if given["control"] == "transfer" and not learned:
+        tree = tree | {"control": "random"}
+    if tree["control"] in ("random", "scratch"):
+        soft_freezing = given["soft_freezing"] | {"l2_sp": None}
+        tree = tree | {
+            "source": None, "transfer": None, "architecture": untrained, "soft_freezing": soft_freezing
+        }
+    if tree["control"] == "scratch":
+        tree = tree | {"freezing": None, "batch_norm": None}
+    if tree["control"] == "selffer" and given["source"] is not None:
+        kept = {"training": given["source"]["training"], "evaluate": given["source"]["evaluate"]}
+        tree = tree | {"source": kept}
+    return tree
 
 
 def read_spec(text: str, plugins: "Plugins") -> Spec:

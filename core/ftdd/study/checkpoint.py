@@ -3,14 +3,13 @@
 import pickle
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from ftdd.chain import Chain
 from ftdd.curve import Curve, from_csv, to_csv
-from ftdd.study.files import write_with
+from ftdd.study.store import RunFolder, TakenFolder
 from ftdd.training.freezing import Phase
 from ftdd.training.loop import Moment
 
@@ -29,9 +28,10 @@ class CheckpointUnusable(ValueError):
     """The file is there and cannot be gone on from; the run has to begin again."""
 
 
-def save(path: Path, chain: Chain, moment: Moment, curve: Curve) -> None:
-    """Write the checkpoint in the place of the one before it."""
+def save(folder: TakenFolder, chain: Chain, moment: Moment, curve: Curve) -> None:
+    """Write the checkpoint in the place of the one before it. Raises FolderGone."""
     content = {
+        "run": folder.path.name,
         "weights": chain.state_dict(),
         "optimizer": moment.optimizer,
         "epoch": moment.epoch,
@@ -41,15 +41,15 @@ def save(path: Path, chain: Chain, moment: Moment, curve: Curve) -> None:
         "cache": moment.cache,
         "curve": to_csv(curve),
     }
-    write_with(path, lambda temporary: torch.save(content, temporary))
+    folder.write_with(folder.checkpoint, lambda temporary: torch.save(content, temporary))
 
 
-def load(path: Path, chain: Chain) -> Checkpoint | None:
-    """The checkpoint for this chain; None where there is none. Raises CheckpointUnusable."""
-    if not path.exists():
+def load(folder: RunFolder, chain: Chain) -> Checkpoint | None:
+    """The run's checkpoint for this chain; None where there is none. Raises CheckpointUnusable."""
+    if not folder.checkpoint.exists():
         return None
     try:
-        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        content: dict[str, Any] = torch.load(folder.checkpoint, map_location="cpu", weights_only=True)
         moment = Moment(
             epoch=content["epoch"],
             step=content["step"],
@@ -64,6 +64,8 @@ def load(path: Path, chain: Chain) -> Checkpoint | None:
         found = Checkpoint(content["weights"], moment, from_csv(content["curve"]))
     except (RuntimeError, EOFError, KeyError, TypeError, ValueError, AttributeError, pickle.UnpicklingError) as error:
         raise CheckpointUnusable(f"the checkpoint cannot be read: {error}") from error
+    if content.get("run", folder.path.name) != folder.path.name:
+        raise CheckpointUnusable(f"the checkpoint is of run {content['run']}")
     own = {name: tensor.shape for name, tensor in chain.state_dict().items()}
     if {name: tensor.shape for name, tensor in found.weights.items()} != own:
         raise CheckpointUnusable("the checkpoint is of another network")

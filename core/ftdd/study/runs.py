@@ -23,9 +23,9 @@ from ftdd.plugins import installed_plugins
 from ftdd.recipe.specs import SourceSettings, SourceSpec, Spec, TargetSpec, read_spec
 from ftdd.study import checkpoint
 from ftdd.study.drawing import draw
-from ftdd.study.files import write_json, write_text, write_with
+from ftdd.study.files import json_text
 from ftdd.study.start import RunRefused, anchor_of, recalibrate_frozen, side_of, source_id_of, starting_chain
-from ftdd.study.store import RunFolder, State, Status, Store
+from ftdd.study.store import FolderGone, RunFolder, State, Status, Store, TakenFolder
 from ftdd.training.features import CacheBudget, Pixels
 from ftdd.training.freezing import FrozenLayerChanged, layer_facts, ledger
 from ftdd.training.loop import Assignment, Moment, train
@@ -46,23 +46,26 @@ def carry_out(job: Job) -> None:
     """Carry the job's run out, or go on with it; find it done where it is done.
 
     What goes wrong is written into the run's folder, as state `failed` with a traceback; nothing is raised for it.
-    Raises OSError where the folder cannot be written to, as on a full disk.
+    Raises OSError where the folder cannot be written to, as on a full disk, and FolderGone where it was deleted.
     """
     store = Store(job.store)
-    folder = store.run(job.run_id)
-    with folder.lock():
+    if not store.run(job.run_id).path.exists():
+        raise FolderGone(store.run(job.run_id).path)
+    with store.run(job.run_id).lock():
+        folder = store.run(job.run_id).taken()
         before = folder.status()
         if before.state.final and not _lost_weights(folder, before):
+            folder.remove_leftovers()
             return
         if before.state.final or before.state is State.DAMAGED:
-            folder.set_aside(folder.damage(folder.said()))
+            folder.set_aside(path for path in folder.damage(folder.said()) if path != folder.spec)
             before = Status(State.WAITING)
         try:
-            spec = read_spec(folder.spec.read_text(encoding="utf-8"), _plugins())
+            spec = _own_spec(folder)
             _prepare_torch(job)
             _carry_out(spec, folder, store, job, before)
         except Exception as error:  # whatever it is, it is this run's failure and nobody else's
-            write_text(folder.log, traceback.format_exc())
+            folder.write_text(folder.log, traceback.format_exc())  # raises FolderGone where nothing can be said there
             now = folder.status()
             reason = str(error) or type(error).__name__
             known = isinstance(error, (FrozenLayerChanged, RunRefused, Unfit, DataUnavailable))
@@ -71,6 +74,18 @@ def carry_out(job: Job) -> None:
         finally:
             for file in folder.path.glob("features-*.npy"):
                 file.unlink(missing_ok=True)
+
+
+def _own_spec(folder: RunFolder) -> Spec:
+    """The run's spec. Raises RunRefused where spec.json is gone, or is another run's."""
+    anew = "`ftdd run` writes it anew from the recipe"
+    try:
+        spec = read_spec(folder.spec.read_text(encoding="utf-8"), _plugins())
+    except FileNotFoundError:
+        raise RunRefused(f"{folder.spec} is gone; {anew}") from None
+    if spec.id != folder.path.name:
+        raise RunRefused(f"{folder.spec} is of run {spec.id}; {anew}")
+    return spec
 
 
 def _lost_weights(folder: RunFolder, status: Status) -> bool:
@@ -88,10 +103,10 @@ def _prepare_torch(job: Job) -> None:
         torch.backends.cudnn.allow_tf32 = False
 
 
-def _carry_out(spec: Spec, folder: RunFolder, store: Store, job: Job, before: Status) -> None:
+def _carry_out(spec: Spec, folder: TakenFolder, store: Store, job: Job, before: Status) -> None:
     settings, seed = side_of(spec)
     drawn = draw(spec.pair.load(spec.task, job.data), settings, seed, spec.task)
-    write_text(folder.path / "train_images.csv", drawn.table())
+    folder.write_text(folder.path / "train_images.csv", drawn.table())
     task = Task(drawn.task.train.to(job.device), drawn.task.test.to(job.device))
     normalization = spec.architecture.normalization(drawn.task.train.shape) or spec.pair.normalization()
     chain = starting_chain(spec, drawn.task.train.shape, len(task.train.classes), store).to(job.device)
@@ -107,8 +122,10 @@ def _carry_out(spec: Spec, folder: RunFolder, store: Store, job: Job, before: St
     resumed_at = [*before.facts.get("resumed_at", ()), *([found.moment.epoch] if found else [])]
     expected = spec.pair.expected_test_error(flat(spec.model_dump(mode="json")))
     facts = {
+        "id": spec.id,
         "role": spec.role,
         "source_id": source_id_of(spec),
+        **({} if isinstance(spec, SourceSpec) else {"untrained": spec.architecture.untrained().model_dump(mode="json")}),
         "data": drawn.facts(settings.label_noise),
         **machine_facts(job),
         "memory_format": spec.architecture.memory_format,
@@ -142,8 +159,8 @@ def _carry_out(spec: Spec, folder: RunFolder, store: Store, job: Job, before: St
         if moment.record is not None:
             curve = Curve((*curve.records, moment.record))
         if moment.ended:
-            write_json(folder.ledger, ledger(sizes, moment.phases))
             journal.show(curve, moment)
+            folder.write_text(folder.ledger, json_text(ledger(sizes, moment.phases)))
             state = State.DIVERGED if moment.diverged else State.DONE
         else:
             journal.keep_up(chain, curve, moment)
@@ -158,14 +175,14 @@ def _carry_out(spec: Spec, folder: RunFolder, store: Store, job: Job, before: St
             name: tensor.cpu().clone(memory_format=torch.contiguous_format)
             for name, tensor in chain.state_dict().items()
         }
-        write_with(folder.weights, lambda path: save_file(weights, path))
+        folder.write_with(folder.weights, lambda path: save_file(weights, path))
     journal.end(state)
 
 
 def _found(folder: RunFolder, chain: Chain) -> tuple[checkpoint.Checkpoint | None, str]:
     """The checkpoint to go on from, its weights in the chain; or none, and why one that is there is of no use."""
     try:
-        found = checkpoint.load(folder.checkpoint, chain)
+        found = checkpoint.load(folder, chain)
     except checkpoint.CheckpointUnusable as error:
         return None, str(error)
     if found is not None:
@@ -200,7 +217,7 @@ def machine_facts(job: Job) -> dict[str, object]:
 class _Journal:
     """Writes what a run has to say into its folder, no more often than is worth it."""
 
-    def __init__(self, folder: RunFolder, started: float, epochs: int, facts: Mapping[str, object]) -> None:
+    def __init__(self, folder: TakenFolder, started: float, epochs: int, facts: Mapping[str, object]) -> None:
         self._folder = folder
         self._status = Status(State.RUNNING, epochs=epochs, started=started, facts=facts)
         self._shown = self._saved = time.monotonic()
@@ -213,27 +230,27 @@ class _Journal:
             facts = {**self._status.facts, "cache": moment.cache}
             self._status = replace(self._status, epoch=moment.epoch, seconds=moment.seconds, facts=facts)
         if len(curve) != self._rows:
-            write_text(self._folder.path / "curve.csv", to_csv(curve))
+            self._folder.write_text(self._folder.path / "curve.csv", to_csv(curve), lasting=False)
             self._rows = len(curve)
-        self._write(State.RUNNING)
+        self._write(State.RUNNING, lasting=False)
         self._shown = time.monotonic()
 
     def keep_up(self, chain: Chain, curve: Curve, moment: Moment) -> None:
         """Write what it is time for."""
         now = time.monotonic()
         if now - self._saved >= max(CHECKPOINT_SECONDS, CHECKPOINT_SHARE * self._saving):
-            checkpoint.save(self._folder.checkpoint, chain, moment, curve)
+            checkpoint.save(self._folder, chain, moment, curve)
             self._saved = time.monotonic()
             self._saving = self._saved - now
         if now - self._shown >= SHOW_SECONDS:
             self.show(curve, moment)
 
     def end(self, state: State) -> None:
-        """The run has ended and all else is written: say so, and tidy up."""
-        self._folder.log.unlink(missing_ok=True)
-        self._write(state)
-        self._folder.checkpoint.unlink(missing_ok=True)
+        """The run has ended and all else is on the disk: say so, and tidy up."""
+        self._status = replace(self._status, facts={**self._status.facts, "files": self._folder.files()})
+        self._write(state, lasting=True)
+        self._folder.remove_leftovers()
 
-    def _write(self, state: State) -> None:
+    def _write(self, state: State, *, lasting: bool) -> None:
         self._status = replace(self._status, state=state, updated=time.time())
-        self._folder.write_status(self._status)
+        self._folder.write_status(self._status, lasting=lasting)

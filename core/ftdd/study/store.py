@@ -13,12 +13,16 @@
     scores/<id>.json  a scheme's score of two tasks, kept by what it depends on
 
 Every file is replaced whole, so a reader never sees half of one. Only the holder of a run's lock writes into
-its folder. A run has ended when status.json says so; it is written last.
+its folder. A run has ended when status.json says so; it is written last, and says what the other files are.
 """
 
 import csv
+import errno
+import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
@@ -28,16 +32,31 @@ from filelock import FileLock, Timeout
 
 from ftdd.curve import Curve, from_csv
 from ftdd.plugins import nearest
-from ftdd.study.files import write_json, write_text
+from ftdd.recipe.specs import plain_id
+from ftdd.study.files import UNFINISHED, json_text, make_folder, sweep, write_json, write_text, write_with
 from ftdd.study.weights import whole_weights
 from ftdd.values import Json
 
 DAMAGED_ENDING = ".damaged"
 """Of files that were set aside."""
 
+TABLES = ("train_images.csv", "curve.csv", "ledger.json")
+"""What every run leaves beside its spec and its status; sources leave weights too."""
+
+WHOLLY_READ = 1 << 16
+"""Bytes: a table of a run that has ended is compared by its hash up to this size, and by its size alone above."""
+
 
 class Unreadable(ValueError):
     """A file of the store that is not what ftdd writes: a sentence with its path."""
+
+
+class FolderGone(FileNotFoundError):
+    """A run's folder was deleted, or put in its place by another one, while the run was at work."""
+
+    def __init__(self, path: Path) -> None:
+        reason = "the folder was deleted while the run was at work; `ftdd run` carries the run out again"
+        super().__init__(errno.ENOENT, reason, str(path))
 
 
 class State(str, Enum):
@@ -131,10 +150,17 @@ class RunFolder:
         """log.txt."""
         return self.path / "log.txt"
 
-    def lock(self) -> FileLock:
-        """The lock of whoever carries the run out."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        return FileLock(self.path / "lock")
+    def lock(self, timeout: float = -1) -> FileLock:
+        """The lock of whoever carries the run out. timeout: seconds to wait for it; without end where it is negative.
+
+        Taking it raises filelock.Timeout where another process has it for longer.
+        """
+        make_folder(self.path)
+        return FileLock(self.path / "lock", timeout=timeout)
+
+    def taken(self) -> "TakenFolder":
+        """The folder for whoever holds its lock. Raises FolderGone where it was deleted meanwhile."""
+        return TakenFolder(self.path, _file_of(self.path))
 
     @property
     def held(self) -> bool:
@@ -171,12 +197,54 @@ class RunFolder:
         return status
 
     def damage(self, status: Status) -> Mapping[Path, str]:
-        """The files of a run that has ended which are not what it wrote, each with a sentence.
+        """The files of a run that has ended which are missing, torn, changed or another run's, each with a sentence.
 
-        It sees a file that is gone, torn or no such file at all, and not a digit that was changed. That costs the
-        reading of two small files and, of weights, of their header. Weights that are gone are no damage: they are
-        missed only where a target is still to start from them.
+        Small files are read, and compared with the hash that status.json has of them; of larger ones the size is.
+        Runs that ended before status.json had these have curve, ledger and weights looked at. Weights that are gone are
+        no damage: they are missed only where a target is still to start from them.
         """
+        found = {}
+        if status.facts.get("id", self.path.name) != self.path.name:
+            path = self.path / "status.json"
+            found[path] = str(_unreadable(path, f"it is of run {status.facts['id']}"))
+        if reason := self._wrong_spec(status):
+            found[self.spec] = f"{self.spec} cannot be read: {reason}; `ftdd run` writes it anew from the recipe"
+        kept = status.facts.get("files")
+        if not isinstance(kept, Mapping):
+            return found | self._unreadable_numbers(status)
+        for name, written in kept.items():
+            if reason := _changed(self.path / name, written):
+                found[self.path / name] = str(_unreadable(self.path / name, reason))
+        return found
+
+    def files(self) -> dict[str, Any]:
+        """What status.json is to say of the other files: the bytes of each, and the SHA-256 of tables.
+
+        Weights need none: the ledger proves them when a target starts from them.
+        """
+        found: dict[str, Any] = {}
+        for name in TABLES:
+            content = (self.path / name).read_bytes()
+            found[name] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        if self.weights.exists():
+            found[self.weights.name] = {"bytes": self.weights.stat().st_size}
+        return found
+
+    def _wrong_spec(self, status: Status) -> str:
+        """What is wrong with spec.json; nothing where it is right, or where nothing says that it is not."""
+        try:
+            spec = self.read_spec()
+            if not spec:
+                return "it is gone" if not self.spec.exists() else "it says nothing"
+            if "id" in status.facts and plain_id(spec, status.facts.get("untrained")) != self.path.name:
+                return "it is of another run"
+        except Unreadable:
+            return "it is torn"
+        except (KeyError, TypeError):
+            return "it is no spec"
+        return ""
+
+    def _unreadable_numbers(self, status: Status) -> Mapping[Path, str]:
         found = {}
         try:
             curve = self.curve()
@@ -195,15 +263,49 @@ class RunFolder:
             found[self.weights] = str(_unreadable(self.weights, "it is torn"))
         return found
 
+    def tidy(self) -> None:
+        """Remove what a process that was killed has left of a run that has ended: checkpoint, log, features.
+
+        Nothing is removed while another process is at work on the run.
+        """
+        if not any(self._leftovers()):
+            return
+        with suppress(OSError, Timeout), self.lock(timeout=0):
+            if self.said().state.final:
+                self.remove_leftovers()
+
+    def remove_leftovers(self) -> None:
+        """The same for the holder of the lock. What cannot be removed stays."""
+        with suppress(OSError):
+            for path in self._leftovers():
+                if not path.name.endswith(UNFINISHED):
+                    path.unlink(missing_ok=True)
+            sweep(self.path)
+
+    def _leftovers(self) -> list[Path]:
+        try:
+            names = os.listdir(self.path)
+        except OSError:
+            return []
+        return [
+            self.path / name
+            for name in names
+            if name in (self.checkpoint.name, self.log.name) or name.startswith("features-") or name.endswith(UNFINISHED)
+        ]
+
     def set_aside(self, paths: Iterable[Path]) -> None:
         """Rename damaged files, `curve.csv` to `curve.csv.damaged`, so that new ones can be written."""
         for path in paths:
             if path.exists():
                 path.replace(path.with_name(path.name + DAMAGED_ENDING))
 
-    def write_status(self, status: Status) -> None:
+    def write_status(self, status: Status, *, lasting: bool = True) -> None:
         """Replace status.json."""
-        write_json(self.path / "status.json", status.to_json())
+        self.write_text(self.path / "status.json", json_text(status.to_json()), lasting=lasting)
+
+    def write_text(self, path: Path, text: str, *, lasting: bool = True) -> None:
+        """Write one of the run's files; see `ftdd.study.files.write_with`."""
+        write_text(path, text, lasting=lasting)
 
     def curve(self) -> Curve:
         """What was measured so far; no rows before the first evaluation. Raises Unreadable."""
@@ -222,6 +324,59 @@ class RunFolder:
     def read_spec(self) -> dict[str, Json]:
         """The spec as plain values; empty where there is none yet. Raises Unreadable."""
         return _read_mapping(self.spec)
+
+
+@dataclass(frozen=True)
+class TakenFolder(RunFolder):
+    """A run's folder as the holder of its lock has it: what it writes goes where its lock lies, or nowhere."""
+
+    lock_file: tuple[int, int]
+    """Device and inode."""
+
+    def check(self) -> None:
+        """Raises FolderGone where the folder is not the one whose lock was taken."""
+        if _file_of(self.path) != self.lock_file:
+            raise FolderGone(self.path)
+
+    def write_with(self, path: Path, write: Callable[[Path], object], *, lasting: bool = True) -> None:
+        """Like `ftdd.study.files.write_with`. Raises FolderGone."""
+        self.check()
+        try:
+            write_with(path, write, lasting=lasting, new_folder=False)
+        except FileNotFoundError:
+            self.check()
+            raise
+
+    def write_text(self, path: Path, text: str, *, lasting: bool = True) -> None:
+        """The same for text, in UTF-8."""
+        self.write_with(path, lambda temporary: temporary.write_bytes(text.encode()), lasting=lasting)
+
+
+def _file_of(folder: Path) -> tuple[int, int]:
+    """Device and inode of a run's lock. Raises FolderGone."""
+    try:
+        there = (folder / "lock").stat()
+    except FileNotFoundError:
+        raise FolderGone(folder) from None
+    return there.st_dev, there.st_ino
+
+
+def _changed(path: Path, written: Any) -> str:
+    """How a file differs from what was written; nothing where it does not, and where weights were taken away."""
+    weights = path.suffix == ".safetensors"
+    try:
+        size = path.stat().st_size
+        if size != written["bytes"]:
+            return f"it has {size:,} bytes, and {written['bytes']:,} were written"
+        if weights:
+            return "" if whole_weights(path) else "it is torn"
+        if size <= WHOLLY_READ and hashlib.sha256(path.read_bytes()).hexdigest() != written["sha256"]:
+            return "it is not what the run has written"
+    except FileNotFoundError:
+        return "" if weights else "it is gone"
+    except (KeyError, TypeError, ValueError):
+        return "status.json does not say what it was"
+    return ""
 
 
 def _unreadable(path: Path, reason: str) -> Unreadable:
