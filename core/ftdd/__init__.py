@@ -5,6 +5,8 @@
 A plugin's module needs `hookimpl` from here and the base of its component from `ftdd.components`.
 """
 
+import ftdd._start  # noqa: F401, I001 (before anything that could be imported from the wrong place)
+
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from multiprocessing import util
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
@@ -17,6 +18,10 @@ from typing import ClassVar, Literal
 
 import ftdd
 from ftdd.components import Crew, Executor, Job
+
+_SAFE_PATH = "PYTHONSAFEPATH"
+_KNOWS_SAFE_PATH = hasattr(sys.flags, "safe_path")
+"""Python 3.10 does not; its children are isolated instead, and are given the path afterwards."""
 
 PATIENCE_SECONDS = 3.0
 """How long a worker that was told to end may take."""
@@ -158,7 +163,7 @@ class _Processes:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=work, args=(theirs, slot), daemon=True)  # type: ignore[attr-defined]
         try:
-            with _deaf_to_ctrl_c():
+            with _nothing_from_here(), _deaf_to_ctrl_c():
                 process.start()
         except BaseException:
             self._free.append(slot)
@@ -222,6 +227,31 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _nothing_from_here() -> Iterator[None]:
+    """What is started from this thread, fork server and all, imports nothing from the folder one stands in.
+
+    A Python that is started with `-c`, as `multiprocessing` does, would look there first, even for `random`; and it
+    hands its own path on. What PYTHONPATH names is imported all the same.
+    """
+    safe, path, flags = os.environ.get(_SAFE_PATH), list(sys.path), util._args_from_interpreter_flags
+    os.environ[_SAFE_PATH] = "1"
+    if "" in path:  # an interactive session's
+        sys.path[:] = [entry for entry in path if entry]
+    if not _KNOWS_SAFE_PATH:
+        util._args_from_interpreter_flags = lambda: [*flags(), "-I"]
+    try:
+        yield
+    finally:
+        util._args_from_interpreter_flags = flags
+        if "" in path:
+            sys.path[:] = path
+        if safe is None:
+            del os.environ[_SAFE_PATH]
+        else:
+            os.environ[_SAFE_PATH] = safe
 
 
 def _last_words(exitcode: int | None) -> str:

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -59,11 +61,11 @@ def test_a_worker_that_dies_while_idle_costs_no_run(study: tuple[list[str], Stor
     assert store.run(ids[1]).status().state is State.DONE
 
 
-def test_a_worker_that_dies_at_work_is_one_failed_run_and_is_replaced(study: tuple[list[str], Store]) -> None:
-    ids, store = study
+def test_a_worker_that_dies_at_work_is_one_failed_run_and_is_replaced(tmp_path: Path) -> None:
+    settings = ("source=none", "sweep.target.training.epochs=[5000, 1]", "sweep.freezing.count=[0]")
+    points, store = written(tmp_path, *settings)
+    ids = list(points.targets)
     long = job(store, ids[0])
-    spec = store.run(ids[0]).spec
-    spec.write_text(spec.read_text().replace('"epochs": 1', '"epochs": 5000'))
     with Local().open(1, "cpu") as crew:
         at_work = crew.submit(long)
         for _ in range(600):
@@ -107,3 +109,38 @@ def test_a_run_whose_folder_cannot_be_written_is_a_sentence_and_costs_no_worker(
         assert worker_ids(crew) == before
     assert store.run(ids[1]).status().state is State.DONE
     assert "Traceback" not in capfd.readouterr().err
+
+
+FROM_HERE = """
+import sys
+
+sys.path.remove("")  # this process itself imports nothing from here, up to the moment when it starts others
+import multiprocessing
+from pathlib import Path
+
+from ftdd_plugins import local
+from tests.core.study.small_study import job
+from ftdd.study.store import Store
+
+how, run_id = sys.argv[1:]
+local._KNOWS_SAFE_PATH &= how != "forkserver of Python 3.10"
+if how == "spawn":
+    local._context = lambda: multiprocessing.get_context("spawn")
+with local.Local().open(1, "cpu") as crew:
+    sys.path.insert(0, "")
+    crew.submit(job(Store(Path("runs of mine").absolute()), run_id)).result(timeout=300)
+assert sys.path[0] == ""
+"""
+
+
+@pytest.mark.parametrize("how", ["forkserver", "forkserver of Python 3.10", "spawn"])
+def test_workers_import_nothing_from_the_folder_one_stands_in(how: str, tmp_path: Path) -> None:
+    """Not even what Python itself needs to start them; what PYTHONPATH names is imported all the same."""
+    points, store = written(tmp_path, "source=none", "target.training.epochs=1")
+    for name in ("torch", "numpy", "yaml", "random", "mlflow", "sitecustomize", "safetensors", "selectors", "tempfile"):
+        (tmp_path / f"{name}.py").write_text("open('executed', 'a').write(__name__)\n")
+    run_id = next(iter(points.targets))
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    subprocess.run([sys.executable, "-c", FROM_HERE, how, run_id], cwd=tmp_path, env=environment, check=True)
+    assert not (tmp_path / "executed").exists()
+    assert store.run(run_id).status().state is State.DONE

@@ -1,5 +1,6 @@
 """The command `ftdd`. Nothing is imported here, so that Ctrl-C is heard in the first moment too."""
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -14,6 +15,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a terminal that lacks a dash shows a question mark in its place
             stream.reconfigure(errors="replace")
+    if arguments is None:  # else the process is somebody else's
+        _forget_current_folder()
     try:
         from ftdd.cli.commands import carried_out
 
@@ -24,3 +27,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stderr.write("ftdd: interrupted; nothing is lost, and the same command goes on\n")
         code = INTERRUPTED
     sys.exit(code)
+
+
+def _forget_current_folder() -> None:
+    """Import nothing from the folder one stands in, here and in every process that is started from here.
+
+    What PYTHONPATH names stands behind the first entry, and stays.
+    """
+    os.environ["PYTHONSAFEPATH"] = "1"  # heeded from Python 3.11 on; the executor does what 3.10 needs
+    if getattr(sys.flags, "safe_path", sys.flags.isolated):
+        return
+    with suppress(OSError):  # the folder may be gone
+        if sys.path and sys.path[0] in ("", os.getcwd()):
+            del sys.path[0]

@@ -12,6 +12,11 @@ Path = tuple["str | int", ...]
 
 LARGEST_BYTES = 1_000_000
 DEEPEST = 50
+MOST_NODES = 20_000
+"""Keys, values, lists and mappings; reading so many takes a third of a second."""
+LONGEST_TEXT = 10_000
+"""Characters of one value."""
+LONGEST_KEY = 250
 
 
 @dataclass(frozen=True)
@@ -37,9 +42,32 @@ class NotYaml(Exception):
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.2's core schema: `1e-4` is a number, `no` and `2001-01-01` are strings."""
+    """YAML 1.2's core schema: `1e-4` is a number, `no` and `2001-01-01` are strings.
+
+    What is too much is refused where it begins to be, and not after all of it was read.
+    """
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 (PyYAML's own form)
+    _nodes = 0
+    _depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: object) -> yaml.Node | None:
+        """PyYAML's, counted. Raises NotYaml."""
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        line = event.start_mark.line + 1
+        self._nodes += 1
+        if self._nodes > MOST_NODES:
+            raise NotYaml(f"a recipe has at most {MOST_NODES:,} keys and values, and there are more from here on", line)
+        if self._depth > 2 * DEEPEST:
+            raise NotYaml("nested too deeply", line)
+        if isinstance(event, yaml.AliasEvent):
+            named = self.anchors.get(event.anchor)
+            message = "anchors and aliases (&, *) are not used in recipes: write the value out"
+            raise NotYaml(message, named.start_mark.line + 1 if named else line)
+        self._depth += 1
+        node: yaml.Node | None = super().compose_node(parent, index)  # type: ignore[no-untyped-call]
+        self._depth -= 1
+        return node
 
 
 _FORMS = {
@@ -65,7 +93,7 @@ def parse(text: str) -> Document:
         root = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise NotYaml(f"not YAML: {error.problem}", mark.line + 1 if mark else 1) from error
+        raise NotYaml(f"not YAML: {str(error.problem)[:LONGEST_KEY]}", mark.line + 1 if mark else 1) from error
     except yaml.reader.ReaderError as error:
         line = text[: error.position].count("\n") + 1
         character = error.character if isinstance(error.character, str) else chr(error.character)
@@ -75,7 +103,7 @@ def parse(text: str) -> Document:
     if root is None:
         return Document({}, {(): 1})
     lines: dict[Path, int] = {}
-    return Document(_value(root, (), lines, set()), lines)
+    return Document(_value(root, (), lines), lines)
 
 
 def parse_value(text: str) -> Json:
@@ -83,23 +111,20 @@ def parse_value(text: str) -> Json:
     return parse(text).tree if text.strip() else None
 
 
-def _value(node: yaml.Node, path: Path, lines: dict[Path, int], seen: set[int]) -> Json:
+def _value(node: yaml.Node, path: Path, lines: dict[Path, int]) -> Json:
     line = node.start_mark.line + 1
     lines.setdefault(path, line)
-    if id(node) in seen:
-        raise NotYaml("anchors and aliases (&, *) are not used in recipes: write the value out", line)
-    seen.add(id(node))
     if len(path) > DEEPEST:
         raise NotYaml("nested too deeply", line)
     if isinstance(node, yaml.MappingNode):
-        return _mapping(node, path, lines, seen)
+        return _mapping(node, path, lines)
     if isinstance(node, yaml.SequenceNode):
         _refuse_tag(node, "tag:yaml.org,2002:seq", line)
-        return [_value(item, (*path, i), lines, seen) for i, item in enumerate(node.value)]
+        return [_value(item, (*path, i), lines) for i, item in enumerate(node.value)]
     return _scalar(node, line)
 
 
-def _mapping(node: yaml.MappingNode, path: Path, lines: dict[Path, int], seen: set[int]) -> Json:
+def _mapping(node: yaml.MappingNode, path: Path, lines: dict[Path, int]) -> Json:
     _refuse_tag(node, "tag:yaml.org,2002:map", node.start_mark.line + 1)
     tree: dict[str, Json] = {}
     for key_node, value_node in node.value:
@@ -107,11 +132,13 @@ def _mapping(node: yaml.MappingNode, path: Path, lines: dict[Path, int], seen: s
         if not isinstance(key_node, yaml.ScalarNode) or key_node.value == "<<":
             raise NotYaml("a key must be a plain word", line)
         key = _text(key_node, line)
+        if len(key) > LONGEST_KEY:
+            raise NotYaml(f"a key of {len(key):,} characters; {LONGEST_KEY} are allowed", line)
         here = (*path, key)
         if key in tree:
             raise NotYaml(f"'{key}' stands here again; it stands in line {lines[here]} already", line)
         lines[here] = line
-        tree[key] = _value(value_node, here, lines, seen)
+        tree[key] = _value(value_node, here, lines)
     return tree
 
 
@@ -121,7 +148,7 @@ def _scalar(node: yaml.Node, line: int) -> Json:
     if kind == "str":
         return text
     if kind in _FORMS and not re.fullmatch(_FORMS[kind], text):
-        raise NotYaml(f"'{text}' is not what its tag !!{kind} says", line)
+        raise NotYaml(f"'{text[:LONGEST_KEY]}' is not what its tag !!{kind} says", line)
     if kind == "null":
         return None
     if kind == "bool":
@@ -140,11 +167,13 @@ def _scalar(node: yaml.Node, line: int) -> Json:
             .replace(".NaN", "nan")
             .replace(".NAN", "nan")
         )
-    raise NotYaml(f"the tag {node.tag} is not used in recipes", line)
+    raise NotYaml(f"the tag {node.tag[:LONGEST_KEY]} is not used in recipes", line)
 
 
 def _text(node: yaml.Node, line: int) -> str:
     text = str(node.value)
+    if len(text) > LONGEST_TEXT:
+        raise NotYaml(f"a value of {len(text):,} characters; {LONGEST_TEXT:,} are allowed", line)
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise NotYaml("half a character (\\ud800 to \\udfff) is not text", line)
     return text
@@ -152,4 +181,4 @@ def _text(node: yaml.Node, line: int) -> str:
 
 def _refuse_tag(node: yaml.Node, plain: str, line: int) -> None:
     if node.tag != plain:
-        raise NotYaml(f"the tag {node.tag} is not used in recipes", line)
+        raise NotYaml(f"the tag {node.tag[:LONGEST_KEY]} is not used in recipes", line)

@@ -240,9 +240,7 @@ def _determining(tree: dict[str, Any], untrained: Json) -> dict[str, Json]:
         tree = tree | {"control": "random"}
     if tree["control"] in ("random", "scratch"):
         soft_freezing = given["soft_freezing"] | {"l2_sp": None}
-        tree = tree | {
-            "source": None, "transfer": None, "architecture": untrained, "soft_freezing": soft_freezing
-        }
+        tree = tree | {"source": None, "transfer": None, "architecture": untrained, "soft_freezing": soft_freezing}
     if tree["control"] == "scratch":
         tree = tree | {"freezing": None, "batch_norm": None}
     if tree["control"] == "selffer" and given["source"] is not None:

@@ -1,17 +1,19 @@
 """Carry out a study: sources first, then the runs that need them; one that fails never stops the rest."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from filelock import Timeout
+
 from ftdd.components import Crew, Executor, Job
 from ftdd.events import StudyRef
 from ftdd.listeners import Listeners
 from ftdd.recipe.study import Study
-from ftdd.study.files import write_json
+from ftdd.study.files import make_folder, sync_folder, write_json
 from ftdd.study.plan import Plan, PlannedRun
 from ftdd.study.store import RunFolder, State, Status, Store, StudyEntry, StudyRecord, Unreadable
 from ftdd.values import Json
@@ -109,10 +111,16 @@ def write_down(study: Study, plan: Plan, store: Store) -> StudyRef:
     """Write the study's folder and every run's spec, and give the reference that listeners are told of."""
     record = study_record(study)
     store.write_study(record, study.text)
+    runs = store.path / "runs"
+    make_folder(runs)
     for run in plan.runs:
         folder, spec = RunFolder(run.ref.folder), run.spec.model_dump(mode="json")
         if not _says(folder, spec):
-            write_json(folder.spec, spec)
+            folder.path.mkdir(exist_ok=True)
+            write_json(folder.spec, spec, lasting=False)  # the recipe, which lasts, writes it again
+        if run.state.final:
+            folder.tidy()
+    sync_folder(runs)
     return StudyRef(
         study.name,
         store.path,
@@ -153,6 +161,7 @@ def conduct(
     """
     began = time.monotonic()
     tried: set[str] = set()
+    reasons: dict[str, str] = {}
     with Listeners(modules, say) as listeners:
         with ExitStack() as workplace:
             crew: Crew | None = None
@@ -163,7 +172,8 @@ def conduct(
                 runs = tuple(run for run in plan.open if run.ref.id not in tried)
                 if runs:
                     crew = crew or workplace.enter_context(executor.open(machine.workers, machine.device))
-                    _Shift(study, plan, runs, crew.submit, crew.slots, machine, listeners, show, say).work()
+                    shift = _Shift(study, plan, runs, crew.submit, crew.slots, machine, listeners, show, say)
+                    reasons |= shift.work()
                 tried |= {run.ref.id for run in runs}
                 grown = more()
         afterwards()
@@ -173,7 +183,7 @@ def conduct(
         carried_out=sum(states[run_id].state.final for run_id in tried),
         found_done=len(plan.runs) - len(tried),
         diverged=tuple(key for key, status in states.items() if status.state is State.DIVERGED),
-        failed={key: status.error for key, status in states.items() if not status.state.final},
+        failed={key: status.error or reasons.get(key, "") for key, status in states.items() if not status.state.final},
         seconds=time.monotonic() - began,
     )
 
@@ -205,20 +215,29 @@ class _Shift:
         self._waiting = list(_in_order(runs))
         self._states = {run.ref.id: run.state for run in plan.runs}
         self._at_work: dict[Future[None], PlannedRun] = {}
+        self._elsewhere: dict[str, tuple[PlannedRun, str]] = {}
+        """Runs at work in another process, by their ids, and why they are not at work in this one."""
+        self._reasons: dict[str, str] = {}
+        """Why runs failed, by their ids."""
         self._told: dict[str, int] = {}
         self._passes_open = sum(run.image_passes for run in runs)
         self._passes_done = 0
         self._began = time.monotonic()
 
-    def work(self) -> None:
-        """Until nothing is left that could be carried out."""
-        while self._waiting or self._at_work:
+    def work(self) -> Mapping[str, str]:
+        """Until nothing is left that could be carried out; gives the ids of runs that failed, and why."""
+        while self._waiting or self._at_work or self._elsewhere:
             self._give_out()
             if self._at_work:
                 done, _ = wait(self._at_work, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
                 for future in done:
                     self._take_back(self._at_work.pop(future), future)
+            elif self._elsewhere:
+                time.sleep(LOOK_SECONDS)
+            for run, reason in list(self._elsewhere.values()):
+                self._fail(run, reason)
             self._look()
+        return self._reasons
 
     def _give_out(self) -> None:
         for run in list(self._waiting):
@@ -245,26 +264,49 @@ class _Shift:
         self._at_work[self._submit(job)] = run
 
     def _take_back(self, run: PlannedRun, future: "Future[None]") -> None:
-        folder = self._store.run(run.ref.id)
-        status = folder.status()
-        if not status.state.final and status.state is not State.FAILED:
-            error = future.exception()
+        status, error = self._store.run(run.ref.id).status(), future.exception()
+        if not status.state.final and (error or status.state is not State.FAILED):
             self._fail(run, str(error) if error else "its worker ended without a word")
             return
         self._tell_records(run)
         self._ended(run, status)
 
     def _fail(self, run: PlannedRun, reason: str) -> None:
+        """Write that a run has failed, where no other process has it or has finished it meanwhile.
+
+        A run that another process is at work on is that one's: it is looked at again until it has ended.
+        """
         folder = self._store.run(run.ref.id)
-        status = replace(folder.status(), state=State.FAILED, error=reason, updated=time.time())
-        with folder.lock():
-            folder.write_status(status)
+        status = replace(folder.said(), state=State.FAILED, error=reason, updated=time.time())
+        if folder.spec.exists():  # else it was deleted, and does not come back as a failure without a spec
+            try:
+                with folder.lock(timeout=0):
+                    now = folder.said()
+                    taken_over = run.ref.id in self._elsewhere and now.state is State.FAILED
+                    if now.state.final or taken_over:
+                        status = now
+                    else:
+                        status = replace(now, state=State.FAILED, error=reason, updated=status.updated)
+                        folder.write_status(status)
+            except Timeout:
+                self._watch(run, reason)
+                return
+            except OSError as error:  # a full disk, say: it has failed all the same
+                status = replace(status, error=f"{reason}; {error.filename or folder.path}: {error.strerror or error}")
+        self._elsewhere.pop(run.ref.id, None)
+        self._tell_records(run)
         self._ended(run, status)
+
+    def _watch(self, run: PlannedRun, reason: str) -> None:
+        if run.ref.id not in self._elsewhere:
+            self._say(f"{run.ref.role} run {run.ref.id} is at work in another process, and counts as what it ends as")
+        self._elsewhere[run.ref.id] = (run, reason)
 
     def _ended(self, run: PlannedRun, status: Status) -> None:
         self._states[run.ref.id] = status.state
         self._passes_done += run.image_passes
         if status.state is State.FAILED:
+            self._reasons[run.ref.id] = status.error
             self._say(f"{run.ref.role} run {run.ref.id} failed: {status.error}")
         elif status.state is State.DIVERGED:
             self._say(
@@ -275,14 +317,17 @@ class _Shift:
 
     def _look(self) -> None:
         at_work = []
-        for run in self._at_work.values():
+        for run in (*self._at_work.values(), *(run for run, _ in self._elsewhere.values())):
             test_error = self._tell_records(run)
             at_work.append(AtWork(run, self._store.run(run.ref.id).status(), test_error))
         ended = sum(state.final or state is State.FAILED for state in self._states.values())
         failed = sum(state is State.FAILED for state in self._states.values())
         # A run that failed before and is open again counts as failed only once it has failed anew.
-        again = sum(self._states[run.ref.id] is State.FAILED for run in (*self._waiting, *self._at_work.values()))
+        again = sum(self._states[run.ref.id] is State.FAILED for run in self._unended())
         self._show(Snapshot(ended - again, self._total, failed - again, tuple(at_work), self._seconds_left(at_work)))
+
+    def _unended(self) -> Iterator[PlannedRun]:
+        yield from (*self._waiting, *self._at_work.values(), *(run for run, _ in self._elsewhere.values()))
 
     def _seconds_left(self, at_work: Sequence[AtWork]) -> float | None:
         under_way = sum(

@@ -39,9 +39,7 @@ def json_text(tree: Mapping[str, object] | list[object]) -> str:
     return json.dumps(tree, indent=2, ensure_ascii=False) + "\n"
 
 
-def write_with(
-    path: Path, write: Callable[[Path], object], *, lasting: bool = True, new_folder: bool = True
-) -> None:
+def write_with(path: Path, write: Callable[[Path], object], *, lasting: bool = True, new_folder: bool = True) -> None:
     """Have `write` fill a temporary file in the same folder, then put it in the place of `path`.
 
     lasting: once this returns, the file survives a power loss. Without it the one before may be back then, whole too:

@@ -125,7 +125,9 @@ def _carry_out(spec: Spec, folder: TakenFolder, store: Store, job: Job, before: 
         "id": spec.id,
         "role": spec.role,
         "source_id": source_id_of(spec),
-        **({} if isinstance(spec, SourceSpec) else {"untrained": spec.architecture.untrained().model_dump(mode="json")}),
+        **(
+            {} if isinstance(spec, SourceSpec) else {"untrained": spec.architecture.untrained().model_dump(mode="json")}
+        ),
         "data": drawn.facts(settings.label_noise),
         **machine_facts(job),
         "memory_format": spec.architecture.memory_format,

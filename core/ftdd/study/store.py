@@ -290,7 +290,9 @@ class RunFolder:
         return [
             self.path / name
             for name in names
-            if name in (self.checkpoint.name, self.log.name) or name.startswith("features-") or name.endswith(UNFINISHED)
+            if name in (self.checkpoint.name, self.log.name)
+            or name.startswith("features-")
+            or name.endswith(UNFINISHED)
         ]
 
     def set_aside(self, paths: Iterable[Path]) -> None:

@@ -3,13 +3,14 @@
 import json
 import math
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ftdd.recipe.document import NotYaml, parse, parse_value
+from ftdd.recipe.document import LONGEST_KEY, LONGEST_TEXT, MOST_NODES, NotYaml, parse, parse_value
 from ftdd.values import Json
 
 
@@ -147,3 +148,34 @@ def test_any_text_is_read_or_refused_with_a_line_that_it_has(text: str) -> None:
 def test_the_shipped_recipes_are_read_from_the_checkout() -> None:
     folder = Path(__file__).parents[3] / "recipes"
     assert all(isinstance(parse(path.read_text()).tree, dict) for path in folder.glob("*.yaml"))
+
+
+MANY = 200_000
+
+
+@pytest.mark.parametrize("read", [parse, parse_value], ids=["recipe", "--set"])
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("a:\n  [" + "1," * MANY + "1]", 2, f"at most {MOST_NODES:,} keys and values"),
+        ("a:\n" + "- 1\n" * MANY, MOST_NODES, f"at most {MOST_NODES:,} keys and values"),
+        ("a:\n  {" + ",".join(f"k{i}: 1" for i in range(MANY // 4)) + "}", 2, "keys and values"),
+        ("a:\n  [" + "!!str 1," * (MANY // 2) + "1]", 2, "keys and values"),
+        ("a:\n  " + "[" * MANY, 2, "nested too deeply"),
+        ("\n".join(" " * i + "a:" for i in range(600)), 102, "nested too deeply"),
+        ("a: &x [1]\nb: [" + "*x," * MANY + "1]", 1, "aliases"),
+        ("b: 1\na: " + "x" * MANY, 2, f"a value of {MANY:,} characters; {LONGEST_TEXT:,} are allowed"),
+        ("b: 1\n" + "k" * (LONGEST_KEY + 1) + ": 1", 2, f"a key of {LONGEST_KEY + 1} characters"),
+        ("b: 1\na: !" + "x" * MANY + " 1", 2, "the tag !xxx"),
+    ],
+    ids=["flow", "block", "mapping", "tags", "deep", "deep blocks", "aliases", "long value", "long key", "long tag"],
+)
+def test_too_much_is_refused_where_it_begins_to_be(
+    read: Callable[[str], object], text: str, line: int, said: str
+) -> None:
+    """Without reading all of it: a list of 800 KB used to take half a minute."""
+    with pytest.raises(NotYaml) as caught:
+        read(text)
+    assert said in str(caught.value)
+    assert caught.value.line == line
+    assert len(str(caught.value)) < 400

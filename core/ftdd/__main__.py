@@ -1,0 +1,5 @@
+"""`python -m ftdd` is `ftdd`."""
+
+from ftdd.cli import main
+
+main()
