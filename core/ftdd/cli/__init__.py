@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from io import TextIOWrapper
+from pathlib import Path
 
 INTERRUPTED = 130
 
@@ -38,5 +39,5 @@ def _forget_current_folder() -> None:
     if getattr(sys.flags, "safe_path", sys.flags.isolated):
         return
     with suppress(OSError):  # the folder may be gone
-        if sys.path and sys.path[0] in ("", os.getcwd()):
+        if sys.path and sys.path[0] in ("", str(Path.cwd())):
             del sys.path[0]

@@ -181,6 +181,11 @@ def _carry_out(spec: Spec, folder: TakenFolder, store: Store, job: Job, before: 
     journal.end(state)
 
 
+def _untrained(spec: Spec) -> Mapping[str, object]:
+    """What a target's id depends on beside its spec.json: its network without anybody's weights."""
+    return {} if isinstance(spec, SourceSpec) else {"untrained": spec.architecture.untrained().model_dump(mode="json")}
+
+
 def _found(folder: RunFolder, chain: Chain) -> tuple[checkpoint.Checkpoint | None, str]:
     """The checkpoint to go on from, its weights in the chain; or none, and why one that is there is of no use."""
     try:

@@ -20,7 +20,6 @@ import csv
 import errno
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -283,17 +282,15 @@ class RunFolder:
             sweep(self.path)
 
     def _leftovers(self) -> list[Path]:
+        alone = (self.checkpoint.name, self.log.name)
         try:
-            names = os.listdir(self.path)
+            return [
+                path
+                for path in self.path.iterdir()
+                if path.name in alone or path.name.startswith("features-") or path.name.endswith(UNFINISHED)
+            ]
         except OSError:
             return []
-        return [
-            self.path / name
-            for name in names
-            if name in (self.checkpoint.name, self.log.name)
-            or name.startswith("features-")
-            or name.endswith(UNFINISHED)
-        ]
 
     def set_aside(self, paths: Iterable[Path]) -> None:
         """Rename damaged files, `curve.csv` to `curve.csv.damaged`, so that new ones can be written."""

@@ -158,11 +158,11 @@ MANY = 200_000
     ("text", "line", "said"),
     [
         ("a:\n  [" + "1," * MANY + "1]", 2, f"at most {MOST_NODES:,} keys and values"),
-        ("a:\n" + "- 1\n" * MANY, MOST_NODES, f"at most {MOST_NODES:,} keys and values"),
+        ("a:\n" + "- 1\n" * MANY, MOST_NODES - 1, f"at most {MOST_NODES:,} keys and values"),
         ("a:\n  {" + ",".join(f"k{i}: 1" for i in range(MANY // 4)) + "}", 2, "keys and values"),
         ("a:\n  [" + "!!str 1," * (MANY // 2) + "1]", 2, "keys and values"),
         ("a:\n  " + "[" * MANY, 2, "nested too deeply"),
-        ("\n".join(" " * i + "a:" for i in range(600)), 102, "nested too deeply"),
+        ("\n".join(" " * i + "a:" for i in range(600)), 101, "nested too deeply"),
         ("a: &x [1]\nb: [" + "*x," * MANY + "1]", 1, "aliases"),
         ("b: 1\na: " + "x" * MANY, 2, f"a value of {MANY:,} characters; {LONGEST_TEXT:,} are allowed"),
         ("b: 1\n" + "k" * (LONGEST_KEY + 1) + ": 1", 2, f"a key of {LONGEST_KEY + 1} characters"),
