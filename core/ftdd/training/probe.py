@@ -148,9 +148,9 @@ def faults(
 def _tried(layer: nn.Module, x: Features, batch_size: int) -> tuple[Features, Fault | None]:
     """What it gives for these images, and what is wrong when it is given them again and otherwise."""
     n = _count(x)
-    halves = [half for half in (range(n)[::2], range(n)[1::2]) if half]
+    halves = [half for half in (range(n // 2), range(n // 2, n)) if half]
     first, attributes = _passed(layer, x, range(n)), plain_state(layer)
-    beside = [_passed(layer, x, [i if i in half else half[i // 2 % len(half)] for i in range(n)]) for half in halves]
+    beside = [_passed(layer, x, [i if i in half else half[i % len(half)] for i in range(n)]) for half in halves]
     again = _passed(layer, x, range(n))
     if not _same(first, again):
         return first, Fault("changes", AGAIN)

@@ -262,7 +262,7 @@ LIARS: dict[Callable[[], nn.Module], str] = {
     ScalesByTheBatchSize: "at another place or in a batch of another size",
     DoublesLargeBatches: "in a batch of another size",
     NormalizesByItsBatch: "beside other images",
-    StaysInTrainingMode: "moves its buffer '4.norm.num_batches_tracked'",
+    StaysInTrainingMode: "",
     DropsInEvaluation: "draws from torch's generator",
     MovesAPlainTensor: "gives the same images other features the second time",
     RemembersTheLastBatch: "gives the same images other features the second time",
