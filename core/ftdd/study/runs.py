@@ -27,8 +27,9 @@ from ftdd.study.files import json_text
 from ftdd.study.start import RunRefused, anchor_of, recalibrate_frozen, side_of, source_id_of, starting_chain
 from ftdd.study.store import FolderGone, RunFolder, State, Status, Store, TakenFolder
 from ftdd.training.features import CacheBudget, Pixels
-from ftdd.training.freezing import FrozenLayerChanged, layer_facts, ledger
+from ftdd.training.freezing import layer_facts, ledger
 from ftdd.training.loop import Assignment, Moment, train
+from ftdd.training.probe import FrozenLayerChanged
 from ftdd.training.settings import EveryEpochs, evaluation_epochs
 from ftdd.values import flat
 
@@ -117,7 +118,6 @@ def _carry_out(spec: Spec, folder: TakenFolder, store: Store, job: Job, before: 
     if isinstance(spec, TargetSpec) and spec.batch_norm == "recalibrate":
         pixels = Pixels(task.train.images, normalization, spec.architecture.memory_format)
         recalibrate_frozen(spec, chain, pixels, settings.training.batch_size)
-    sizes = layer_facts(chain, drawn.task.train.shape)
     found, unusable = _found(folder, chain)
     resumed_at = [*before.facts.get("resumed_at", ()), *([found.moment.epoch] if found else [])]
     expected = spec.pair.expected_test_error(flat(spec.model_dump(mode="json")))
@@ -162,6 +162,7 @@ def _carry_out(spec: Spec, folder: TakenFolder, store: Store, job: Job, before: 
             curve = Curve((*curve.records, moment.record))
         if moment.ended:
             journal.show(curve, moment)
+            sizes = layer_facts(chain, drawn.task.train.shape)  # not before: an image would pass through the chain
             folder.write_text(folder.ledger, json_text(ledger(sizes, moment.phases)))
             state = State.DIVERGED if moment.diverged else State.DONE
         else:

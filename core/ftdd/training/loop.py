@@ -25,11 +25,13 @@ from ftdd.training.features import (
     Place,
     augmented_inputs,
     prefix_inputs,
+    slices,
 )
-from ftdd.training.freezing import Phase, check_unchanged, hashes
+from ftdd.training.freezing import Phase, check_resumed, check_unchanged, close_phase, open_phase
 from ftdd.training.least_squares import fit
 from ftdd.training.objective import mean_loss
 from ftdd.training.optimizers import Anchor, build_optimizer, carry_over, parameter_groups, set_learning_rate
+from ftdd.training.probe import Probe, check_kept, check_marks, probe, spread
 from ftdd.training.settings import CropAndFlip, LeastSquares, Training
 
 
@@ -88,7 +90,8 @@ def train(chain: Chain, assignment: Assignment, resume: Moment | None = None) ->
 
     resume: the moment to go on from, before the last epoch; the chain then has the weights of that moment, and the
     next moment given is that of the following epoch. Ends early, with `diverged`, where a loss is not finite. Raises
-    FrozenLayerChanged, after the last moment, where a frozen layer moved.
+    FrozenLayerChanged where a frozen layer is no fixed function of an image, before any step, or where it moved, after
+    the last moment.
     """
     task, settings = assignment.task, assignment.training
     labels = task.train.labels
@@ -105,8 +108,13 @@ def train(chain: Chain, assignment: Assignment, resume: Moment | None = None) ->
     optimizer = build_optimizer(settings.optimizer, parameter_groups(chain, assignment.layer_decay))
     if resume:
         optimizer.load_state_dict(resume.optimizer)
-    views = _Views(chain, assignment)
-    phases = resume.phases if resume else (_open_phase(chain, 0),)
+        check_resumed(chain, resume.phases[-1])
+    phases = resume.phases if resume else (open_phase(chain, 0),)
+    proof = _probe(chain, assignment)
+    if resume:
+        check_marks(chain, phases[-1].marks, proof)
+    phases = _with_probe(phases, proof)
+    views = _proved_views(chain, assignment, proof)
 
     def moment(epoch: int, finite: bool = True) -> Moment:
         record = None
@@ -127,7 +135,7 @@ def train(chain: Chain, assignment: Assignment, resume: Moment | None = None) ->
             not finite,
             ended,
             optimizer.state_dict(),
-            _closed(chain, phases, epoch) if ended else phases,
+            (*phases[:-1], close_phase(chain, phases[-1], epoch, proof)) if ended else phases,
             views.place,
         )
 
@@ -138,14 +146,16 @@ def train(chain: Chain, assignment: Assignment, resume: Moment | None = None) ->
             return
     for epoch in range(resume.epoch if resume else 0, settings.epochs):
         if assignment.frozen_at(epoch) != chain.frozen:
-            phases = _closed(chain, phases, epoch)
-            check_unchanged(chain, phases[-1])
+            closed = close_phase(chain, phases[-1], epoch, proof)
+            check_unchanged(chain, closed, proof)
             chain.freeze(assignment.frozen_at(epoch), assignment.spared)
-            phases = (*phases, _open_phase(chain, epoch))
+            phases = (*phases[:-1], closed, open_phase(chain, epoch))
+            proof = _probe(chain, assignment)
+            phases = _with_probe(phases, proof)
             groups = parameter_groups(chain, assignment.layer_decay)
             carried, optimizer = optimizer, build_optimizer(settings.optimizer, groups)
             carry_over(carried, optimizer)
-            views = _Views(chain, assignment)
+            views = _proved_views(chain, assignment, proof)
         order = permutation(stream_seed(assignment.seed, assignment.side, "batch order", epoch), len(task.train))
         shuffled = torch.from_numpy(order).to(labels.device)
         torch.manual_seed(stream_seed(assignment.seed, assignment.side, "dropout", epoch))
@@ -172,7 +182,7 @@ def train(chain: Chain, assignment: Assignment, resume: Moment | None = None) ->
         yield now
         if now.ended:
             break
-    check_unchanged(chain, now.phases[-1])
+    check_unchanged(chain, now.phases[-1], proof)
 
 
 def batch_slices(images: int, batch_size: int) -> list[slice]:
@@ -237,11 +247,24 @@ def _evaluate(
     )
 
 
-def _open_phase(chain: Chain, epoch: int) -> Phase:
-    before = hashes(chain)
-    moving = tuple(tuple(sorted(chain.moving(i))) for i in range(len(chain.names)))
-    return Phase(epoch, epoch, tuple(sorted(chain.frozen)), before, before, moving)
+def _probe(chain: Chain, assignment: Assignment) -> Probe:
+    images = assignment.task.train.images
+    pixels = Pixels(images, assignment.normalization, assignment.memory_format)
+    chosen = torch.tensor(spread(len(images)), device=images.device)
+    return probe(chain, pixels.batch(chosen), assignment.training.batch_size)
 
 
-def _closed(chain: Chain, phases: tuple[Phase, ...], epoch: int) -> tuple[Phase, ...]:
-    return (*phases[:-1], replace(phases[-1], last_epoch=epoch, after=hashes(chain)))
+def _with_probe(phases: tuple[Phase, ...], proof: Probe) -> tuple[Phase, ...]:
+    """The last phase with what its probe says; one that goes on keeps what it began with."""
+    last = phases[-1]
+    return (*phases[:-1], replace(last, probed_images=proof.images, marks=last.marks or proof.marks))
+
+
+def _proved_views(chain: Chain, assignment: Assignment, proof: Probe) -> _Views:
+    """The views, their first piece compared with the probe, whether it is kept or made anew each time."""
+    views, images = _Views(chain, assignment), assignment.task.train.images
+    if proof.prefix is not None:
+        piece = next(slices(images))
+        both = [(row, i) for i, row in enumerate(spread(len(images))) if row < len(piece)]
+        check_kept(chain, proof, views.train_plain.batch(piece), *zip(*both, strict=True))
+    return views
