@@ -11,7 +11,18 @@ from typing import Any, ForwardRef, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from typing_extensions import TypeAliasType
 
-from ftdd.components import Analysis, Architecture, Component, DataSet, Executor, Kind, Pair, Policy, Scheme, error_words
+from ftdd.components import (
+    Analysis,
+    Architecture,
+    Component,
+    DataSet,
+    Executor,
+    Kind,
+    Pair,
+    Policy,
+    Scheme,
+    error_words,
+)
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,59}")
 """What a component may be called."""
@@ -200,4 +211,3 @@ def _unhashable(annotation: Any) -> str | None:
 
 def _parts(annotations: Iterable[Any]) -> Iterator[str]:
     return (found for one in annotations if (found := _unhashable(one)))
-

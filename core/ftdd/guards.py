@@ -221,6 +221,8 @@ def _frozen(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
     outside = sorted(one for one in given if not 0 <= one < len(layers))
     if outside:
         return f"layer {outside[0]}, which is not there; the network has 0 to {len(layers) - 1}"
+    if len(layers) - 1 in given:
+        return f"the head '{layers[-1]}' among them, which is new for the target and must be trained"
     return None
 
 

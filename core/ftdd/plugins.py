@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
@@ -105,7 +106,8 @@ def load_plugins(points: Sequence[EntryPoint], disabled: Sequence[str] = ()) -> 
     claims: dict[tuple[str, str], list[tuple[Owner, type[Component]]]] = {}
     for (name, _, distribution), point in found:
         owner = _owner(point)
-        state, brings = "disabled" if name in disabled else "loaded", ()
+        state = "disabled" if name in disabled else "loaded"
+        brings: tuple[str, ...] = ()
         if state == "loaded":
             try:
                 plugin, remarks = _load(point, owner)
@@ -259,7 +261,7 @@ def _components(plugin: object, owner: Owner) -> list[tuple[Kind, type[Component
     mend = f"mend or uninstall the package, or set {DISABLED}={owner.plugin}"
     for kind in KINDS.values():
         try:
-            with said_if_slow(lambda hook=kind.hook: f"{owner} in {hook}"), contextlib.redirect_stdout(io.StringIO()):
+            with said_if_slow(partial(f"{owner} in {{}}".format, kind.hook)), contextlib.redirect_stdout(io.StringIO()):
                 classes = _brought(plugin, kind.hook)
         except (Exception, SystemExit) as error:
             words = str(error) if type(error) is ValueError else error_words(error)
