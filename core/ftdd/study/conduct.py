@@ -198,8 +198,6 @@ class _Given:
     """When its folder was first seen to say that it has ended."""
     answer: float | None = None
     """When its future was first seen to be done although a worker was at it."""
-    answered: bool = False
-    """Whether its future is done although a worker is still at it."""
     lost: bool = False
     """Whether no worker was at it for longer than its executor's patience."""
     told: bool = False
@@ -250,7 +248,7 @@ class _Shift:
 
     def _wait(self) -> None:
         """For a moment, or until a future is done."""
-        futures = [given.future for given in self._at_work if not given.answered]
+        futures = [given.future for given in self._at_work if given.answer is None]
         if futures:
             wait(futures, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
         else:
