@@ -71,7 +71,14 @@ class Choice:
         except LookupError as error:
             words = f"; or {', '.join(self.words)}" if self.words else ""
             raise PydanticCustomError("choice", "{reason}", {"reason": f"{error.args[0]}{words}"}) from None
-        return cls.model_validate_json(json.dumps(given), strict=True, context=info.context)
+        try:
+            return cls.model_validate_json(json.dumps(given), strict=True, context=info.context)
+        except ValidationError:
+            raise
+        except Exception as error:  # a plugin's own validator may raise anything
+            said = " ".join(str(error).split())[:300]
+            reason = f"{self.kind} '{name}' failed while its fields were checked: {type(error).__name__}: {said}"
+            raise PydanticCustomError("choice", "{reason}", {"reason": reason}) from error
 
 
 def among(kind: str, *options: type[Value]) -> Choice:

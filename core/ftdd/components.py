@@ -56,6 +56,38 @@ class DataUnavailable(Exception):
         self.field = field
 
 
+class ComponentFailed(Exception):
+    """A component raised what it must not, or gave what it must not: a sentence with plugin, package and component."""
+
+
+def error_words(error: BaseException) -> str:
+    """What a stranger's exception says, in one line of 300 characters at most: `TypeError: no such thing`."""
+    try:
+        said = " ".join(str(error).split())
+    except Exception:  # an exception's own words may be what is broken
+        said = "its message cannot be shown"
+    said = _in_one_line(said if len(said) <= 300 else f"{said[:299]}…")
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The plugin that a component or a command came with."""
+
+    plugin: str
+    package: str
+    """The name of its distribution."""
+    version: str = ""
+
+    @property
+    def distribution(self) -> str:
+        """Name and version of the package, for example `ftdd 0.1.0`."""
+        return f"{self.package} {self.version}".strip()
+
+    def __str__(self) -> str:
+        return f"plugin '{self.plugin}' of {self.distribution}"
+
+
 @dataclass(frozen=True)
 class Every:
     """Marks a field for which a sweep may say `all`: the values that stand for all of them.
@@ -74,6 +106,8 @@ class Component(Value):
     """The field that says which component it is."""
     examples: ClassVar[Sequence[Mapping[str, Json]]] = ({},)
     """Settings of small ones, with which the checks of `ftdd.testing` try the class."""
+    brought_by: ClassVar[Owner | None] = None
+    """The plugin that it came with; written when plugins are loaded."""
 
 
 class Architecture(Component):
@@ -306,13 +340,14 @@ class Crew(Protocol):
     """Workers that stand ready."""
 
     slots: int
-    """How many jobs are carried out at once."""
+    """How many jobs are carried out at once, 1 or more."""
 
     def submit(self, job: Job) -> "Future[None]":
         """Have the job carried out by `ftdd.study.runs.carry_out`; the future ends when it has ended.
 
-        The future's exception says that the *worker* died; what goes wrong in a run stands in its folder.
-        A job may be started twice: the second start finds it locked, done, or goes on from its checkpoint.
+        The future is a `concurrent.futures.Future`. Its exception says that the *worker* died; what goes wrong in a run
+        stands in its folder. A future that is cancelled fails the run. A job may be started twice: the second start
+        finds it locked, done, or goes on from its checkpoint.
         """
         ...
 
@@ -322,6 +357,8 @@ class Executor(Component):
 
     default: ClassVar[bool] = False
     """Whether it is taken where a recipe names none."""
+    patience: ClassVar[float | None] = 120.0
+    """Seconds that a job may lie without a worker before it counts as lost; None for ever, as in a cluster's queue."""
 
     @abstractmethod
     def open(self, workers: int | None, device: str) -> AbstractContextManager[Crew]:

@@ -5,8 +5,8 @@ group `ftdd`. A function may leave out arguments that it does not need. The modu
 without torch; import heavy libraries inside the methods that use them.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
@@ -18,6 +18,22 @@ if TYPE_CHECKING:
     from ftdd.events import RunRef, StudyRef
 
 hookspec = pluggy.HookspecMarker("ftdd")
+
+
+def marks(plugin: object) -> dict[str, dict[str, Any]]:
+    """The attributes of a plugin that are marked `@ftdd.hookimpl`, each with the options of its mark."""
+    found = {}
+    for name in dir(plugin):
+        options = getattr(getattr(plugin, name, None), "ftdd_impl", None)
+        if isinstance(options, dict):
+            found[name] = options
+    return found
+
+
+def implementations(plugin: object, hook: str) -> tuple[Callable[..., Any], ...]:
+    """A plugin's functions for a hook: of its name, or marked with `specname`."""
+    found = marks(plugin).items()
+    return tuple(getattr(plugin, name) for name, options in found if (options.get("specname") or name) == hook)
 
 
 @hookspec

@@ -1,9 +1,14 @@
 """Tell plugins what happens, each on a thread of its own: a slow or broken one costs the study nothing."""
 
+import inspect
 import queue
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
+
+from ftdd.components import error_words
+from ftdd.hookspecs import implementations
 
 HOOKS = (
     "ftdd_study_started",
@@ -14,8 +19,16 @@ HOOKS = (
 )
 
 
+SAY_SECONDS = 5.0
+"""After which one says who is waited for."""
+SILENT_SECONDS = 60.0
+"""A listener that has not finished with an event for so long is not waited for any more."""
+INTERRUPTED_SECONDS = 2.0
+"""How long all of them together are waited for after Ctrl-C."""
+
+
 class Listeners:
-    """Plugins that listen. Leaving the context waits until each has heard everything."""
+    """Plugins that listen. Leaving the context waits until each has heard everything, or hears nothing any more."""
 
     def __init__(self, modules: Mapping[str, object], say: Callable[[str], None]) -> None:
         """modules: plugin modules by name.   say: takes a line for the user, from any thread."""
@@ -23,7 +36,7 @@ class Listeners:
         self._ears = [
             _Ear(name, hooks, say)
             for name, module in modules.items()
-            if (hooks := {hook: impl for hook in HOOKS if (impl := _implementation(module, hook))})
+            if (hooks := {hook: found for hook in HOOKS if (found := implementations(module, hook))})
         ]
 
     def tell(self, hook: str, **arguments: object) -> None:
@@ -39,25 +52,31 @@ class Listeners:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if kind is not None:
+            end = time.monotonic() + INTERRUPTED_SECONDS
+            for ear in self._ears:
+                ear.close()
+            for ear in self._ears:
+                ear.join(max(end - time.monotonic(), 0))
+            return
         for ear in self._ears:
-            ear.finish(patience=2.0 if kind is not None else None)
-
-
-def _implementation(module: object, hook: str) -> Callable[..., object] | None:
-    function = getattr(module, hook, None)
-    return function if function is not None and hasattr(function, "ftdd_impl") else None
+            ear.finish()
 
 
 class _Ear(threading.Thread):
     """One listener: its queue and its thread."""
 
-    def __init__(self, name: str, hooks: Mapping[str, Callable[..., object]], say: Callable[[str], None]) -> None:
+    def __init__(
+        self, name: str, hooks: Mapping[str, Sequence[Callable[..., object]]], say: Callable[[str], None]
+    ) -> None:
         super().__init__(name=f"listener {name}", daemon=True)
         self._plugin = name
         self._hooks = hooks
         self._say = say
         self._events: queue.Queue[tuple[str, Mapping[str, object]] | None] = queue.Queue()
         self._failed: set[str] = set()
+        self._now = ""
+        self._since = time.monotonic()
 
     def put(self, hook: str, arguments: Mapping[str, object]) -> None:
         if hook in self._hooks:
@@ -66,22 +85,51 @@ class _Ear(threading.Thread):
     def run(self) -> None:
         while (event := self._events.get()) is not None:
             hook, arguments = event
-            function = self._hooks[hook]
-            wanted = function.__code__.co_varnames[: function.__code__.co_argcount]
-            try:
-                function(**{name: arguments[name] for name in wanted})
-            except (Exception, SystemExit) as error:  # a stranger's code: shown once for each hook, never fatal
-                if hook not in self._failed:
-                    self._failed.add(hook)
-                    self._say(
-                        f"plugin {self._plugin} failed in {hook}: {type(error).__name__}: {error}; "
-                        "the study goes on without it"
-                    )
+            self._now, self._since = hook, time.monotonic()
+            for function in self._hooks[hook]:
+                try:
+                    function(**_asked_for(function, arguments))
+                except (Exception, SystemExit) as error:  # a stranger's code: shown once for each hook, never fatal
+                    if hook not in self._failed:
+                        self._failed.add(hook)
+                        self._say(
+                            f"plugin {self._plugin} failed in {hook}: {error_words(error)}; "
+                            "the study goes on without it"
+                        )
 
-    def finish(self, patience: float | None) -> None:
-        """Let the listener hear the rest; `patience` seconds at most, None for as long as it takes."""
-        waiting = self._events.qsize()
+    def close(self) -> None:
         self._events.put(None)
-        if patience is None and waiting > 1:
-            self._say(f"waiting for plugin {self._plugin}: {waiting} events to go")
-        self.join(patience)
+
+    def finish(self) -> None:
+        """Let the listener hear the rest, as long as it goes on hearing; say who is waited for, and how long."""
+        waiting = self._events.qsize()
+        self.close()
+        began, told = time.monotonic(), waiting > 1
+        if told:
+            self._say(f"waiting for plugin {self._plugin}: {waiting} events to go; {_SAFE}")
+        while self.is_alive():
+            self.join(0.1)
+            now = time.monotonic()
+            if self.is_alive() and now - max(self._since, began) > SILENT_SECONDS:
+                self._say(
+                    f"plugin {self._plugin} has been busy with {self._now} for {now - self._since:.0f} seconds and is "
+                    "not waited for any more; the study itself is whole"
+                )
+                return
+            if not told and now - began > SAY_SECONDS:
+                told = True
+                self._say(f"waiting for plugin {self._plugin} in {self._now}; {_SAFE}")
+
+
+_SAFE = (
+    f"Ctrl-C is safe: runs, figures and findings are written. It is given up after {SILENT_SECONDS:g} seconds "
+    "without a sign of life"
+)
+
+
+def _asked_for(function: Callable[..., object], arguments: Mapping[str, object]) -> dict[str, object]:
+    """Those of an event's arguments that a function takes by name; all of them where it takes any."""
+    wanted = inspect.signature(function).parameters
+    if any(one.kind is one.VAR_KEYWORD for one in wanted.values()):
+        return dict(arguments)
+    return {name: value for name, value in arguments.items() if name in wanted}

@@ -1,19 +1,36 @@
 """Find, check and look up plugins: what they bring, and what is wrong with them, as one value."""
 
+import contextlib
 import difflib
 import inspect
+import io
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
 from ftdd import hookspecs
-from ftdd.components import KINDS, Component, Kind
+from ftdd.class_faults import component_fault as component_fault
+from ftdd.class_faults import example_faults
+from ftdd.components import KINDS, Component, Kind, Owner, error_words
+from ftdd.guards import guard, said_if_slow
+from ftdd.hookspecs import implementations, marks
+
+if TYPE_CHECKING:
+    import click
 
 GROUP = "ftdd"
+OWN_PACKAGE = "ftdd"
 DISABLED = "FTDD_DISABLED_PLUGINS"
+HOOKS = tuple(name for name in dir(hookspecs) if name.startswith("ftdd_"))
+LISTENING = tuple(hook for hook in HOOKS if hook.startswith(("ftdd_study_", "ftdd_run_")))
+COMMAND_NAME = re.compile(r"[a-z][a-z0-9-]{0,29}")
+NAME_WORDS = "a lower-case letter, then lower-case letters, digits and dashes, 30 at most"
 
 
 @dataclass(frozen=True)
@@ -40,8 +57,13 @@ class Plugins:
     """A sentence for each thing wrong with a plugin: which distribution, what, what to do."""
     clashes: Mapping[tuple[str, str], str]
     """(kind, name) → the sentence why nobody gets this name."""
-    listeners: Mapping[str, object] = field(default_factory=dict)
-    """Plugin modules by name."""
+    modules: tuple[tuple[Owner, object], ...] = ()
+    """What the entry points of the loaded plugins name: modules, mostly."""
+
+    @property
+    def listeners(self) -> Mapping[str, object]:
+        """Plugin modules by name and distribution, for whoever calls their other hooks."""
+        return {f"{owner.plugin} ({owner.distribution})": plugin for owner, plugin in self.modules}
 
     def named(self, kind: str, name: str) -> type[Component]:
         """The component of a kind by its name. Raises LookupError with a sentence that names the nearest."""
@@ -74,115 +96,236 @@ def installed_plugins() -> "Plugins":
 
 def load_plugins(points: Sequence[EntryPoint], disabled: Sequence[str] = ()) -> Plugins:
     """Load these entry points one by one; what is wrong with one is a sentence and does not touch the rest."""
-    manager = pluggy.PluginManager(GROUP)
-    manager.add_hookspecs(hookspecs)
-    found = sorted({(point.name, point.value, _distribution(point)): point for point in points}.items())
+    found = sorted({(point.name, point.value, _owner(point).distribution): point for point in points}.items())
+    known = {point.name for _, point in found}
     problems = [
-        f"{DISABLED}: there is no plugin '{name}'; {nearest(name, {point.name for _, point in found})}"
-        for name in disabled
-        if name not in {point.name for _, point in found}
+        f"{DISABLED}: there is no plugin '{name}'; {nearest(name, known)}" for name in disabled if name not in known
     ]
     infos: list[PluginInfo] = []
-    modules: dict[str, object] = {}
-    claims: dict[tuple[str, str], list[tuple[PluginInfo, type[Component]]]] = {}
+    modules: list[tuple[Owner, object]] = []
+    claims: dict[tuple[str, str], list[tuple[Owner, type[Component]]]] = {}
     for (name, _, distribution), point in found:
-        info = PluginInfo(name, distribution, "disabled" if name in disabled else "loaded")
-        if info.state == "loaded":
+        owner = _owner(point)
+        state = "disabled" if name in disabled else "loaded"
+        brings: tuple[str, ...] = ()
+        if state == "loaded":
             try:
-                module = _load(manager, point, distribution)
-                brought = _components(module, distribution)
+                plugin, remarks = _load(point, owner)
+                brought = _components(plugin, owner)
             except _Broken as broken:
                 problems.append(str(broken))
-                info = PluginInfo(name, distribution, "broken")
+                state = "broken"
             else:
-                modules[f"{name} ({distribution})"] = module
+                problems += remarks
+                modules.append((owner, plugin))
                 brings = tuple(f"{kind.word} {kind.name_of(cls)}" for kind, cls in brought)
-                info = PluginInfo(name, distribution, "loaded", brings)
                 for kind, cls in brought:
-                    claims.setdefault((kind.word, kind.name_of(cls)), []).append((info, cls))
-        infos.append(info)
+                    claims.setdefault((kind.word, kind.name_of(cls)), []).append((owner, cls))
+        infos.append(PluginInfo(name, distribution, state, brings))
     clashes = {key: _clash(key, owners) for key, owners in claims.items() if len(owners) > 1}
     components: dict[str, dict[str, type[Component]]] = {word: {} for word in KINDS}
-    for (kind_word, component_name), owners in sorted(claims.items()):
+    for (kind_word, component_name), owners in sorted(claims.items(), key=lambda claim: claim[0]):
         if len(owners) == 1:
             components[kind_word][component_name] = owners[0][1]
-    return Plugins(components, tuple(infos), (*problems, *clashes.values()), clashes, modules)
+    plugins = Plugins(components, tuple(infos), (*problems, *clashes.values()), clashes, tuple(modules))
+    return replace(plugins, problems=(*plugins.problems, *_example_problems(plugins)))
+
+
+def _example_problems(plugins: Plugins) -> Iterator[str]:
+    """A sentence for each example that its own class refuses. Those that ship with ftdd are held by its tests."""
+    for kind in KINDS.values():
+        for name, cls in plugins.components[kind.word].items():
+            if cls.brought_by is not None and cls.brought_by.package != OWN_PACKAGE:
+                for fault in example_faults(cls, plugins):
+                    yield f"{kind.word} '{name}' ({cls.brought_by}) {fault}"
 
 
 class _Broken(Exception):
     """A plugin that cannot be used: the sentence that says why."""
 
 
-def _distribution(point: EntryPoint) -> str:
+def _owner(point: EntryPoint) -> Owner:
     dist = point.dist
-    return f"{dist.name} {dist.version}" if dist is not None else "an unknown distribution"
+    return Owner(point.name, "an unknown distribution") if dist is None else Owner(point.name, dist.name, dist.version)
 
 
-def _load(manager: pluggy.PluginManager, point: EntryPoint, distribution: str) -> object:
-    where = f"plugin '{point.name}' of {distribution}"
+def _load(point: EntryPoint, owner: Owner) -> tuple[object, tuple[str, ...]]:
+    """The plugin, and what is to be said of it although it can be used."""
     mend = f"mend or uninstall the package, or set {DISABLED}={point.name}"
+    printed = io.StringIO()
     try:
-        module: object = point.load()
+        with said_if_slow(lambda: f"{owner} to be imported"), contextlib.redirect_stdout(printed):
+            plugin: object = point.load()
+            marked = marks(plugin)
     except (Exception, SystemExit) as error:  # anything may go wrong in a stranger's module, and must not end the rest
-        raise _Broken(f"{where} could not be imported: {type(error).__name__}: {error}; {mend}") from error
-    hooks = [name for name in dir(hookspecs) if name.startswith("ftdd_")]
-    for name, function in vars(module).items():
-        if hasattr(function, "ftdd_impl") and name not in hooks:
-            raise _Broken(f"{where} implements an unknown hook '{name}'; {nearest(name, hooks)}; {mend}")
+        raise _Broken(f"{owner} could not be imported: {error_words(error)}; {mend}") from error
+    if fault := _plugin_fault(plugin, marked):
+        raise _Broken(f"{owner} {fault}; {mend}")
+    remarks = []
+    if said := " ".join(printed.getvalue().split()):
+        shown = said if len(said) <= 60 else f"{said[:59]}…"
+        remarks.append(f"{owner} prints when it is imported ({shown!r}), which is kept off the screen; {mend}")
+    for name in _unmarked(plugin):
+        remarks.append(f"{owner} has a function {name} without @ftdd.hookimpl, which is never called; mark it")
+    if not marked and not remarks:
+        remarks.append(f"{owner} implements no hook of ftdd, so it does nothing; {mend}")
+    return plugin, tuple(remarks)
+
+
+def _plugin_fault(plugin: object, marked: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """What keeps a plugin from being used; None where nothing does. No other plugin is looked at."""
+    for name, options in marked.items():
+        hook = options.get("specname") or name
+        if hook not in HOOKS:
+            if options.get("optionalhook"):
+                continue  # of another version of ftdd, which knows it
+            return (
+                f"implements an unknown hook '{hook}'; {nearest(hook, HOOKS)}; a hook of a newer ftdd is marked "
+                "@ftdd.hookimpl(optionalhook=True)"
+            )
+        if options.get("wrapper") or options.get("hookwrapper"):
+            return f"marks {name} as a wrapper, which ftdd has no use for: plugins are called apart from each other"
+        function = getattr(plugin, name)
+        if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+            return f"has an async {name}, which would never run; define it with def"
+        if inspect.isgeneratorfunction(function) and hook in LISTENING:
+            return f"yields in {name}, which would never run; return instead"
+        if fault := _call_fault(function, hook):
+            return f"cannot be called in {name}: {fault}"
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(hookspecs)
     try:
-        manager.register(module, f"{point.name}={point.value}")
+        manager.register(plugin)
         manager.check_pending()
-    except (pluggy.PluginValidationError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise _Broken(f"{where} was refused: {reason}; {mend}") from error
-    return module
-
-
-def _components(module: object, distribution: str) -> list[tuple[Kind, type[Component]]]:
-    """What the module's hooks return, each class checked."""
-    brought = []
-    for kind in KINDS.values():
-        hook = getattr(module, kind.hook, None)
-        if hook is None or not hasattr(hook, "ftdd_impl"):
-            continue
-        try:
-            classes = tuple(hook())
-        except Exception as error:
-            raise _Broken(
-                f"{kind.hook} of {distribution} failed: {type(error).__name__}: {error}; mend or uninstall the package"
-            ) from error
-        for cls in classes:
-            fault = component_fault(kind, cls)
-            if fault:
-                raise _Broken(f"{kind.hook} of {distribution} returns {cls!r}, which {fault}")
-            brought.append((kind, cls))
-    return brought
-
-
-def component_fault(kind: Kind, cls: object) -> str | None:
-    """What is wrong with a class as a component of a kind, after the words "which …"; None where it is right."""
-    if not (isinstance(cls, type) and issubclass(cls, kind.base)):
-        return f"is not a subclass of ftdd.components.{kind.base.__name__}"
-    if inspect.isabstract(cls) or _missing(cls, kind):
-        return f"leaves out {', '.join(_missing(cls, kind))}"
-    tag = cls.model_fields.get(kind.base.tag)
-    if tag is None or not isinstance(tag.default, str):
-        return f'needs a field {kind.base.tag}: Literal["…"] = "…" that holds its name'
-    if not cls.__dict__.get("__doc__"):
-        return "has no docstring; it is its page in `ftdd show`"
+    except Exception as error:  # pluggy's own refusals, and whatever a stranger's object raises when it is looked at
+        return f"was refused: {error_words(error)}"
     return None
 
 
-def _missing(cls: type, kind: Kind) -> list[str]:
-    return [
-        name
-        for name, member in vars(kind.base).items()
-        if getattr(member, "__isabstractmethod__", False) and getattr(cls, name, None) is member
-    ]
+def _call_fault(function: Callable[..., Any], hook: str) -> str | None:
+    """Whether it can be called with the hook's arguments by name, or without some of them."""
+    try:
+        wanted = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return "its signature cannot be read"
+    given = inspect.signature(getattr(hookspecs, hook)).parameters
+    for one in wanted:
+        if one.kind in (one.VAR_KEYWORD, one.VAR_POSITIONAL):
+            continue
+        if one.kind is one.POSITIONAL_ONLY:
+            return f"its argument '{one.name}' cannot be given by name"
+        if one.name == "self":
+            return "it is a method of a class; let the entry point name an instance, such as module:PLUGIN"
+        if one.name not in given and one.default is one.empty:
+            hint = f"the hook has {', '.join(given)}" if given else "the hook has no arguments"
+            return f"it asks for '{one.name}', which {hook} has not; {hint}"
+    return None
 
 
-def _clash(key: tuple[str, str], owners: Sequence[tuple[PluginInfo, type[Component]]]) -> str:
+def _unmarked(plugin: object) -> Iterator[str]:
+    """Names of functions that look like a hook and are not marked as one."""
+    marked = marks(plugin)
+    module = getattr(plugin, "__name__", None) if inspect.ismodule(plugin) else None
+    for name in dir(plugin):
+        function = getattr(plugin, name, None)
+        if name in marked or not name.startswith("ftdd_") or not inspect.isroutine(function):
+            continue
+        if hasattr(function, "ftdd_impl") or (module and getattr(function, "__module__", module) != module):
+            continue
+        if name in HOOKS or difflib.get_close_matches(name, HOOKS, n=1, cutoff=0.85):
+            yield name
+
+
+def _brought(plugin: object, hook: str) -> list[Any]:
+    """What a plugin's functions for a hook return, together. Raises ValueError where one returns no list."""
+    brought: list[Any] = []
+    for function in implementations(plugin, hook):
+        returned = function()
+        if returned is None or isinstance(returned, (str, bytes, type, Mapping)):
+            raise ValueError(f"it returns {_shown(returned)}, and not a list")
+        brought += list(returned)
+    return brought
+
+
+def _shown(value: object) -> str:
+    try:
+        words = " ".join(repr(value).split())
+    except Exception:  # a stranger's repr
+        words = ""
+    return words if 0 < len(words) <= 60 else f"a {type(value).__name__}"
+
+
+def _components(plugin: object, owner: Owner) -> list[tuple[Kind, type[Component]]]:
+    """What the plugin's hooks return, each class checked and guarded."""
+    brought: dict[tuple[str, type[Component]], Kind] = {}
+    mend = f"mend or uninstall the package, or set {DISABLED}={owner.plugin}"
+    for kind in KINDS.values():
+        try:
+            with said_if_slow(partial(f"{owner} in {{}}".format, kind.hook)), contextlib.redirect_stdout(io.StringIO()):
+                classes = _brought(plugin, kind.hook)
+        except (Exception, SystemExit) as error:
+            words = str(error) if type(error) is ValueError else error_words(error)
+            raise _Broken(f"{owner} failed in {kind.hook}: {words}; {mend}") from error
+        for cls in classes:
+            try:
+                fault = component_fault(kind, cls)
+            except Exception as error:  # a class such that it cannot even be looked at
+                fault = f"cannot be looked at: {error_words(error)}"
+            if fault:
+                raise _Broken(f"{kind.hook} of {owner} returns {_shown(cls)}, which {fault}; {mend}")
+            brought[kind.word, cls] = kind
+    for (_, cls), kind in brought.items():
+        guard(kind, cls, owner)
+    return [(kind, cls) for (_, cls), kind in brought.items()]
+
+
+def plugin_commands(plugins: "Plugins", own: Iterable[str]) -> tuple[dict[str, "BroughtCommand"], tuple[str, ...]]:
+    """The commands that plugins bring, by name, and a sentence for each that cannot be had.
+
+    own: names of ftdd's own commands, which no other may have.
+    """
+    import click
+
+    problems: list[str] = []
+    claims: dict[str, list[BroughtCommand]] = {}
+    for owner, plugin in plugins.modules:
+        mend = f"mend or uninstall the package, or set {DISABLED}={owner.plugin}"
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):
+                brought = _brought(plugin, "ftdd_commands")
+        except (Exception, SystemExit) as error:
+            words = str(error) if type(error) is ValueError else error_words(error)
+            problems.append(f"{owner} failed in ftdd_commands: {words}; {mend}")
+            continue
+        for command in brought:
+            if not isinstance(command, click.Command):
+                problems.append(f"{owner} brings {_shown(command)} as a command, which is no click.Command; {mend}")
+            elif not isinstance(command.name, str) or not COMMAND_NAME.fullmatch(command.name):
+                problems.append(f"{owner} brings a command called {command.name!r}; a name is {NAME_WORDS}; {mend}")
+            elif command.name in own:
+                problems.append(f"{owner} brings a command '{command.name}', which is ftdd's own; {mend}")
+            elif not any(one.command is command for one in claims.get(command.name, [])):
+                claims.setdefault(command.name, []).append(BroughtCommand(owner, command))
+    for name, claimed in claims.items():
+        if len(claimed) > 1:
+            owners = [one.owner for one in claimed]
+            choices = " or ".join(f"{DISABLED}={owner.plugin}" for owner in owners)
+            brought_by = " and ".join(map(str, owners))
+            problems.append(f"command '{name}' is brought by {brought_by}, so nobody gets the name; set {choices}")
+    found = {name: claimed[0] for name, claimed in sorted(claims.items()) if len(claimed) == 1}
+    return found, tuple(problems)
+
+
+@dataclass(frozen=True)
+class BroughtCommand:
+    """A command with the plugin that it came with."""
+
+    owner: Owner
+    command: "click.Command"
+
+
+def _clash(key: tuple[str, str], owners: Sequence[tuple[Owner, type[Component]]]) -> str:
     kind, name = key
-    brought = " and ".join(f"plugin '{info.name}' of {info.distribution}" for info, _ in owners)
-    choices = " or ".join(f"{DISABLED}={info.name}" for info, _ in owners)
+    brought = " and ".join(str(owner) for owner, _ in owners)
+    choices = " or ".join(f"{DISABLED}={owner.plugin}" for owner, _ in owners)
     return f"{kind} '{name}' is brought by {brought}, so nobody gets the name; set {choices}"

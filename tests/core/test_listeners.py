@@ -122,4 +122,49 @@ def test_a_listener_that_is_behind_is_waited_for_and_one_says_so() -> None:
             listeners.tell("ftdd_run_finished", study=None, run=None, state=state)
         assert busy.wait(10)
     assert heard == list("abcd")
-    assert said == ["waiting for plugin slow: 3 events to go"]
+    assert len(said) == 1
+    assert said[0].startswith("waiting for plugin slow: 3 events to go; Ctrl-C is safe")
+
+
+def test_a_listener_that_hangs_at_the_end_is_named_and_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that still hears is waited for, however long it takes in all."""
+    monkeypatch.setattr("ftdd.listeners.SAY_SECONDS", 0.1)
+    monkeypatch.setattr("ftdd.listeners.SILENT_SECONDS", 1.0)
+    over, heard, said = threading.Event(), [], []
+
+    @ftdd.hookimpl
+    def hangs() -> None:
+        over.wait(60)
+
+    @ftdd.hookimpl
+    def slow(state: str) -> None:
+        time.sleep(0.4)
+        heard.append(state)
+
+    modules = {
+        "hangs": SimpleNamespace(ftdd_study_finished=hangs),
+        "slow": SimpleNamespace(ftdd_run_finished=slow),
+    }
+    began = time.monotonic()
+    with Listeners(modules, said.append) as listeners:
+        for state in "abcdef":
+            listeners.tell("ftdd_run_finished", study=None, run=None, state=state)
+        listeners.tell("ftdd_study_finished", study=None)
+    over.set()
+    assert time.monotonic() - began < 50
+    assert heard == list("abcdef")
+    assert any("waiting for plugin hangs in ftdd_study_finished; Ctrl-C is safe" in line for line in said)
+    assert any("plugin hangs has been busy with ftdd_study_finished" in line for line in said)
+    assert not any("plugin slow has been busy" in line for line in said)
+
+
+def test_a_hook_is_heard_under_another_functions_name_and_with_all_arguments() -> None:
+    heard = []
+
+    @ftdd.hookimpl(specname="ftdd_run_finished")
+    def ended(**told: object) -> None:
+        heard.append(told)
+
+    with Listeners({"named": SimpleNamespace(ended=ended)}, print) as listeners:
+        listeners.tell("ftdd_run_finished", study="S", run="R", state="done")
+    assert heard == [{"study": "S", "run": "R", "state": "done"}]

@@ -103,7 +103,7 @@ GOOD_LATER = GOOD.format(cls="Later", name="later")
         ("def broken(:", "could not be imported: SyntaxError"),
         (
             GOOD.format(cls="A", name="a").replace("return [A]", "return A"),
-            "ftdd_policies of dist-bad 1.0 failed: TypeError",
+            "plugin 'bad' of dist-bad 1.0 failed in ftdd_policies: it returns <class",
         ),
         (
             GOOD.format(cls="A", name="a").replace("def ftdd_policies", "def ftdd_polices"),
@@ -111,7 +111,8 @@ GOOD_LATER = GOOD.format(cls="Later", name="later")
         ),
         (
             "import ftdd\n@ftdd.hookimpl\ndef ftdd_run_finished(study, outcome): ...",
-            "plugin 'bad' of dist-bad 1.0 was refused: Plugin",
+            "plugin 'bad' of dist-bad 1.0 cannot be called in ftdd_run_finished: it asks for 'outcome', which "
+            "ftdd_run_finished has not; the hook has study, run, state",
         ),
         (
             GOOD.format(cls="A", name="a").replace("return [A]", "return [int]"),
@@ -119,7 +120,7 @@ GOOD_LATER = GOOD.format(cls="Later", name="later")
         ),
         (
             GOOD.format(cls="A", name="a").replace("return [A]", "raise OSError('no')"),
-            "ftdd_policies of dist-bad 1.0 failed: OSError: no",
+            "plugin 'bad' of dist-bad 1.0 failed in ftdd_policies: OSError: no; mend or uninstall the package",
         ),
         (GOOD.format(cls="A", name="a").replace('"""Freezes nothing."""', "x: int = 1"), "has no docstring"),
         (GOOD.format(cls="A", name="a").replace("def frozen", "def frosen"), "leaves out frozen"),

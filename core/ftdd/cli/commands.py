@@ -3,12 +3,17 @@
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
 
 import ftdd
+from ftdd.components import ComponentFailed, DataUnavailable, Unfit, error_words
 from ftdd.recipe.mistakes import RecipeError
 from ftdd.study.store import Unreadable
+
+if TYPE_CHECKING:
+    from ftdd.plugins import BroughtCommand
 
 COMMANDS = {
     "run": "Carry out a study: train what is missing, draw its figures.",
@@ -34,18 +39,34 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Own commands in the order of their use, then the plugins'."""
-        return [*COMMANDS, *sorted(self._brought())]
+        return [*COMMANDS, *self._brought()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of a name; None where there is none."""
         if cmd_name in COMMANDS:
             command: click.Command = import_module(f"ftdd.cli.{cmd_name}_command").command
             return command
-        return self._brought().get(cmd_name)
+        brought = self._brought().get(cmd_name)
+        return brought.command if brought else None
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Like click's; what a plugin's command raises is said in a sentence that names the plugin."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, RecipeError, Unreadable, OSError):
+            raise
+        except (DataUnavailable, ComponentFailed, Unfit):
+            raise
+        except Exception as error:
+            brought = self._brought().get(str(ctx.invoked_subcommand))
+            if brought is None:
+                raise
+            words = f"command '{ctx.invoked_subcommand}' of {brought.owner} failed: {error_words(error)}"
+            raise click.ClickException(words) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Their help, without importing them."""
-        brought = {name: command.get_short_help_str(90) for name, command in sorted(self._brought().items())}
+        brought = {name: one.command.get_short_help_str(90) for name, one in self._brought().items()}
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
         if brought:
@@ -63,10 +84,10 @@ class Commands(click.Group):
             raise click.UsageError(f"no command '{name}'; {nearest(name, self.list_commands(ctx))}")
         return super().resolve_command(ctx, args)
 
-    def _brought(self) -> dict[str, click.Command]:
-        from ftdd.cli.surroundings import plugin_commands
+    def _brought(self) -> "dict[str, BroughtCommand]":
+        from ftdd.cli.surroundings import brought_commands
 
-        return {name: command for name, command in plugin_commands().items() if name not in COMMANDS}
+        return brought_commands(tuple(COMMANDS))
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -105,7 +126,7 @@ def carried_out(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of a pipe has gone, as `| head` does
         sys.stderr.close()
         code = 0
-    except Unreadable as error:
+    except (Unreadable, Unfit, DataUnavailable, ComponentFailed) as error:
         click.echo(f"ftdd: {error}", err=True)
         code = 1
     except OSError as error:

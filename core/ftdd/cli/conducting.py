@@ -11,10 +11,10 @@ import click
 from ftdd.cli.damage import tell_of_damage
 from ftdd.cli.options import Decorator
 from ftdd.cli.progress import Progress
-from ftdd.cli.reading import Reading, read_with_added, warn_of_left_out
+from ftdd.cli.reading import Reading, check_networks, read_with_added, warn_of_left_out
 from ftdd.cli.screen import messages
 from ftdd.cli.surroundings import plugins
-from ftdd.components import DataUnavailable, Executor
+from ftdd.components import ComponentFailed, DataUnavailable, Executor, Unfit, error_words
 from ftdd.events import StudyRef
 from ftdd.plugins import nearest
 from ftdd.recipe.study import Study
@@ -91,6 +91,7 @@ def begin(
     if not prepare_data(reading, for_schemes):
         return None
     reading = read_with_added(recipe, overrides, store, data)  # set sizes are known for certain now
+    check_networks(reading, recipe)
     warn_of_left_out(reading)
     machine = Machine(reading.data, chosen, workers or header.workers, threads, cache_memory << 20, cache_disk << 20)
     return Begun(reading, executor, machine)
@@ -189,7 +190,10 @@ def _executor(name: str | None) -> Executor:
         raise click.UsageError("no executor is installed that could carry runs out (ftdd list plugins)")
     if name not in known:
         raise click.UsageError(f"executor: no executor '{name}'; {nearest(name, known, 'ftdd list executors')}")
-    return known[name]()
+    try:
+        return known[name]()
+    except Exception as error:  # fields that it needs, or its own validators
+        raise click.UsageError(f"executor '{name}' cannot be made with its defaults: {error_words(error)}") from error
 
 
 def prepare_data(reading: Reading, for_schemes: bool = True) -> bool:
@@ -210,7 +214,7 @@ def prepare_data(reading: Reading, for_schemes: bool = True) -> bool:
             architecture.prepare(say)
         for scheme in reading.study.header.similarity if for_schemes else ():
             scheme.prepare(say)
-    except DataUnavailable as error:
+    except (DataUnavailable, Unfit, ComponentFailed) as error:
         screen.print(f"ftdd: {error}", markup=False, style="red", soft_wrap=True)
         return False
     return True

@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 from ftdd.cli.surroundings import data_path, plugins, recipe_path, store_path
+from ftdd.recipe.mistakes import RecipeError
+from ftdd.recipe.networks import network_mistakes
 from ftdd.recipe.read import read_study
 from ftdd.recipe.study import Study
 from ftdd.study.added import read_added, with_added
@@ -33,6 +35,13 @@ def read(recipe: str, overrides: Sequence[str], store: Path | None, data: Path |
     except OSError as error:
         raise click.UsageError(f"{recipe} cannot be read: {error.strerror}") from error
     return Reading(study, Store(store_path(store, study.header.store)), folder)
+
+
+def check_networks(reading: Reading, recipe: str) -> None:
+    """Raises RecipeError where a network of another package is not what it says; it is built for that."""
+    mistakes = network_mistakes(reading.study, recipe_path(recipe).name, reading.data)
+    if mistakes:
+        raise RecipeError(list(mistakes))
 
 
 def read_with_added(recipe: str, overrides: Sequence[str], store: Path | None, data: Path | None) -> Reading:

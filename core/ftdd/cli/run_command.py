@@ -10,17 +10,18 @@ from rich.markup import escape
 
 from ftdd.cli.adding import Say, adding_options, budget_for, once, one_more_round
 from ftdd.cli.answers import print_short
+from ftdd.cli.commands import COMMANDS
 from ftdd.cli.conducting import begin, carry_out, machine_options, tell_failures
 from ftdd.cli.options import data_option, recipe_argument, recipe_store_option, set_option
 from ftdd.cli.progress import Progress
 from ftdd.cli.reading import Reading
 from ftdd.cli.screen import duration, output
 from ftdd.cli.summary import print_summary
-from ftdd.cli.surroundings import plugin_commands, plugins, warn_of_plugins
+from ftdd.cli.surroundings import brought_commands, plugins, warn_of_plugins
 from ftdd.recipe.study import Study, chosen_analyses
 from ftdd.study.conduct import Outcome
 from ftdd.study.plan import make_plan
-from ftdd.study.scores import score_study
+from ftdd.study.scores import failed_scores, score_study
 
 
 @click.command("run")
@@ -96,7 +97,10 @@ def _draw(reading: Reading, progress: Progress, say: Say) -> None:
     from ftdd.results.samples import write_samples
 
     if reading.study.header.similarity:
-        score_study(reading.study, reading.study.header.similarity, reading.store, reading.data, progress.note)
+        schemes = reading.study.header.similarity
+        rows = score_study(reading.study, schemes, reading.store, reading.data, progress.note)
+        for line in failed_scores(rows):
+            say(line)
     write_findings(reading.store, reading.study.name, chosen_analyses(reading.study.header, plugins()), say)
     write_advice(reading.store, reading.study.name)
     progress.note("drawing figures")
@@ -129,7 +133,7 @@ def _tell(reading: Reading, outcome: Outcome) -> None:
     if (store.study_folder(name) / "report.html").exists():
         screen.print(f"report: {store.study_folder(name) / 'report.html'}", markup=False, soft_wrap=True)
     screen.print(f"tables: ftdd results {quote(name)} --csv{where}", markup=False, soft_wrap=True)
-    if "ui" in plugin_commands():
+    if "ui" in brought_commands(tuple(COMMANDS)):
         screen.print(f"compare runs in the browser: ftdd ui{where}", markup=False, soft_wrap=True)
     runs = "1 run" if outcome.carried_out == 1 else f"{outcome.carried_out} runs"
     screen.print(f"{runs} carried out in {duration(outcome.seconds)}")

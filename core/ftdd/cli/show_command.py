@@ -1,5 +1,6 @@
 """`ftdd show`: a component, a recipe, or a run."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,11 @@ def command(
     return 0
 
 
+def _at_first(ledger: Mapping[str, Any]) -> str:
+    changes = len(ledger["phases"]) - 1
+    return f" at first (other layers later, {changes} time{'s' if changes > 1 else ''})" if changes else ""
+
+
 def _run(folder: RunFolder, run_id: str) -> None:
     screen = output()
     status, ledger, spec = folder.status(), folder.read_ledger(), folder.read_spec()
@@ -111,7 +117,7 @@ def _run(folder: RunFolder, run_id: str) -> None:
         return
     proof = "unchanged, by their hashes" if ledger["unchanged"] else "[red]CHANGED[/]"
     screen.print(
-        f"{ledger['frozen_layers']} of {ledger['layers']} layers frozen, {proof}: "
+        f"{ledger['frozen_layers']} of {ledger['layers']} layers frozen{_at_first(ledger)}, {proof}: "
         f"{ledger['frozen_share_of_parameters']:.1%} of {ledger['parameters']:,} parameters, "
         f"{ledger['frozen_share_of_forward_flops']:.1%} of forward FLOPs"
     )

@@ -15,7 +15,17 @@ from rich.table import Table
 from ftdd.cli.keeping import save
 from ftdd.cli.screen import messages, output, shown
 from ftdd.cli.surroundings import plugins
-from ftdd.components import Architecture, Component, DataUnavailable, Kind, Pair, Side, Unfit, own_fields
+from ftdd.components import (
+    Architecture,
+    Component,
+    ComponentFailed,
+    DataUnavailable,
+    Kind,
+    Pair,
+    Side,
+    Unfit,
+    own_fields,
+)
 from ftdd.image_shape import ImageShape
 from ftdd.recipe.document import NotYaml, parse_value
 from ftdd.recipe.mistakes import dotted
@@ -94,14 +104,14 @@ def show_pair(cls: type[Pair], name: str, fields: tuple[str, ...], data: Path, s
                 raise _wrong_settings(name, error) from error
             table.add_row(f"  {side}", "", "", escape(str(error)))
             continue
-        except DataUnavailable as error:
+        except (DataUnavailable, ComponentFailed) as error:
             table.add_row(f"  {side}", "", "", escape(str(error)))
             continue
         try:
             counts = pair.class_counts(side, data)
             images = f"{sum(counts):,}" + (f", {_range(counts)} a class" if len(counts) > 1 else "")
-        except DataUnavailable:
-            images = ""
+        except (DataUnavailable, Unfit, ComponentFailed) as error:
+            images = "" if isinstance(error, DataUnavailable) else escape(str(error))
         table.add_row(f"  {side}", str(len(classes)), images, escape(", ".join(classes)))
     output().print("", table)
     return sheet is None or _sheet(pair, name, data, sheet)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 import ftdd
-from ftdd.plugins import Plugins, installed_plugins, nearest
+from ftdd.plugins import BroughtCommand, Plugins, installed_plugins, nearest, plugin_commands
 
 STORE = "FTDD_STORE"
 DATA = "FTDD_DATA"
@@ -27,19 +27,14 @@ def warn_of_plugins() -> None:
 
 
 @lru_cache(maxsize=1)
-def plugin_commands() -> dict[str, click.Command]:
-    """The commands that plugins bring, by name."""
-    commands: dict[str, click.Command] = {}
-    for name, module in plugins().listeners.items():
-        hook = getattr(module, "ftdd_commands", None)
-        if hook is None or not hasattr(hook, "ftdd_impl"):
-            continue
-        try:
-            brought = tuple(hook())
-        except Exception as error:  # a stranger's code must not take the command down
-            click.secho(f"ftdd: plugin {name} failed in ftdd_commands: {error}", fg="yellow", err=True)
-            continue
-        commands.update({str(command.name): command for command in brought})
+def brought_commands(own: tuple[str, ...]) -> dict[str, BroughtCommand]:
+    """The commands that plugins bring, by name; what is wrong with others is said on stderr.
+
+    own: the names of ftdd's own commands.
+    """
+    commands, problems = plugin_commands(plugins(), own)
+    for problem in problems:
+        click.secho(f"ftdd: {problem}", fg="yellow", err=True)
     return commands
 
 

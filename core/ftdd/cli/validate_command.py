@@ -5,8 +5,9 @@ from pathlib import Path
 import click
 
 from ftdd.cli.options import RecipeName, data_option, set_option
-from ftdd.cli.reading import read
+from ftdd.cli.reading import check_networks, read
 from ftdd.cli.surroundings import warn_of_plugins
+from ftdd.components import ComponentFailed
 from ftdd.recipe.mistakes import RecipeError
 
 
@@ -23,7 +24,12 @@ def command(recipes: tuple[str, ...], overrides: tuple[str, ...], data: Path | N
     code = 0
     for recipe in recipes:
         try:
-            study = read(recipe, overrides, None, data).study
+            reading = read(recipe, overrides, None, data)
+            check_networks(reading, recipe)
+            study = reading.study
+        except ComponentFailed as failed:
+            click.echo(f"{recipe}: {failed}", err=True)
+            code = 2
         except RecipeError as error:
             for mistake in error.mistakes:
                 click.echo(str(mistake), err=True)

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from ftdd.components import Architecture, DataUnavailable, Pair, Side, Unfit
+from ftdd.components import Architecture, ComponentFailed, DataUnavailable, Pair, Policy, Side, Unfit
+from ftdd.guards import component_words
 from ftdd.image_shape import ImageShape
 from ftdd.recipe.specs import SourceSettings, TargetSpec, TaskSettings
 from ftdd.subsets import largest_even_subset
@@ -12,6 +13,9 @@ from ftdd.training.settings import LeastSquares
 
 Fault = tuple[str, str]
 """Dotted path, message."""
+
+ASKED_EPOCHS = 64
+"""At how many epochs of a training a policy is asked beforehand."""
 
 
 def faults(spec: TargetSpec, data: Path) -> Iterator[Fault]:
@@ -26,24 +30,51 @@ def faults(spec: TargetSpec, data: Path) -> Iterator[Fault]:
         image, classes = spec.pair.image_shape(), len(_classes(spec.pair, "target", data))
     except (Unfit, DataUnavailable):
         return  # said already
+    except ComponentFailed as failed:
+        yield _at("pair", failed)
+        return
     try:
         layers = layer_names(spec.architecture, image, classes)
-    except Unfit as unfit:
+        spec.architecture.normalization(image)
+        spec.architecture.untrained()
+    except (Unfit, ComponentFailed) as unfit:
         yield _at("architecture", unfit)
+        return
+    except DataUnavailable as unavailable:
+        yield _at("architecture", unavailable)
         return
     yield from _fit_to_layers(spec, layers)
     if spec.control == "selffer" and spec.source is None:
         yield "control", "selffer trains on the target's own task first, as source.training says; source is none"
-    last = spec.target.training.epochs - 1
+    if spec.control == "scratch":
+        return
     try:
-        frozen = {layer for epoch in sorted({0, last // 2, last}) for layer in spec.frozen(layers, epoch)}
-    except Unfit as unfit:
+        frozen = frozenset().union(*phases(spec.freezing, layers, spec.target.training.epochs))
+    except (Unfit, ComponentFailed) as unfit:
         yield _at("freezing", unfit)
         return
     if len(layers) - 1 in frozen:
         yield "freezing", f"freezes the head '{layers[-1]}', which is new for the target and must be trained"
     elif not frozen <= set(range(len(layers))):
         yield "freezing", f"freezes layers that are not there; the network has 0 to {len(layers) - 1}"
+
+
+@lru_cache(maxsize=4096)
+def phases(policy: Policy, layers: tuple[str, ...], epochs: int) -> tuple[frozenset[int], ...]:
+    """The sets of layers that a policy freezes, asked at some 64 epochs of a training, each once.
+
+    Raises Unfit like the policy, and ComponentFailed where it gives another answer when it is asked again.
+    """
+    found: dict[frozenset[int], None] = {}
+    for epoch in sorted({*range(0, epochs, max(epochs // ASKED_EPOCHS, 1)), epochs - 1}):
+        one, again = policy.frozen(layers, epoch), policy.frozen(layers, epoch)
+        if one != again:
+            raise ComponentFailed(
+                f"{component_words(policy)}: frozen gave {sorted(one)} for epoch {epoch}, and {sorted(again)} when it "
+                "was asked again; it must be a function of its arguments alone"
+            )
+        found.setdefault(one)
+    return tuple(found)
 
 
 def _fit_to_layers(spec: TargetSpec, layers: tuple[str, ...]) -> Iterator[Fault]:
@@ -84,7 +115,7 @@ def _task_faults(pair: Pair, side: Side, settings: TaskSettings, data: Path) -> 
     except Unfit as unfit:
         yield _at("pair", unfit)
         return
-    except DataUnavailable as unavailable:
+    except (DataUnavailable, ComponentFailed) as unavailable:
         yield _at("pair", unavailable)
         return
     yield from _fit_to_labels(pair, side, settings)
@@ -93,8 +124,12 @@ def _task_faults(pair: Pair, side: Side, settings: TaskSettings, data: Path) -> 
         return
     try:
         counts = _class_counts(pair, side, data)
+        pair.normalization()
     except DataUnavailable:
         counts = None
+    except (Unfit, ComponentFailed) as unfit:
+        yield _at("pair", unfit)
+        return
     if settings.images != "all":
         if settings.images < classes:
             yield f"{side}.images", f"must be {classes} or more, one for each class; got {settings.images}"
@@ -124,5 +159,6 @@ def _fit_to_labels(pair: Pair, side: Side, settings: TaskSettings) -> Iterator[F
             yield f"{side}.stop_at", "the labels of this pair are numbers, so there is no accuracy"
 
 
-def _at(part: str, error: Unfit | DataUnavailable) -> Fault:
-    return f"{part}.{error.field}" if error.field else part, str(error)
+def _at(part: str, error: Unfit | DataUnavailable | ComponentFailed) -> Fault:
+    field = "" if isinstance(error, ComponentFailed) else error.field
+    return f"{part}.{field}" if field else part, str(error)

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic import ValidationError
 
-from ftdd.components import DataUnavailable, Every, Unfit
+from ftdd.components import ComponentFailed, DataUnavailable, Every, Unfit
 from ftdd.plugins import Plugins, nearest
 from ftdd.recipe.check import layer_names
 from ftdd.recipe.document import Document, NotYaml, Path, parse, parse_value
@@ -152,9 +152,17 @@ class _Reader:
         """That each scheme can score pairs of these images: it is asked for when all runs have ended."""
         images = dict.fromkeys(point.spec.pair.image_shape() for point in points)
         for number, scheme in enumerate(header.similarity):
+            try:
+                _ = scheme.needs
+            except ComponentFailed as failed:
+                self._say(("similarity", number), str(failed))
+                continue
             for image in images:
                 try:
                     scheme.fits(image)
+                except ComponentFailed as failed:
+                    self._say(("similarity", number), str(failed))
+                    break
                 except Unfit as unfit:
                     field = unfit.field.split(".") if unfit.field else []
                     self._say(("similarity", number, *field), str(unfit))
@@ -261,7 +269,7 @@ class _Reader:
         pair = parts["pair"]
         try:
             return layer_names(parts["architecture"], pair.image_shape(), len(pair.classes("target", self._data)))
-        except (Unfit, DataUnavailable):
+        except (Unfit, DataUnavailable, ComponentFailed):
             return None
 
     # ---- one point

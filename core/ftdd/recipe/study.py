@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from ftdd.choice import or_else
 from ftdd.components import Analysis, Architecture, Pair
@@ -157,6 +157,6 @@ def chosen_analyses(header: Header, plugins: "Plugins") -> tuple[Analysis, ...]:
     for cls in plugins.components["analysis"].values():
         try:
             found.append(cls())
-        except ValidationError:
+        except Exception:  # it needs a setting, or its own validators are at fault: seen when it was loaded
             continue
     return tuple(sorted((one for one in found if isinstance(one, Analysis)), key=lambda one: one.rank))

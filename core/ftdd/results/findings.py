@@ -8,9 +8,10 @@ from typing import TypeVar
 
 import pandas as pd
 
-from ftdd.components import KINDS, Analysis
+from ftdd.components import KINDS, Analysis, ComponentFailed, error_words
 from ftdd.evidence import Evidence
 from ftdd.findings import Finding
+from ftdd.guards import component_words
 from ftdd.results.table import curves_table, runs_table
 from ftdd.study.added import Asked
 from ftdd.study.files import write_json, write_text
@@ -80,8 +81,11 @@ def _attempt(
         return ()
     try:
         return work(analysis, evidence)
-    except Exception as error:  # a stranger's code must not cost the study its other findings
-        say(f"analysis {KINDS['analysis'].name_of(analysis)} failed: {type(error).__name__}: {error}")
+    except ComponentFailed as failed:  # a stranger's code must not cost the study its other findings
+        say(str(failed))
+        return ()
+    except Exception as error:  # of a class that no plugin has brought, or what it gave cannot be written
+        say(f"{component_words(analysis)} failed: {error_words(error)}")
         return ()
 
 

@@ -193,6 +193,8 @@ def _records(table: pd.DataFrame, study: StudyRecord) -> list[dict[str, Any]]:
     columns = ["id", "role", "state", *study.swept, "frozen_layers", "trainable_parameters", "epoch"]
     columns += ["interpolation_epoch", "best_test_error", "peak_test_error", "final_test_error"]
     columns += ["final_train_error", "seconds", "error"]
+    if table["freezing_changes"].fillna(0).gt(0).any():  # what is frozen and trained is then only that of the beginning
+        columns.insert(columns.index("trainable_parameters") + 1, "freezing_changes")
     cells = table[columns].astype(object).where(table[columns].notna(), None)
     return [dict(zip(columns, row, strict=True)) for row in cells.itertuples(index=False)]
 

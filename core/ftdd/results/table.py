@@ -12,6 +12,7 @@ from ftdd.values import Json, flat
 
 WHOLE = (
     "frozen_layers",
+    "freezing_changes",
     "layers",
     "trainable_parameters",
     "parameters",
@@ -123,6 +124,7 @@ def _row(store: Store, study: StudyRecord, run_id: str, scores: dict[str, float]
         "state": str(status.state),
         **_swept(study, run_id, spec),
         **numbers,
+        "freezing_changes": _freezing_changes(store, run_id) if status.state.final else None,
         "regime": _curve(store, run_id)[0].regime(study.eps) if status.state.final else None,
         "expected_test_error": status.facts.get("expected_test_error"),
         "source_test_error": _final_test_error(store, sources.get(run_id)),
@@ -137,6 +139,12 @@ def _row(store: Store, study: StudyRecord, run_id: str, scores: dict[str, float]
         "error": "; ".join(filter(None, [status.error, *unreadable])),
         **{path: _cell(value) for path, value in flat(spec).items() if path not in known},
     }
+
+
+def _freezing_changes(store: Store, run_id: str) -> int | None:
+    """How often other layers were frozen after the first epoch: 0 where one set was frozen all along."""
+    phases = _ledger(store, run_id)[0].get("phases")
+    return len(phases) - 1 if phases else None
 
 
 def _final_test_error(store: Store, run_id: str | None) -> float | None:

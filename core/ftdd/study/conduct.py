@@ -3,23 +3,28 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filelock import Timeout
 
-from ftdd.components import Crew, Executor, Job
+from ftdd.components import Executor, Job
 from ftdd.events import StudyRef
+from ftdd.guards import component_words
 from ftdd.listeners import Listeners
 from ftdd.recipe.study import Study
 from ftdd.study.files import make_folder, sync_folder, write_json
 from ftdd.study.plan import Plan, PlannedRun
 from ftdd.study.store import RunFolder, State, Status, Store, StudyEntry, StudyRecord, Unreadable
+from ftdd.study.workplace import SubmitFailed, Workplace, last_words
 from ftdd.values import Json
 
 LOOK_SECONDS = 0.5
 """How often the folders of runs at work are looked at."""
+QUIET_SECONDS = 30.0
+"""How long a run may lie without a worker, or be begun without training, before one says so."""
+ENDED_SECONDS = 10.0
+"""How long an executor may take to say that a run has ended whose folder says so already."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +161,7 @@ def conduct(
     say: takes a line on something that the user should know at once.   afterwards: draws what is to be seen, before
     listeners hear that the study has finished.   more: asked when all runs have ended, and again after those that it
     adds; listeners hear of the grown study as of one that is started. What failed is not tried again for that.
+    An executor that breaks costs the runs that it does not carry out; what is done is drawn and told all the same.
     Interrupted by KeyboardInterrupt, it ends its workers and raises it again; the next call goes on from the
     checkpoints.
     """
@@ -163,19 +169,16 @@ def conduct(
     tried: set[str] = set()
     reasons: dict[str, str] = {}
     with Listeners(modules, say) as listeners:
-        with ExitStack() as workplace:
-            crew: Crew | None = None
+        with Workplace(executor, machine.workers, machine.device, say) as workplace:
             grown: tuple[StudyRef, Plan] | None = (study, plan)
             while grown is not None:
                 study, plan = grown
                 listeners.tell("ftdd_study_started", study=study)
                 runs = tuple(run for run in plan.open if run.ref.id not in tried)
-                if runs:
-                    crew = crew or workplace.enter_context(executor.open(machine.workers, machine.device))
-                    shift = _Shift(study, plan, runs, crew.submit, crew.slots, machine, listeners, show, say)
-                    reasons |= shift.work()
+                if runs and workplace.ready():
+                    reasons |= _Shift(study, plan, runs, workplace, machine, listeners, show, say).work()
                 tried |= {run.ref.id for run in runs}
-                grown = more()
+                grown = None if workplace.broken else more()
         afterwards()
         listeners.tell("ftdd_study_finished", study=study)
     states = {run.ref.id: Store(study.store).run(run.ref.id).status() for run in plan.runs}
@@ -188,6 +191,28 @@ def conduct(
     )
 
 
+@dataclass
+class _Given:
+    """A run that was given to a worker, and what has been seen of it."""
+
+    run: PlannedRun
+    future: "Future[None]"
+    before: Status
+    """What its folder said when it was given away."""
+    alive: float
+    """When a worker was last seen at it; when it was given away before that."""
+    begun: float | None = None
+    """When a worker was first seen at it."""
+    ended: float | None = None
+    """When its folder was first seen to say that it has ended."""
+    answer: float | None = None
+    """When its future was first seen to be done although a worker was at it."""
+    lost: bool = False
+    """Whether no worker was at it for longer than its executor's patience."""
+    told: bool = False
+    """Whether it was said that it is quiet."""
+
+
 class _Shift:
     """Some of a plan's open runs on their way through the crew."""
 
@@ -196,8 +221,7 @@ class _Shift:
         study: StudyRef,
         plan: Plan,
         runs: Sequence[PlannedRun],
-        submit: Callable[[Job], "Future[None]"],
-        slots: int,
+        workplace: Workplace,
         machine: Machine,
         listeners: Listeners,
         show: Show,
@@ -205,8 +229,7 @@ class _Shift:
     ) -> None:
         self._study = study
         self._store = Store(study.store)
-        self._submit = submit
-        self._slots = slots
+        self._workplace = workplace
         self._machine = machine
         self._listeners = listeners
         self._show = show
@@ -214,7 +237,7 @@ class _Shift:
         self._total = len(plan.runs)
         self._waiting = list(_in_order(runs))
         self._states = {run.ref.id: run.state for run in plan.runs}
-        self._at_work: dict[Future[None], PlannedRun] = {}
+        self._at_work: list[_Given] = []
         self._elsewhere: dict[str, tuple[PlannedRun, str]] = {}
         """Runs at work in another process, by their ids, and why they are not at work in this one."""
         self._reasons: dict[str, str] = {}
@@ -229,20 +252,30 @@ class _Shift:
         while self._waiting or self._at_work or self._elsewhere:
             self._give_out()
             if self._at_work:
-                done, _ = wait(self._at_work, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
-                for future in done:
-                    self._take_back(self._at_work.pop(future), future)
+                self._wait()
             elif self._elsewhere:
                 time.sleep(LOOK_SECONDS)
+            for given in list(self._at_work):
+                if self._has_ended(given):
+                    self._at_work.remove(given)
+                    self._take_back(given)
             for run, reason in list(self._elsewhere.values()):
                 self._fail(run, reason)
             self._look()
         return self._reasons
 
+    def _wait(self) -> None:
+        """For a moment, or until a future is done."""
+        futures = [given.future for given in self._at_work if given.answer is None]
+        if futures:
+            wait(futures, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
+        else:
+            time.sleep(LOOK_SECONDS)
+
     def _give_out(self) -> None:
         for run in list(self._waiting):
             source = self._states.get(run.ref.source_id) if run.ref.source_id else State.DONE
-            if source is State.DONE and len(self._at_work) < self._slots:
+            if source is State.DONE and len(self._at_work) < self._workplace.slots:
                 self._waiting.remove(run)
                 self._start(run)
             elif source in (State.FAILED, State.DIVERGED):
@@ -261,13 +294,58 @@ class _Shift:
             machine.cache_disk,
         )
         self._listeners.tell("ftdd_run_started", study=self._study, run=run.ref)
-        self._at_work[self._submit(job)] = run
-
-    def _take_back(self, run: PlannedRun, future: "Future[None]") -> None:
-        status, error = self._store.run(run.ref.id).status(), future.exception()
-        if not status.state.final and (error or status.state is not State.FAILED):
-            self._fail(run, str(error) if error else "its worker ended without a word")
+        before = self._store.run(run.ref.id).said()
+        try:
+            future = self._workplace.submit(job)
+        except SubmitFailed as failed:
+            self._fail(run, str(failed))
             return
+        self._at_work.append(_Given(run, future, before, time.monotonic()))
+            return
+        self._at_work.append(_Given(run, future, before, time.monotonic()))
+
+    def _has_ended(self, given: _Given) -> bool:
+        """Whether nothing more is to be expected of a run: its executor and its folder are both listened to."""
+        folder, now = self._store.run(given.run.ref.id), time.monotonic()
+        done, ended = given.future.done(), _says_ended(folder.status(), given)
+        at_it = not ended and folder.held
+        if at_it:
+            given.alive, given.begun = now, given.begun or now
+        if ended:
+            given.ended = given.ended or now
+            return done or now - given.ended > ENDED_SECONDS
+        if done:
+            given.answered = at_it
+            given.answer = given.answer or now
+            if at_it and now - given.answer > ENDED_SECONDS:
+                self._once(given, "its executor says that it has ended, but a worker is still at it, and waited for")
+            return not at_it
+        quiet, patience = now - given.alive, self._workplace.patience
+        given.lost = patience is not None and quiet > patience
+        if quiet > QUIET_SECONDS:
+            self._once(given, f"no worker has been at it for {quiet:.0f} seconds; Ctrl-C is safe")
+        if at_it and now - (given.begun or now) > QUIET_SECONDS and folder.said().state is State.WAITING:
+            pair, network = (component_words(one) for one in (given.run.spec.pair, given.run.spec.architecture))
+            self._once(given, f"still waits for {pair} to load its images, or for {network} to be built")
+        return given.lost
+
+    def _once(self, given: _Given, words: str) -> None:
+        if not given.told:
+            given.told = True
+            self._say(f"run {given.run.ref.id}: {words} ({self._workplace.words})")
+
+    def _take_back(self, given: _Given) -> None:
+        run, status = given.run, self._store.run(given.run.ref.id).status()
+        if given.lost:
+            given.future.cancel()
+            seconds = f"{self._workplace.patience:g} seconds"
+            self._fail(run, f"{self._workplace.words} has lost it: no worker was at it for {seconds}, its patience")
+            return
+        if not _says_ended(status, given):
+            self._fail(run, last_words(given.future, self._workplace))
+            return
+        if not given.future.done():
+            self._once(given, "has ended, but its executor does not say so; it is taken as ended")
         self._tell_records(run)
         self._ended(run, status)
 
@@ -317,17 +395,18 @@ class _Shift:
 
     def _look(self) -> None:
         at_work = []
-        for run in (*self._at_work.values(), *(run for run, _ in self._elsewhere.values())):
+        for run in self._begun():
             test_error = self._tell_records(run)
             at_work.append(AtWork(run, self._store.run(run.ref.id).status(), test_error))
         ended = sum(state.final or state is State.FAILED for state in self._states.values())
         failed = sum(state is State.FAILED for state in self._states.values())
         # A run that failed before and is open again counts as failed only once it has failed anew.
-        again = sum(self._states[run.ref.id] is State.FAILED for run in self._unended())
+        again = sum(self._states[run.ref.id] is State.FAILED for run in (*self._waiting, *self._begun()))
         self._show(Snapshot(ended - again, self._total, failed - again, tuple(at_work), self._seconds_left(at_work)))
 
-    def _unended(self) -> Iterator[PlannedRun]:
-        yield from (*self._waiting, *self._at_work.values(), *(run for run, _ in self._elsewhere.values()))
+    def _begun(self) -> Iterator[PlannedRun]:
+        yield from (given.run for given in self._at_work)
+        yield from (run for run, _ in self._elsewhere.values())
 
     def _seconds_left(self, at_work: Sequence[AtWork]) -> float | None:
         under_way = sum(
@@ -350,6 +429,16 @@ class _Shift:
             self._listeners.tell("ftdd_run_evaluated", study=self._study, run=run.ref, records=records[told:])
             self._told[run.ref.id] = len(records)
         return records[-1].test_error if records else None
+
+
+def _says_ended(status: Status, given: _Given) -> bool:
+    """Whether a run has ended since it was given away: what its folder said before is no end of this try.
+
+    But a run that is whole, and whose future is done, was found done.
+    """
+    if status.updated != given.before.updated:
+        return status.state.final or status.state is State.FAILED
+    return status.state.final and given.future.done()
 
 
 def _in_order(runs: Sequence[PlannedRun]) -> Sequence[PlannedRun]:

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 
 import ftdd
 from ftdd.chain import Chain
-from ftdd.components import DataUnavailable, Job, Unfit
+from ftdd.components import ComponentFailed, DataUnavailable, Job, Unfit
 from ftdd.curve import Curve, to_csv
 from ftdd.images import Task
 from ftdd.plugins import installed_plugins
@@ -69,7 +69,7 @@ def carry_out(job: Job) -> None:
             folder.write_text(folder.log, traceback.format_exc())  # raises FolderGone where nothing can be said there
             now = folder.status()
             reason = str(error) or type(error).__name__
-            known = isinstance(error, (FrozenLayerChanged, RunRefused, Unfit, DataUnavailable))
+            known = isinstance(error, (FrozenLayerChanged, RunRefused, Unfit, DataUnavailable, ComponentFailed))
             message = reason if known else f"{type(error).__name__}: {reason}"
             folder.write_status(replace(now, state=State.FAILED, error=message, updated=time.time()))
         finally:

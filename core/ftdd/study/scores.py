@@ -15,7 +15,7 @@ from typing import Any
 from filelock import FileLock
 
 from ftdd.comparison import Comparison, Network
-from ftdd.components import KINDS, Architecture, DataUnavailable, Scheme, Score, Side, Unfit
+from ftdd.components import KINDS, Architecture, ComponentFailed, DataUnavailable, Scheme, Score, Side, Unfit
 from ftdd.recipe.study import Group, Study
 from ftdd.study.files import write_json
 from ftdd.study.store import State, Store
@@ -110,6 +110,18 @@ def read_scores(store: Store, name: str) -> tuple[ScoreRow, ...]:
         return ()
 
 
+def failed_scores(rows: Sequence[ScoreRow]) -> tuple[str, ...]:
+    """A line for each scheme and reason for which a score could not be had, with how many scores it cost."""
+    costs: dict[tuple[str, str], int] = {}
+    for row in rows:
+        if row.error:
+            costs[row.scheme, row.error] = costs.get((row.scheme, row.error), 0) + 1
+    return tuple(
+        f"similarity {scheme}: no score{'' if count == 1 else f' of {count}'}: {error}"
+        for (scheme, error), count in costs.items()
+    )
+
+
 def scores_of_run(rows: Sequence[ScoreRow], run_id: str) -> dict[str, float]:
     """The scores that are said of a target run, as columns and metrics: `similarity.<label>`."""
     found = (row for row in rows if run_id in row.runs and row.value is not None)
@@ -190,7 +202,7 @@ def _row(
             scheme.prepare(say)
             found = _plain(scheme.score(comparison.value()))
         except Exception as error:  # whatever a scheme raises, it costs this score and nothing else
-            known = isinstance(error, (Unfit, LookupError, ImportError, DataUnavailable, ValueError))
+            known = isinstance(error, (ComponentFailed, Unfit, LookupError, ImportError, DataUnavailable, ValueError))
             said = str(error.args[0] if error.args else error)
             message = said if known and said else f"{type(error).__name__}: {said}"
             return ScoreRow(**{**asdict(row), "runs": group.runs, "error": message})

@@ -142,7 +142,8 @@ def layer_facts(chain: Chain, image: ImageShape) -> tuple[LayerFacts, ...]:
 def ledger(facts: tuple[LayerFacts, ...], phases: tuple[Phase, ...]) -> dict[str, object]:
     """The run's own proof of what was frozen, as JSON: the first phase in full, later ones by their hashes.
 
-    Shares are of all parameters, and of the forward FLOPs of one image, in [0, 1].
+    Shares are of all parameters, and of the forward FLOPs of one image, in [0, 1]. Counts and shares of what is frozen
+    or trained are those of the first phase; `freezing_changes` says how many others follow.
     """
     first = phases[0]
     parameters = sum(layer.parameter_count for layer in facts)
@@ -153,6 +154,7 @@ def ledger(facts: tuple[LayerFacts, ...], phases: tuple[Phase, ...]) -> dict[str
     frozen_flops = sum(facts[i].flops for i in first.frozen)
     return {
         "frozen_layers": len(first.frozen),
+        "freezing_changes": len(phases) - 1,
         "layers": len(facts),
         "parameters": parameters,
         "frozen_parameters": frozen_parameters,

@@ -1,0 +1,213 @@
+"""What can be wrong with a component's class, seen when its plugin is loaded: before a recipe meets it."""
+
+import inspect
+import json
+import math
+import re
+import types
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, ForwardRef, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from typing_extensions import TypeAliasType
+
+from ftdd.components import (
+    Analysis,
+    Architecture,
+    Component,
+    DataSet,
+    Executor,
+    Kind,
+    Pair,
+    Policy,
+    Scheme,
+    error_words,
+)
+
+NAME = re.compile(r"[a-z][a-z0-9_-]{0,59}")
+"""What a component may be called."""
+NAME_WORDS = "a lower-case letter, then lower-case letters, digits, underscores and dashes, 60 at most"
+RESERVED = ("all", "false", "null", "true")
+"""Words that a recipe takes for something else."""
+
+CONFIG: Mapping[str, object] = {
+    "frozen": True,
+    "extra": "forbid",
+    "allow_inf_nan": False,
+    "arbitrary_types_allowed": False,
+}
+"""What a class must leave as its base has it."""
+
+
+def component_fault(kind: Kind, cls: object) -> str | None:
+    """What is wrong with a class as a component of a kind, after the words "which …"; None where it is right."""
+    if not (isinstance(cls, type) and issubclass(cls, kind.base)):
+        return f"is not a subclass of ftdd.components.{kind.base.__name__}"
+    if inspect.isabstract(cls) or _missing(cls, kind):
+        return f"leaves out {', '.join(_missing(cls, kind))}"
+    found = (fault for one in (_tag_fault, _page_fault, _config_fault, _constant_fault) if (fault := one(kind, cls)))
+    return next(found, None) or next(_field_faults(kind, cls), None)
+
+
+def example_faults(cls: type[Component], context: Any) -> Iterator[str]:
+    """What is wrong with its examples and its JSON schema, each after the words "which …".
+
+    context: all plugins that are loaded: fields may name other components.
+    """
+    try:
+        cls.model_json_schema()
+    except Exception as error:  # a stranger's types may raise anything
+        yield f"has no JSON schema, so `ftdd show` cannot show its fields: {error_words(error)}"
+    for example in cls.examples:
+        words = json.dumps(dict(example), default=str)
+        try:
+            made = cls.model_validate_json(json.dumps(dict(example)), strict=True, context=context)
+            hash(made)
+            again = cls.model_validate_json(json.dumps(made.model_dump(mode="json")), strict=True, context=context)
+        except Exception as error:  # a stranger's validators may raise anything
+            yield f"refuses its own example {words}: {error_words(error)}"
+            continue
+        if again != made:
+            yield f"comes back from JSON as another one than its example {words}, so its id would not be its own"
+
+
+def _missing(cls: type, kind: Kind) -> list[str]:
+    return [
+        name
+        for name, member in vars(kind.base).items()
+        if getattr(member, "__isabstractmethod__", False) and getattr(cls, name, None) is member
+    ]
+
+
+def _tag_fault(kind: Kind, cls: type[Component]) -> str | None:
+    name = kind.base.tag
+    field = cls.model_fields.get(name)
+    if cls.tag != name or field is None or not isinstance(field.default, str):
+        return f'needs a field {name}: Literal["…"] = "…" that holds its name'
+    if get_origin(field.annotation) is not Literal or get_args(field.annotation) != (field.default,):
+        return f'must say {name}: Literal["{field.default}"] = "{field.default}": one word, the same twice'
+    if not NAME.fullmatch(field.default):
+        return f"is called {field.default!r}; a name is {NAME_WORDS}"
+    if field.default in RESERVED:
+        return f"is called '{field.default}', which means something else in a recipe; call it otherwise"
+    return None
+
+
+def _page_fault(kind: Kind, cls: type[Component]) -> str | None:
+    if not (cls.__dict__.get("__doc__") or "").strip():
+        return "has no docstring; it is its page in `ftdd show`"
+    return None
+
+
+def _config_fault(kind: Kind, cls: type[Component]) -> str | None:
+    for option, wanted in CONFIG.items():
+        given = cls.model_config.get(option, False)
+        if given != wanted:
+            return f"sets {option} to {given!r} in its model_config; a component leaves it at {wanted!r}"
+    return None
+
+
+def _number_or_none(value: object) -> bool:
+    return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value))
+
+
+def _mappings(value: object) -> bool:
+    return isinstance(value, Sequence) and all(isinstance(one, Mapping) for one in value)
+
+
+CONSTANTS: Sequence[tuple[type[Component], str, Callable[[Any], bool], str]] = (
+    (Component, "examples", _mappings, "a sequence of mappings"),
+    (Architecture, "memory_format", lambda v: v in ("contiguous", "channels_last"), "contiguous or channels_last"),
+    (Pair, "labels", lambda v: v in ("classes", "numbers"), "classes or numbers"),
+    (Pair, "data_sets", lambda v: isinstance(v, Sequence) and all(isinstance(d, DataSet) for d in v), "of DataSet"),
+    (Pair, "likeness", lambda v: isinstance(v, Mapping), "a mapping"),
+    (Scheme, "best", _number_or_none, "a finite number or None"),
+    (Scheme, "lowest", _number_or_none, "a finite number or None"),
+    (Scheme, "symmetric", lambda v: isinstance(v, bool), "true or false"),
+    (
+        Policy,
+        "spared",
+        lambda v: isinstance(v, frozenset) and v <= {"scales", "batch_norm_scales", "batch_norm_statistics"},
+        "a frozenset of scales, batch_norm_scales, batch_norm_statistics",
+    ),
+    (Analysis, "rank", lambda v: isinstance(v, int) and not isinstance(v, bool), "a whole number"),
+    (Executor, "default", lambda v: isinstance(v, bool), "true or false"),
+    (Executor, "patience", lambda v: _number_or_none(v) and (v is None or v > 0), "seconds above zero, or None"),
+)
+"""What is said of a class by its plain attributes: base, name, whether a value is right, and what would be."""
+
+
+def _constant_fault(kind: Kind, cls: type[Component]) -> str | None:
+    for base, name, right, wanted in CONSTANTS:
+        if issubclass(cls, base) and name not in cls.model_fields and not right(getattr(cls, name)):
+            return f"has {name} = {getattr(cls, name)!r}; it must be {wanted}"
+    return None
+
+
+def _field_faults(kind: Kind, cls: type[Component]) -> Iterator[str]:
+    for name, field in cls.model_fields.items():
+        if name in dir(kind.base) and name not in kind.base.model_fields:
+            yield f"has a field '{name}', which is the name of something else in every {kind.word}; call it otherwise"
+        if field.alias or field.validation_alias or field.serialization_alias:
+            yield f"has a field '{name}' with an alias; a recipe calls a field by its own name"
+        if unhashable := _unhashable(field.annotation):
+            yield f"has a field '{name}' that may be {unhashable}, which cannot be hashed; say tuple[…, ...] or a Value"
+        if field.is_required():
+            continue
+        try:
+            default = field.get_default(call_default_factory=True, validated_data={})
+            hash(default)
+        except Exception as error:  # a stranger's factory may raise anything
+            yield f"has a default of '{name}' that cannot be hashed, or made: {error_words(error)}"
+    if fault := _defaults_fault(cls):
+        yield fault
+
+
+def _defaults_fault(cls: type[Component]) -> str | None:
+    """Whether the value that has all defaults is right when it is read again: pydantic does not check defaults."""
+    if any(field.is_required() for field in cls.model_fields.values()) or _chooses(cls):
+        return None
+    try:
+        made = cls()
+    except ValidationError:
+        return None  # it needs one of several fields, as its own validator says
+    except Exception as error:  # a stranger's validators may raise anything
+        return f"cannot be made with its defaults: {error_words(error)}"
+    try:
+        cls.model_validate_json(json.dumps(made.model_dump(mode="json")), strict=True)
+    except Exception as error:
+        return f"refuses its own defaults: {error_words(error)}"
+    return None
+
+
+def _chooses(cls: type[BaseModel]) -> bool:
+    """Whether a field names another component: that can only be looked up when all plugins are loaded."""
+    return any(type(mark).__name__ == "Choice" for field in cls.model_fields.values() for mark in field.metadata)
+
+
+def _unhashable(annotation: Any) -> str | None:
+    """The part of a type whose values cannot be hashed, in a word; None where there is none."""
+    origin = get_origin(annotation) or annotation
+    if isinstance(annotation, TypeAliasType):
+        return _unhashable(annotation.__value__)
+    if annotation is Any or annotation is object or isinstance(annotation, (str, ForwardRef)):
+        return "anything"
+    if origin is Literal or annotation in (None, types.NoneType, Ellipsis):
+        return None
+    if isinstance(origin, type):
+        if issubclass(origin, BaseModel):
+            return next(_parts(field.annotation for field in origin.model_fields.values()), None) or (
+                None if origin.model_config.get("frozen") else f"a {origin.__name__}, which is not frozen"
+            )
+        if issubclass(origin, (str, bytes, tuple, frozenset)):
+            return next(_parts(get_args(annotation)), None)
+        if issubclass(origin, (Sequence, Mapping, list, dict, set)) or origin in (Iterable,):
+            return f"a {origin.__name__}"
+        return None if origin.__hash__ is not None else f"a {origin.__name__}"
+    if origin in (Union, types.UnionType) or get_args(annotation):
+        return next(_parts(get_args(annotation)), None)
+    return None
+
+
+def _parts(annotations: Iterable[Any]) -> Iterator[str]:
+    return (found for one in annotations if (found := _unhashable(one)))
