@@ -25,7 +25,7 @@ ClassNames = Annotated[tuple[str, ...], Field(min_length=2)]
 
 
 def _is_default(value: object) -> bool:
-    return value in (None, "images")
+    return value is None or value is False
 
 
 @ftdd.hookimpl
@@ -64,12 +64,12 @@ class ImageFolder(Pair):
     test_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
     """How much of each class, about, is held out to test on, where there is no folder for that; by the paths of its
     files below the class's folder, so that new ones move no others."""
-    hold_out: Annotated[Literal["images", "folders"], Field(exclude_if=_is_default)] = "images"
-    """What is held out: `images`, each for itself, or whole `folders` within a class's folder, such as one for each
-    patient, whose images then are in one half."""
+    hold_out_folders: Annotated[bool, Field(exclude_if=_is_default)] = False
+    """Hold out whole folders within a class's folder, such as one for each patient, so that no images of one folder are
+    in both halves. Where it is false, each image is held out for itself."""
     white: Annotated[float | None, Field(gt=0, exclude_if=_is_default)] = None
-    """The value that is white in images of more than 8 bits, such as 4095; the largest of all images in the folder
-    where it is left out, but 1 or 255 for fractions that go about as far."""
+    """The value that is white in images of more than 8 bits, such as 4095, where their files do not say; the largest of
+    all images in the folder where it is left out, but 1 or 255 for fractions that go about as far."""
 
     def image_shape(self) -> ImageShape:
         """Square."""
@@ -131,7 +131,7 @@ class ImageFolder(Pair):
         given = self.target if side == "target" or self.source is None else self.source
         try:
             found = class_folders(found_from(data, given), self.test_share)
-            return hold_out_folders(found, self.test_share) if self.hold_out == "folders" else found
+            return hold_out_folders(found, self.test_share) if self.hold_out_folders else found
         except DataUnavailable as error:
             raise DataUnavailable(str(error), "source" if given != self.target else "target") from error
 

@@ -76,8 +76,8 @@ def decoded(
     DataUnavailable with the names of files that cannot be read, or where the images are more than memory.
     """
     check_memory(title, len(files), channels, side)
-    scale = scale_of(files, title, data, say) if scale is None else scale
-    sha = hashlib.sha256(f"4 {side} {channels}{scale.key}\n".encode())
+    deep = "" if not _deep(files) else " own scale" if scale is None else scale.key
+    sha = hashlib.sha256(f"4 {side} {channels}{deep}\n".encode())
     for file in files:
         sha.update(os.fsencode(f"{file.name}\t{file.mark}\n"))
     name = f"{''.join(c if c.isalnum() else '-' for c in title.lower())[:40]}-{sha.hexdigest()[:16]}"
@@ -96,7 +96,7 @@ def _made(
     shape: tuple[int, Channels, int, int],
     title: str,
     say: Callable[[str], None],
-    scale: Scale,
+    scale: Scale | None,
 ) -> "npt.NDArray[np.uint8]":
     """The images decoded into a folder, by this process or by another one that was at it."""
     import numpy as np
@@ -166,40 +166,46 @@ def scale_of(files: Sequence[ImageFile], title: str, data: Path, say: Callable[[
     Only images of formats that can have more are looked at, once. What cannot be read is passed over here, and named
     where it is decoded.
     """
-    deep = [file for file in files if ending(file.name) not in EIGHT_BITS]
-    if not deep:
-        return Scale()
-    path = _scale_file(deep, data)
-    kept = _read_scale(path) or _read_scale(cache_folder(data) / path.name)
+    kept = kept_scale(files, data)
     if kept is not None:
         return kept
-    progress = _Progress(title, len(deep), "looked at", say)
-    found: list[Values | None] = []
-    for _, result in _in_parallel(deep, _values):
-        found.append(None if isinstance(result, str) else result)
-        progress.step()
-    scale = common_scale(values for values in found if values is not None)
+    scale = _common_scale(files, title, say)
     with suppress(OSError):  # it only saves time, and decoding says what is wrong with the folder
-        target = cache_folder(data) / path.name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_text(target, scale.to_json())
+        path = cache_folder(data) / _scale_file(files)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, scale.to_json())
     return scale
 
 
 def kept_scale(files: Sequence[ImageFile], data: Path) -> Scale | None:
     """What `scale_of` has found before; None where it was not asked yet."""
-    deep = [file for file in files if ending(file.name) not in EIGHT_BITS]
-    if not deep:
+    if not _deep(files):
         return Scale()
-    path = _scale_file(deep, data)
-    return _read_scale(path) or _read_scale(cache_folder(data) / path.name)
+    name = _scale_file(files)
+    return _read_scale(data / BESIDE / name) or _read_scale(cache_folder(data) / name)
 
 
-def _scale_file(files: Sequence[ImageFile], data: Path) -> Path:
+def _common_scale(files: Sequence[ImageFile], title: str, say: Callable[[str], None]) -> Scale:
+    deep = _deep(files)
+    progress = _Progress(title, len(deep), "looked at", say)
+    found = []
+    for _, values in _in_parallel(deep, _values):
+        if isinstance(values, Values):
+            found.append(values)
+        progress.step()
+    return common_scale(found)
+
+
+def _deep(files: Sequence[ImageFile]) -> list[ImageFile]:
+    """Those that may have more than 8 bits, by their names."""
+    return [file for file in files if ending(file.name) not in EIGHT_BITS]
+
+
+def _scale_file(files: Sequence[ImageFile]) -> str:
     sha = hashlib.sha256(b"1\n")
-    for file in files:
+    for file in _deep(files):
         sha.update(os.fsencode(f"{file.name}\t{file.mark}\n"))
-    return data / BESIDE / f"scale-{sha.hexdigest()[:16]}.json"
+    return f"scale-{sha.hexdigest()[:16]}.json"
 
 
 def _read_scale(path: Path) -> Scale | None:
@@ -305,12 +311,13 @@ def _decode_into(
     channels: Channels,
     title: str,
     say: Callable[[str], None],
-    scale: Scale,
+    scale: Scale | None,
 ) -> None:
     temporary = folder.with_name(f".making-{folder.name}")
     shutil.rmtree(temporary, ignore_errors=True)  # of one that was killed: the lock says that nobody is at it
     temporary.mkdir()
     try:
+        scale = _common_scale(files, title, say) if scale is None else scale
         faults = _decode_to(temporary / "images.npy", files, side, channels, title, say, scale)
         if faults:
             named = "; ".join(faults[:NAMED_FAULTS]) + (

@@ -78,7 +78,7 @@ def _of_parted_folders(found: Folders) -> str:
         return ""
     return (
         f"{parted:,} of {every:,} folders within classes {'has' if parted == 1 else 'have'} images in both halves; if "
-        "the images of a folder belong together, such as those of a patient, say hold_out: folders"
+        "the images of a folder belong together, such as those of a patient, say hold_out_folders: true"
     )
 
 
