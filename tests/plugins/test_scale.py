@@ -175,7 +175,7 @@ def test_two_lists_of_classes_of_one_folder_have_one_scale(tmp_path: Path) -> No
     lay(
         tmp_path,
         {f"{n}/{i}.png": encoded((RAMP * most).astype(np.uint16), "PNG")
-         for n, most in zip("abcd", (1000, 1000, 4000, 4000)) for i in range(3)},
+         for n, most in zip("abcd", (1000, 1000, 4000, 4000), strict=True) for i in range(3)},
     )  # fmt: skip
     pair = ImageFolder(target="d", target_classes=("a", "b"), source_classes=("c", "d"), image_size=8, channels=1)
     assert int(pair.load("target", tmp_path).train.images.max()) == pytest.approx(64, abs=1)

@@ -21,13 +21,19 @@ def sides_of(study: Study) -> tuple[tuple[Pair, Side], ...]:
 
 
 def remarks_on(sides: Iterable[tuple[Pair, Side]], data: Path) -> tuple[str, ...]:
-    """What pairs say of these sides of theirs, each sentence once; nothing of images that are not there."""
+    """What pairs say of these sides of theirs, each sentence once; nothing of images that are not there.
+
+    A pair that fails to say it costs no more than its remarks: that it failed is then the remark.
+    """
     found: list[str] = []
     for pair, side in sides:
         try:
-            found.extend(f"{side}: {remark}" for remark in pair.remarks(side, data))
-        except (Unfit, DataUnavailable, OSError):  # whoever needs the images says why
+            given = pair.remarks(side, data)
+            found.extend(f"{side}: {_line(remark)}" for remark in ([given] if isinstance(given, str) else given))
+        except (Unfit, DataUnavailable):  # whoever needs the images says why
             continue
+        except Exception as error:
+            found.append(_failed(pair, side, "remarks", error))
     return tuple(dict.fromkeys(found))
 
 
@@ -40,15 +46,27 @@ def repeats_on(sides: Iterable[tuple[Pair, Side]], data: Path) -> tuple[str, ...
     for pair, side in sides:
         try:
             repeats = pair.repeats(side, data) or _of_loaded(pair, side, data)
-        except (Unfit, DataUnavailable, OSError):  # whoever needs the images says why
+            found.append(repeats.sentence(side) if repeats else "")
+        except (Unfit, DataUnavailable):  # whoever needs the images says why
             continue
-        found.append(repeats.sentence(side) if repeats else "")
+        except Exception as error:
+            found.append(_failed(pair, side, "repeats", error))
     return tuple(dict.fromkeys(sentence for sentence in found if sentence))
+
+
+def _line(remark: object) -> str:
+    return " ".join(str(remark).split())
+
+
+def _failed(pair: Pair, side: Side, method: str, error: Exception) -> str:
+    reason = _line(error) or type(error).__name__
+    return f"{side}: what should be known of its images is not known: {type(pair).__name__}.{method} failed ({reason})"
 
 
 def remarks_of_runs(statuses: Iterable[Status]) -> tuple[str, ...]:
     """What pairs have said of the images when runs loaded them, each sentence once."""
-    return tuple(dict.fromkeys(str(remark) for status in statuses for remark in status.facts.get("remarks", ())))
+    given = (status.facts.get("remarks") for status in statuses)
+    return tuple(dict.fromkeys(str(remark) for one in given if isinstance(one, (list, tuple)) for remark in one))
 
 
 def repeats_of_runs(statuses: Iterable[Status]) -> tuple[str, ...]:
