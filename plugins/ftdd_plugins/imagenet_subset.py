@@ -1,5 +1,6 @@
 """The pair `imagenet_subset`: classes of a full ImageNet folder, chosen by WordNet."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
@@ -13,9 +14,10 @@ from ftdd.repeats import Repeats
 from ftdd.values import Json
 from ftdd_plugins.image_sets.decoding import SquareSide, decoded, scale_of
 from ftdd_plugins.image_sets.equal_files import repeated_files
-from ftdd_plugins.image_sets.folders import found_from, image_files
+from ftdd_plugins.image_sets.folder_remarks import left_out
+from ftdd_plugins.image_sets.folders import TEXTS, found_from, image_files
 from ftdd_plugins.image_sets.image_set import Half, with_common
-from ftdd_plugins.image_sets.names import passed_over
+from ftdd_plugins.image_sets.names import ending, passed_over
 from ftdd_plugins.image_sets.tiny_imagenet import class_name, wnid_of
 from ftdd_plugins.wordnet.choice import Similarity, SourceCount, by_nearness, wnids_of
 from ftdd_plugins.wordnet.nouns import imagenet_1k
@@ -99,6 +101,19 @@ class ImageNetSubset(Pair):
         from ftdd.images import Task
 
         return Task(*(self._half(side, half, data, lambda line: None) for half in HALVES))
+
+    def remarks(self, side: Side, data: Path) -> Sequence[str]:
+        """How many files in the folders of its classes are no images by their names."""
+        others: Counter[str] = Counter()
+        images = 0
+        for name in self.classes(side, data):
+            for half in HALVES:
+                files = self._files(name, half, data)
+                images += len(files)
+                beside = {path.name for path in files[0].parent.iterdir()} - {path.name for path in files}
+                others.update(ending(one) for one in beside if not passed_over(one) and ending(one) not in TEXTS)
+        said = left_out(others, images)
+        return (said,) if said else ()
 
     def repeats(self, side: Side, data: Path) -> Repeats | None:
         """Of files that are equal, byte by byte."""

@@ -1,6 +1,7 @@
 """What a user should know of folders of images: what is left out of them, and what lies as it should not."""
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 from ftdd_plugins.image_sets.folders import Folders, below_class, endings_in_words
@@ -22,16 +23,23 @@ def remarks_on(found: Folders) -> tuple[str, ...]:
     )
 
 
+def left_out(others: Mapping[str, int], images: int) -> str:
+    """That some files are no images by their names, counted by their endings; "" where there are none.
+
+    others: endings and how many files have each.   images: how many files are images.
+    """
+    count = sum(others.values())
+    if not count:
+        return ""
+    is_none, is_left = ("is no image by its name", "is") if count == 1 else ("are no images by their names", "are")
+    return f"{count:,} of {count + images:,} files {is_none} and {is_left} left out: {endings_in_words(others)}"
+
+
 def _of_left_out(found: Folders) -> str:
     others: Counter[str] = Counter()
     for name in found.train:
         others.update(found.left_out.get(name, {}))
-    count = others.total()
-    if not count:
-        return ""
-    every = count + len(found.files)
-    is_none, is_left = ("is no image by its name", "is") if count == 1 else ("are no images by their names", "are")
-    return f"{count:,} of {every:,} files {is_none} and {is_left} left out: {endings_in_words(others)}"
+    return left_out(others, len(found.files))
 
 
 def _of_loose(found: Folders) -> str:

@@ -25,7 +25,7 @@ class Talks(Digits):
         return SAID[0]  # type: ignore[no-any-return]
 
 
-class TestsOnItsTraining(Digits):
+class LearnsItsTest(Digits):
     """Of a plugin that knows nothing of repeats."""
 
     def load(self, side: Side, data: Path) -> Task:
@@ -62,14 +62,14 @@ def test_whatever_a_pair_says_is_said_in_lines(said: Any, remarks: Sequence[str]
 
 def test_a_small_pair_that_does_not_know_is_loaded_and_compared() -> None:
     """Of any plugin: no method of its own is needed."""
-    (said,) = repeats_on([(TestsOnItsTraining(), "target")], Path())
+    (said,) = repeats_on([(LearnsItsTest(), "target")], Path())
     assert said == "target: 537 of 537 test images are also trained on"
 
 
 def test_a_large_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     """`validate` would take minutes; the run says it."""
     monkeypatch.setattr("ftdd.study.remarks.MOST_BYTES", 1000)
-    assert repeats_on([(TestsOnItsTraining(), "target")], Path()) == ()
+    assert repeats_on([(LearnsItsTest(), "target")], Path()) == ()
 
 
 def _status(role: str, shared: int, test: int = 10, **facts: object) -> Status:
