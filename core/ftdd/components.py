@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ftdd.chain import Chain, Spared
     from ftdd.evidence import Evidence
     from ftdd.images import Task
+    from ftdd.repeats import Repeats
 
 
 def _in_one_line(message: str) -> str:
@@ -229,6 +230,22 @@ class Pair(Component):
 
         say: takes a line on what is being done. Raises DataUnavailable.
         """
+
+    def remarks(self, side: Side, data: Path) -> Sequence[str]:
+        """What a user should know of a side's images, a sentence each: files left out, a small part of the range used.
+
+        Shown by `validate`, `run`, `show` and on the page, and no mistakes. Without torch and in seconds at most; say
+        nothing where it would take longer. Raises Unfit or DataUnavailable like `classes`.
+        """
+        return ()
+
+    def repeats(self, side: Side, data: Path) -> "Repeats | None":
+        """How many images of a side equal others of it, where that can be known in seconds without loading them.
+
+        None where it cannot: small sets are then loaded and compared, and every run says it of the images it loads.
+        Raises like `remarks`.
+        """
+        return None
 
     def expected_test_error(self, settings: Mapping[str, Json]) -> float | None:
         """What theory says that a run's final test error is in the mean; None where there is no theory.

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from ftdd.image_shape import ImageShape
+from ftdd.repeats import Repeats, count_repeats
 
 
 @dataclass(frozen=True)
@@ -105,3 +106,23 @@ class Task:
             raise ValueError("the training and the test half of a task must have the same classes")
         if self.train.shape != self.test.shape:
             raise ValueError("the training and the test half of a task must have images of one shape")
+
+
+def repeats(task: Task) -> Repeats | None:
+    """How many images of a task equal others of it, by their pixels and their clean labels.
+
+    60,000 images of 3×32×32 take about 0.2 s of one core. None of measurements, which are no images of bytes.
+    """
+    if task.train.numbers or task.train.images.dtype != torch.uint8:
+        return None
+    return count_repeats(
+        _pixel_digests(task.train),
+        task.train.clean_labels.tolist(),
+        _pixel_digests(task.test),
+        task.test.clean_labels.tolist(),
+    )
+
+
+def _pixel_digests(images: LabelledImages) -> list[bytes]:
+    rows = images.images.cpu().flatten(1).numpy()
+    return [hashlib.blake2b(row.data, digest_size=16).digest() for row in rows]

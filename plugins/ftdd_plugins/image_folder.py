@@ -10,14 +10,22 @@ from pydantic import Field
 import ftdd
 from ftdd.components import DataUnavailable, Pair, Side, Unfit
 from ftdd.image_shape import ImageShape, Normalization
+from ftdd.repeats import Repeats
 from ftdd.values import Json
-from ftdd_plugins.image_sets.decoding import SquareSide, decoded
-from ftdd_plugins.image_sets.folders import Folders, class_folders, found_from, image_files
+from ftdd_plugins.image_sets.decoding import SquareSide, decoded, kept_scale, scale_of
+from ftdd_plugins.image_sets.equal_files import repeated_files
+from ftdd_plugins.image_sets.folder_remarks import remarks_on
+from ftdd_plugins.image_sets.folders import Folders, class_folders, found_from, hold_out_folders, image_files
+from ftdd_plugins.image_sets.scale import Scale
 
 if TYPE_CHECKING:
     from ftdd.images import LabelledImages, Task
 
 ClassNames = Annotated[tuple[str, ...], Field(min_length=2)]
+
+
+def _is_default(value: object) -> bool:
+    return value is None or value is False
 
 
 @ftdd.hookimpl
@@ -54,8 +62,14 @@ class ImageFolder(Pair):
     channels: Literal[1, 3] = 3
     """3 for colour, 1 for grey."""
     test_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    """How much of each class, about, is held out to test on, where there is no folder for that; by the names of its
-    files, so that new ones move no others."""
+    """How much of each class, about, is held out to test on, where there is no folder for that; by the paths of its
+    files below the class's folder, so that new ones move no others."""
+    hold_out_folders: Annotated[bool, Field(exclude_if=_is_default)] = False
+    """Hold out whole folders within a class's folder, such as one for each patient, so that no images of one folder are
+    in both halves. Where it is false, each image is held out for itself."""
+    white: Annotated[float | None, Field(gt=0, exclude_if=_is_default)] = None
+    """The value that is white in images of more than 8 bits, such as 4095, where their files do not say; the largest of
+    all images in the folder where it is left out, but 1 or 255 for fractions that go about as far."""
 
     def image_shape(self) -> ImageShape:
         """Square."""
@@ -78,29 +92,51 @@ class ImageFolder(Pair):
     def prepare(self, data: Path, say: Callable[[str], None]) -> None:
         """Decode all images once."""
         for side in self._sides():
-            found = self._found(side, data)
+            every = self._all_found(side, data)
+            scale = scale_of(image_files(every.files, data), f"{side} images", data, say).with_white(self.white)
+            found = self._chosen(every, side)
             for half in (found.train, found.test):
-                self._half(half, side, data, say)
+                self._half(half, scale, side, data, say)
 
     def load(self, side: Side, data: Path) -> "Task":
-        """In the order of classes, and of names."""
+        """In the order of classes, and of paths."""
         from ftdd.images import Task
 
+        every = self._all_found(side, data)
+        found = self._chosen(every, side)
+        scale = scale_of(image_files(every.files, data), f"{side} images", data, _quiet).with_white(self.white)
+        return Task(*(self._half(half, scale, side, data, _quiet) for half in (found.train, found.test)))
+
+    def remarks(self, side: Side, data: Path) -> Sequence[str]:
+        """What is left out of the folder and how it lies; once images were decoded, what was taken for white."""
+        every = self._all_found(side, data)
+        scale = kept_scale(image_files(every.files, data), data)
+        return (*remarks_on(self._chosen(every, side)), *(scale.with_white(self.white).remarks() if scale else ()))
+
+    def repeats(self, side: Side, data: Path) -> Repeats | None:
+        """Of files that are equal, byte by byte."""
         found = self._found(side, data)
-        return Task(*(self._half(half, side, data, lambda line: None) for half in (found.train, found.test)))
+        return repeated_files(found.train, found.test)
 
     def _sides(self) -> tuple[Side, ...]:
         return ("target",) if self.source is None and self.source_classes is None else ("source", "target")
 
     def _found(self, side: Side, data: Path) -> Folders:
+        return self._chosen(self._all_found(side, data), side)
+
+    def _all_found(self, side: Side, data: Path) -> Folders:
+        """All classes of the side's folder."""
         if side not in self._sides():
             raise Unfit("names no folder for the source; name one, or say `source: none` beside pair", "source")
         given = self.target if side == "target" or self.source is None else self.source
         try:
-            folder = found_from(data, given)
-            found = class_folders(folder, self.test_share)
+            found = class_folders(found_from(data, given), self.test_share)
+            return hold_out_folders(found, self.test_share) if self.hold_out_folders else found
         except DataUnavailable as error:
             raise DataUnavailable(str(error), "source" if given != self.target else "target") from error
+
+    def _chosen(self, found: Folders, side: Side) -> Folders:
+        """The side's classes of those that are there."""
         wanted = self.target_classes if side == "target" else self.source_classes
         if wanted is None:
             return found
@@ -112,11 +148,16 @@ class ImageFolder(Pair):
         if unknown:
             from ftdd.plugins import nearest
 
-            raise Unfit(f"{folder} has no class folder '{unknown[0]}'; {nearest(unknown[0], found.train)}", field)
-        return Folders({name: found.train[name] for name in wanted}, {name: found.test[name] for name in wanted})
+            raise Unfit(f"{found.folder} has no class folder '{unknown[0]}'; {nearest(unknown[0], found.train)}", field)
+        return found.of(wanted)
 
     def _half(
-        self, half: Mapping[str, tuple[Path, ...]], side: Side, data: Path, say: Callable[[str], None]
+        self,
+        half: Mapping[str, tuple[Path, ...]],
+        scale: Scale,
+        side: Side,
+        data: Path,
+        say: Callable[[str], None],
     ) -> "LabelledImages":
         import numpy as np
         import torch
@@ -125,5 +166,9 @@ class ImageFolder(Pair):
 
         paths = [path for files in half.values() for path in files]
         labels = np.repeat(np.arange(len(half)), [len(files) for files in half.values()])
-        images = decoded(image_files(paths, data), self.image_size, self.channels, f"{side} images", data, say)
+        images = decoded(image_files(paths, data), self.image_size, self.channels, f"{side} images", data, say, scale)
         return LabelledImages(torch.from_numpy(np.array(images)), torch.from_numpy(labels), tuple(half))
+
+
+def _quiet(line: str) -> None:
+    """Where nobody waits."""

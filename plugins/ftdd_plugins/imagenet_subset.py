@@ -1,5 +1,6 @@
 """The pair `imagenet_subset`: classes of a full ImageNet folder, chosen by WordNet."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
@@ -9,10 +10,14 @@ from pydantic import Field
 import ftdd
 from ftdd.components import DataUnavailable, Likeness, Pair, Side
 from ftdd.image_shape import ImageShape, Normalization
+from ftdd.repeats import Repeats
 from ftdd.values import Json
-from ftdd_plugins.image_sets.decoding import SquareSide, decoded
-from ftdd_plugins.image_sets.folders import found_from, image_files
+from ftdd_plugins.image_sets.decoding import SquareSide, decoded, scale_of
+from ftdd_plugins.image_sets.equal_files import repeated_files
+from ftdd_plugins.image_sets.folder_remarks import left_out
+from ftdd_plugins.image_sets.folders import TEXTS, found_from, image_files
 from ftdd_plugins.image_sets.image_set import Half, with_common
+from ftdd_plugins.image_sets.names import ending, passed_over
 from ftdd_plugins.image_sets.tiny_imagenet import class_name, wnid_of
 from ftdd_plugins.wordnet.choice import Similarity, SourceCount, by_nearness, wnids_of
 from ftdd_plugins.wordnet.nouns import imagenet_1k
@@ -97,14 +102,30 @@ class ImageNetSubset(Pair):
 
         return Task(*(self._half(side, half, data, lambda line: None) for half in HALVES))
 
+    def remarks(self, side: Side, data: Path) -> Sequence[str]:
+        """How many files in the folders of its classes are no images by their names."""
+        others: Counter[str] = Counter()
+        images = 0
+        for name in self.classes(side, data):
+            for half in HALVES:
+                files = self._files(name, half, data)
+                images += len(files)
+                beside = {path.name for path in files[0].parent.iterdir()} - {path.name for path in files}
+                others.update(ending(one) for one in beside if not passed_over(one) and ending(one) not in TEXTS)
+        said = left_out(others, images)
+        return (said,) if said else ()
+
+    def repeats(self, side: Side, data: Path) -> Repeats | None:
+        """Of files that are equal, byte by byte."""
+        names = self.classes(side, data)
+        return repeated_files(*({name: self._files(name, half, data) for name in names} for half in HALVES))
+
     def _files(self, name: str, half: Half, data: Path) -> list[Path]:
         folder = self._folder(data)
         place = folder / ("train" if half == "train" else "val") / wnid_of(name)
         try:
             files = sorted(
-                path
-                for path in place.iterdir()
-                if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+                path for path in place.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and not passed_over(path.name)
             )
         except OSError as error:
             loose = half == "test" and any(folder.glob("val/*.JPEG"))
@@ -134,9 +155,11 @@ class ImageNetSubset(Pair):
         from ftdd.images import LabelledImages
 
         names = self.classes(side, data)
+        every = [path for each in HALVES for name in names for path in self._files(name, each, data)]
+        scale = scale_of(image_files(every, data), f"imagenet {side}", data, say)
         parts = []
         for name in names:
             files = image_files(self._files(name, half, data), data)
-            parts.append(np.array(decoded(files, self.image_size, 3, f"imagenet {half} {name}", data, say)))
+            parts.append(np.array(decoded(files, self.image_size, 3, f"imagenet {half} {name}", data, say, scale)))
         labels = np.repeat(np.arange(len(names)), [len(part) for part in parts])
         return LabelledImages(torch.from_numpy(np.concatenate(parts)), torch.from_numpy(labels), names)

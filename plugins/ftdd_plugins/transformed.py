@@ -11,6 +11,7 @@ import ftdd
 from ftdd.components import DataUnavailable, Likeness, Pair, Side, Unfit
 from ftdd.image_shape import ImageShape, Normalization
 from ftdd.recipe.specs import PairField
+from ftdd.repeats import Repeats
 from ftdd.values import Json
 
 if TYPE_CHECKING:
@@ -85,6 +86,14 @@ class Transformed(Pair):
     def prepare(self, data: Path, say: Callable[[str], None]) -> None:
         """See that the other pair's files are there."""
         self.of.prepare(data, say)
+
+    def remarks(self, side: Side, data: Path) -> Sequence[str]:
+        """Those of the other pair's target, on both sides."""
+        return self.of.remarks("target", data)
+
+    def repeats(self, side: Side, data: Path) -> Repeats | None:
+        """Those of the other pair's target; of the source, only its images can tell."""
+        return self.of.repeats("target", data) if side == "target" else None
 
     def load(self, side: Side, data: Path) -> "Task":
         """The other pair's target; as source, both of its halves transformed."""

@@ -26,6 +26,7 @@ from PIL import Image
 
 from ftdd.comparison import Comparison
 from ftdd.components import DataUnavailable, Pair, Side, Unfit
+from ftdd.repeats import Repeats
 from ftdd_plugins.cifar import Cifar10Halves, Cifar100Superclasses, Cifar100ToCifar10
 from ftdd_plugins.class_schemes import WordNet
 from ftdd_plugins.image_sets import decoding
@@ -451,6 +452,28 @@ def test_an_entry_that_is_wrong_is_named(name: str, content: bytes | None, said:
     assert said in refused(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "junk",
+    [
+        f"{TOP}/val/images/.DS_Store",
+        f"{TOP}/val/images/._val_0.JPEG",
+        f"{TOP}/val/images/desktop.ini",
+        f"{TOP}/train/{WNIDS[0]}/images/Thumbs.db",
+        f"{TOP}/train/{WNIDS[0]}/images/.picasa.ini",
+        f"{TOP}/train/@eaDir/images/SYNOPHOTO_THUMB_M.jpg",
+        f"__MACOSX/{TOP}/val/images/._val_0.JPEG",
+    ],
+)
+def test_what_a_system_left_in_the_zip_file_is_passed_over(junk: str, tmp_path: Path) -> None:
+    """Made anew on a Mac, on Windows, or on network storage."""
+    small_zip(tmp_path, {junk: b"x"})
+    pair = TinyImageNetSplit(allow_modified=True, target=WNIDS[:2], source_classes=1)
+    listed = tiny_zip._listed(tmp_path / ZIP)
+    assert [half for half, _, _ in listed] == ["train"] * 6 + ["test"] * 3
+    pair.prepare(tmp_path, quiet)
+    assert pair.class_counts("target", tmp_path) == (2, 2)
+
+
 def test_an_evil_entry_writes_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "inner"
     folder.mkdir()
@@ -639,6 +662,18 @@ def test_classes_of_imagenet_are_read_by_word_and_wnid_and_no_others(data: Path,
         assert task.test.labels.tolist() == list(range(count))
         assert task.train.shape == IMAGENET.image_shape()
     assert not list((tmp_path / "ftdd-decoded").glob("*n07697537*"))
+
+
+def test_of_imagenet_too_it_is_said_what_is_repeated_and_left_out(data: Path, tmp_path: Path) -> None:
+    place = imagenet(tmp_path, IMAGENET, data) / "imagenet"
+    tench = place / "train" / "n01440764"
+    for name in ("Thumbs.db", "desktop.ini", "boxes.xml", "one.webp", "two"):
+        (tench / name).write_bytes(b"x")
+    (place / "val" / "n03445777" / "copy.JPEG").write_bytes((tench / "n01440764_0.JPEG").read_bytes())
+    assert IMAGENET.remarks("target", tmp_path) == (
+        "2 of 12 files are no images by their names and are left out: 1 without an ending, 1 .webp",
+    )
+    assert IMAGENET.repeats("target", tmp_path) == Repeats(6, 4, shared=1, two_labels=2, within_train=0, within_test=0)
 
 
 def test_validation_images_that_lie_loose_are_to_be_sorted(data: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from ftdd.evidence import Evidence
 from ftdd.findings import Finding, Proposal
 from ftdd.image_shape import ImageShape, Normalization
 from ftdd.images import LabelledImages, Task
+from ftdd.repeats import Repeats
 from ftdd.testing import check, check_analysis, checks_of
 from ftdd.testing.architectures import (
     gives_the_same_again,
@@ -255,6 +256,16 @@ class TrainsOnItsTest(Digits):
         return Task(task.train, test)
 
 
+class RemarksInOneText(Digits):
+    def remarks(self, side: Side, data: Path) -> Any:
+        return "all is well"
+
+
+class SaysWhatIsNotSo(Digits):
+    def repeats(self, side: Side, data: Path) -> Repeats:
+        return Repeats(train=500, test=300, shared=3, two_labels=0, within_train=0, within_test=0)
+
+
 BROKEN_PAIRS = {
     "says_what_its_images_are": WrongChannels(),
     "loads_what_it_says": OneLabelMore(),
@@ -484,6 +495,9 @@ def test_a_layer_that_is_no_fixed_function_of_an_image_is_refused(liar: Callable
     assert any("'first'" in sentence or "training moves first" in sentence for sentence in said) or (
         liar is IsAnotherWhenResumed and said
     )
+def test_remarks_must_be_sentences_and_repeats_must_be_so() -> None:
+    assert _refused(RemarksInOneText()) == ["says_what_its_images_are"]
+    assert _refused(SaysWhatIsNotSo()) == ["tests_on_other_images"]
 
 
 @pytest.mark.parametrize(

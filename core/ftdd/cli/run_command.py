@@ -15,12 +15,13 @@ from ftdd.cli.conducting import begin, carry_out, machine_options, tell_failures
 from ftdd.cli.options import data_option, recipe_argument, recipe_store_option, set_option
 from ftdd.cli.progress import Progress
 from ftdd.cli.reading import Reading
-from ftdd.cli.screen import duration, output
+from ftdd.cli.screen import duration, messages, output
 from ftdd.cli.summary import print_summary
 from ftdd.cli.surroundings import brought_commands, plugins, warn_of_plugins
 from ftdd.recipe.study import Study, chosen_analyses
 from ftdd.study.conduct import Outcome
 from ftdd.study.plan import make_plan
+from ftdd.study.remarks import remarks_on, sides_of
 from ftdd.study.scores import failed_scores, score_study
 
 
@@ -65,6 +66,8 @@ def command(
         f"{len(plan.runs) - len(plan.open)} done already; on {begun.machine.device}",
         soft_wrap=True,
     )
+    for remark in remarks_on(sides_of(reading.study), reading.data):
+        messages().print(f"note: {remark}", markup=False, soft_wrap=True)
     studies = [reading.study]
     heard: set[str] = set()
 

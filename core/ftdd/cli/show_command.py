@@ -15,6 +15,7 @@ from ftdd.cli.surroundings import data_path, plugins, shipped_recipes, warn_of_p
 from ftdd.components import KINDS, Architecture, Pair
 from ftdd.image_shape import ImageShape
 from ftdd.plugins import nearest
+from ftdd.study.remarks import remarks_of_runs, repeats_of_runs
 from ftdd.study.store import RunFolder, Store
 
 
@@ -106,6 +107,10 @@ def _run(folder: RunFolder, run_id: str) -> None:
     )
     screen.print(f"folder: {folder.path}", markup=False, soft_wrap=True)
     screen.print_json(data=spec)
+    for repeated in repeats_of_runs([status]):
+        screen.print(f"warning: {repeated}", markup=False, soft_wrap=True)
+    for remark in remarks_of_runs([status]):
+        screen.print(f"note: {remark}", markup=False, soft_wrap=True)
     curve = folder.curve()
     if len(curve):
         last = curve.last

@@ -31,6 +31,7 @@ from ftdd.recipe.document import NotYaml, parse_value
 from ftdd.recipe.mistakes import dotted
 from ftdd.recipe.points import said_by
 from ftdd.recipe.sweep import SweepError, with_values
+from ftdd.study.remarks import remarks_on, repeats_on
 
 SIDES: tuple[Side, ...] = ("source", "target")
 
@@ -114,6 +115,11 @@ def show_pair(cls: type[Pair], name: str, fields: tuple[str, ...], data: Path, s
             images = "" if isinstance(error, DataUnavailable) else escape(str(error))
         table.add_row(f"  {side}", str(len(classes)), images, escape(", ".join(classes)))
     output().print("", table)
+    sides = [(pair, side) for side in SIDES]
+    for repeated in repeats_on(sides, data):
+        output().print(f"warning: {repeated}", markup=False, soft_wrap=True)
+    for remark in remarks_on(sides, data):
+        output().print(f"note: {remark}", markup=False, soft_wrap=True)
     return sheet is None or _sheet(pair, name, data, sheet)
 
 

@@ -6,9 +6,10 @@ import click
 
 from ftdd.cli.options import RecipeName, data_option, set_option
 from ftdd.cli.reading import check_networks, read
-from ftdd.cli.surroundings import warn_of_plugins
+from ftdd.cli.surroundings import data_path, warn_of_plugins
 from ftdd.components import ComponentFailed
 from ftdd.recipe.mistakes import RecipeError
+from ftdd.study.remarks import remarks_on, repeats_on, sides_of
 
 
 @click.command("validate")
@@ -18,7 +19,9 @@ from ftdd.recipe.mistakes import RecipeError
 def command(recipes: tuple[str, ...], overrides: tuple[str, ...], data: Path | None) -> int:
     """Check RECIPES: every field of every point of their sweeps, without training anything.
 
-    Each mistake is a line `file:line: path: what is wrong; what would be right`. Exit code 2 if there is one.
+    Each mistake is a line `file:line: path: what is wrong; what would be right`. Exit code 2 if there is one. What is
+    no mistake and should be known of the images is a line with `warning:` (test images that are also trained on) or
+    `note:` (files that are left out), where that can be found in seconds.
     """
     warn_of_plugins()
     code = 0
@@ -35,5 +38,10 @@ def command(recipes: tuple[str, ...], overrides: tuple[str, ...], data: Path | N
                 click.echo(str(mistake), err=True)
             code = 2
         else:
+            sides, folder = sides_of(study), data_path(data)
             click.echo(f"{recipe}: right; target runs: {len(study.targets)}, sources: {len(study.sources)}")
+            for repeated in repeats_on(sides, folder):
+                click.secho(f"{recipe}: warning: {repeated}", err=True)
+            for remark in remarks_on(sides, folder):
+                click.secho(f"{recipe}: note: {remark}", err=True)
     return code

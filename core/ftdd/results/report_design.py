@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from ftdd.results.words import plain, shown
+from ftdd.study.remarks import remarks_of_runs, repeats_of_runs
 from ftdd.study.store import Store, StudyRecord
 from ftdd.values import flat
 
@@ -108,6 +109,10 @@ class Design:
     shared: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     """What all target runs have in common: for each part of a recipe, its paths and values."""
     sides: tuple[Side, ...]
+    repeats: tuple[str, ...]
+    """How many images equal others of the same run, a sentence a role."""
+    remarks: tuple[str, ...]
+    """What else should be known of the images, a sentence each."""
     networks: tuple[Network, ...]
 
 
@@ -117,12 +122,15 @@ def read_design(store: Store, study: StudyRecord, runs: pd.DataFrame) -> Design:
     sweep = tuple(
         Swept(path, tuple(dict.fromkeys(shown(_known(value)) for value in targets[path]))) for path in study.swept
     )
+    statuses = [store.run(run_id).said() for run_id in study.run_ids]
     return Design(
         sweep=sweep,
         asked=len(targets),
         whole=prod(len(one.values) for one in sweep) == len(targets),
         shared=_shared(store, study, targets),
         sides=_sides(store, study),
+        repeats=repeats_of_runs(statuses),
+        remarks=remarks_of_runs(statuses),
         networks=_networks(store, study),
     )
 

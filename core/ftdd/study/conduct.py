@@ -15,6 +15,7 @@ from ftdd.listeners import Listeners
 from ftdd.recipe.study import Study
 from ftdd.study.files import make_folder, sync_folder, write_json
 from ftdd.study.plan import Plan, PlannedRun
+from ftdd.study.remarks import repeats_in
 from ftdd.study.store import RunFolder, State, Status, Store, StudyEntry, StudyRecord, Unreadable
 from ftdd.study.workplace import SubmitFailed, Workplace, last_words
 from ftdd.values import Json
@@ -243,6 +244,7 @@ class _Shift:
         self._reasons: dict[str, str] = {}
         """Why runs failed, by their ids."""
         self._told: dict[str, int] = {}
+        self._warned: set[str] = set()
         self._passes_open = sum(run.image_passes for run in runs)
         self._passes_done = 0
         self._began = time.monotonic()
@@ -347,6 +349,7 @@ class _Shift:
         if not given.future.done():
             self._once(given, "has ended, but its executor does not say so; it is taken as ended")
         self._tell_records(run)
+        self._tell_repeats(run, status)
         self._ended(run, status)
 
     def _fail(self, run: PlannedRun, reason: str) -> None:
@@ -397,7 +400,9 @@ class _Shift:
         at_work = []
         for run in self._begun():
             test_error = self._tell_records(run)
-            at_work.append(AtWork(run, self._store.run(run.ref.id).status(), test_error))
+            status = self._store.run(run.ref.id).status()
+            self._tell_repeats(run, status)
+            at_work.append(AtWork(run, status, test_error))
         ended = sum(state.final or state is State.FAILED for state in self._states.values())
         failed = sum(state is State.FAILED for state in self._states.values())
         # A run that failed before and is open again counts as failed only once it has failed anew.
@@ -417,6 +422,14 @@ class _Shift:
         if done <= 0 or elapsed < 2:
             return None
         return elapsed * max(self._passes_open - done, 0) / done
+
+    def _tell_repeats(self, run: PlannedRun, status: Status) -> None:
+        """Say that a run's images equal others of it: of the first such run of each role."""
+        repeats = repeats_in(status)
+        sentence = repeats.sentence(run.ref.role) if repeats else ""
+        if sentence and run.ref.role not in self._warned:
+            self._warned.add(run.ref.role)
+            self._say(f"warning: {sentence}")
 
     def _tell_records(self, run: PlannedRun) -> float | None:
         """Tell listeners of new evaluations; gives the last test error."""

@@ -18,12 +18,13 @@ import ftdd
 from ftdd.chain import Chain
 from ftdd.components import ComponentFailed, DataUnavailable, Job, Unfit
 from ftdd.curve import Curve, to_csv
-from ftdd.images import Task
+from ftdd.images import Task, repeats
 from ftdd.plugins import installed_plugins
 from ftdd.recipe.specs import SourceSettings, SourceSpec, Spec, TargetSpec, read_spec
 from ftdd.study import checkpoint
 from ftdd.study.drawing import draw
 from ftdd.study.files import json_text
+from ftdd.study.remarks import remarks_on
 from ftdd.study.start import RunRefused, anchor_of, recalibrate_frozen, side_of, source_id_of, starting_chain
 from ftdd.study.store import FolderGone, RunFolder, State, Status, Store, TakenFolder
 from ftdd.training.features import CacheBudget, Pixels
@@ -121,9 +122,12 @@ def _carry_out(spec: Spec, folder: TakenFolder, store: Store, job: Job, before: 
     found, unusable = _found(folder, chain)
     resumed_at = [*before.facts.get("resumed_at", ()), *([found.moment.epoch] if found else [])]
     expected = spec.pair.expected_test_error(flat(spec.model_dump(mode="json")))
+    repeated = repeats(drawn.task)
     facts = {
         "id": spec.id,
         "role": spec.role,
+        "remarks": remarks_on([(spec.pair, spec.task)], job.data),
+        **({} if repeated is None else {"repeats": repeated.facts()}),
         "source_id": source_id_of(spec),
         **(
             {} if isinstance(spec, SourceSpec) else {"untrained": spec.architecture.untrained().model_dump(mode="json")}

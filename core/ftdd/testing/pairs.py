@@ -8,7 +8,7 @@ from typing import get_args
 import torch
 
 from ftdd.components import DataUnavailable, Pair, Side, Unfit
-from ftdd.images import Task
+from ftdd.images import Task, repeats
 
 SIDES: tuple[Side, ...] = get_args(Side)
 
@@ -22,6 +22,7 @@ def says_what_its_images_are(pair: Pair) -> None:
     assert all(std > 0 for std in normalization.std), "a standard deviation is not above zero"
     for side in _sides(pair):
         classes = pair.classes(side, _data())
+        _remarks_are_sentences(pair, side)
         if pair.labels == "numbers":
             assert len(classes) == 1, f"the {side} has {len(classes)} names for its numbers; there must be one"
             continue
@@ -68,14 +69,20 @@ def loads_the_same_again(pair: Pair) -> None:
 
 
 def tests_on_other_images(pair: Pair) -> None:
-    """No image with its label is both trained and tested on."""
+    """No image is both trained and tested on, but for one in a hundred; those that it says are repeated are."""
     for side in _sides(pair):
         task = _loaded(pair, side)
-        if task is not None:
-            trained = {_bytes(image, label) for image, label in zip(task.train.images, task.train.labels, strict=True)}
-            tested = [_bytes(image, label) for image, label in zip(task.test.images, task.test.labels, strict=True)]
-            both = sum(one in trained for one in tested)
-            assert both <= len(tested) // 100, f"{both} of {len(tested)} test images of the {side} are trained on too"
+        found = None if task is None else repeats(task)
+        if found is None:
+            continue
+        assert found.shared <= found.test // 100, (
+            f"{found.shared} of {found.test} test images of the {side} are trained on too"
+        )
+        said = pair.repeats(side, _data())
+        for name in ("shared", "two_labels", "within_train", "within_test") if said else ():
+            assert getattr(said, name) <= getattr(found, name), (
+                f"the {side} says {getattr(said, name)} for {name}, and of its images it is {getattr(found, name)}"
+            )
 
 
 PAIR_CHECKS: tuple[Callable[[Pair], None], ...] = (
@@ -84,6 +91,14 @@ PAIR_CHECKS: tuple[Callable[[Pair], None], ...] = (
     loads_the_same_again,
     tests_on_other_images,
 )
+
+
+def _remarks_are_sentences(pair: Pair, side: Side) -> None:
+    remarks = pair.remarks(side, _data())
+    assert not isinstance(remarks, str), f"remarks on the {side} are one text, not a sequence of sentences"
+    for remark in remarks:
+        assert isinstance(remark, str), f"a remark on the {side} is no text: {remark!r}"
+        assert len(remark.splitlines()) == 1, f"a remark on the {side} is not one line: {remark!r}"
 
 
 def _data() -> Path:
@@ -109,7 +124,3 @@ def _loaded(pair: Pair, side: Side) -> Task | None:
         return pair.load(side, _data())
     except DataUnavailable:
         return None
-
-
-def _bytes(image: torch.Tensor, label: torch.Tensor) -> bytes:
-    return bytes(image.numpy().tobytes()) + bytes(label.numpy().tobytes())

@@ -10,16 +10,20 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from filelock import FileLock
 from pydantic import Field
 
 from ftdd.components import DataUnavailable
+from ftdd.study.files import write_text
 from ftdd_plugins.image_sets.memory import check_memory
+from ftdd_plugins.image_sets.names import BESIDE, ending
+from ftdd_plugins.image_sets.scale import Scale, Values, common_scale, in_bytes, values_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,8 +33,8 @@ MOST_PIXELS = 50_000_000
 """Of one image: more is a mistake or an attack, since a small file can hold gigabytes."""
 MOST_BYTES = 200_000_000
 """Of one file."""
-BESIDE = "ftdd-decoded"
-"""The folder for decoded images in the data folder."""
+EIGHT_BITS = frozenset((".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp"))
+"""Endings of formats that have no more than 8 bits, or of which Pillow reads no more."""
 SAY_SECONDS = 5.0
 NAMED_FAULTS = 3
 
@@ -55,17 +59,25 @@ class ImageFile:
 
 
 def decoded(
-    files: Sequence[ImageFile], side: int, channels: Channels, title: str, data: Path, say: Callable[[str], None]
+    files: Sequence[ImageFile],
+    side: int,
+    channels: Channels,
+    title: str,
+    data: Path,
+    say: Callable[[str], None],
+    scale: Scale | None = None,
 ) -> "npt.NDArray[np.uint8]":
     """The images of these files, memory-mapped, uint8, shape (N, channels, side, side).
 
     Each is turned upright (EXIF), its shorter side is brought to `side` pixels and its middle is kept. The array
     is kept under `cache_folder(data)` with a manifest that lists the files; it is made again when a name or a mark
-    changes, or where it is damaged. say: takes a line on the progress. Raises DataUnavailable with the names of files
-    that cannot be read, or where the images are more than memory.
+    changes, or where it is damaged. say: takes a line on the progress. scale: what is white in images of more than 8
+    bits, for a data set of which these files are a part; where it is left out, these files are one (`scale_of`). Raises
+    DataUnavailable with the names of files that cannot be read, or where the images are more than memory.
     """
     check_memory(title, len(files), channels, side)
-    sha = hashlib.sha256(f"4 {side} {channels}\n".encode())
+    deep = "" if not _deep(files) else " own scale" if scale is None else scale.key
+    sha = hashlib.sha256(f"4 {side} {channels}{deep}\n".encode())
     for file in files:
         sha.update(os.fsencode(f"{file.name}\t{file.mark}\n"))
     name = f"{''.join(c if c.isalnum() else '-' for c in title.lower())[:40]}-{sha.hexdigest()[:16]}"
@@ -75,7 +87,7 @@ def decoded(
         return images
     folder = cache_folder(data) / name
     images = _kept(folder, shape)
-    return _made(folder, files, shape, title, say) if images is None else images
+    return _made(folder, files, shape, title, say, scale) if images is None else images
 
 
 def _made(
@@ -84,6 +96,7 @@ def _made(
     shape: tuple[int, Channels, int, int],
     title: str,
     say: Callable[[str], None],
+    scale: Scale | None,
 ) -> "npt.NDArray[np.uint8]":
     """The images decoded into a folder, by this process or by another one that was at it."""
     import numpy as np
@@ -95,7 +108,7 @@ def _made(
         with FileLock(root / f"{folder.name}.lock"):
             images = _kept(folder, shape)
             if images is None:
-                _decode_into(folder, files, side, channels, title, say)
+                _decode_into(folder, files, side, channels, title, say, scale)
                 images = np.load(folder / "images.npy", mmap_mode="r")
             return images
     except BrokenPipeError:  # that was `say`: nobody listens any more
@@ -128,9 +141,88 @@ def cache_folder(data: Path) -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ftdd" / "decoded"
 
 
-def decode(content: bytes, side: int, channels: Channels) -> "npt.NDArray[np.uint8]":
-    """One image, shape (channels, side, side). Raises Unreadable."""
+def decode(content: bytes, side: int, channels: Channels, scale: Scale | None = None) -> "npt.NDArray[np.uint8]":
+    """One image, shape (channels, side, side).
+
+    scale: what is white in images of more than 8 bits, for all of a data set; where it is left out, this image is one
+    of its own. Raises Unreadable.
+    """
     import numpy as np
+
+    with _opened(content) as opened:
+        if opened.format == "JPEG":
+            opened.draft(None, (2 * side, 2 * side))
+        if scale is None:
+            values = values_of(opened)
+            scale = common_scale([values] if values else [])
+        square = _square(_flat(_upright(opened), channels, scale), side)
+        pixels = np.asarray(square, dtype=np.uint8)
+    return np.ascontiguousarray(pixels.reshape(side, side, channels).transpose(2, 0, 1))
+
+
+def scale_of(files: Sequence[ImageFile], title: str, data: Path, say: Callable[[str], None]) -> Scale:
+    """What is white in the images of a data set that have more than 8 bits, kept beside the decoded images.
+
+    Only images of formats that can have more are looked at, once. What cannot be read is passed over here, and named
+    where it is decoded.
+    """
+    kept = kept_scale(files, data)
+    if kept is not None:
+        return kept
+    scale = _common_scale(files, title, say)
+    with suppress(OSError):  # it only saves time, and decoding says what is wrong with the folder
+        path = cache_folder(data) / _scale_file(files)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, scale.to_json())
+    return scale
+
+
+def kept_scale(files: Sequence[ImageFile], data: Path) -> Scale | None:
+    """What `scale_of` has found before; None where it was not asked yet."""
+    if not _deep(files):
+        return Scale()
+    name = _scale_file(files)
+    return _read_scale(data / BESIDE / name) or _read_scale(cache_folder(data) / name)
+
+
+def _common_scale(files: Sequence[ImageFile], title: str, say: Callable[[str], None]) -> Scale:
+    deep = _deep(files)
+    progress = _Progress(title, len(deep), "looked at", say)
+    found = []
+    for _, values in _in_parallel(deep, _values):
+        if isinstance(values, Values):
+            found.append(values)
+        progress.step()
+    return common_scale(found)
+
+
+def _deep(files: Sequence[ImageFile]) -> list[ImageFile]:
+    """Those that may have more than 8 bits, by their names."""
+    return [file for file in files if ending(file.name) not in EIGHT_BITS]
+
+
+def _scale_file(files: Sequence[ImageFile]) -> str:
+    sha = hashlib.sha256(b"1\n")
+    for file in _deep(files):
+        sha.update(os.fsencode(f"{file.name}\t{file.mark}\n"))
+    return f"scale-{sha.hexdigest()[:16]}.json"
+
+
+def _read_scale(path: Path) -> Scale | None:
+    try:
+        return Scale.from_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _values(content: bytes) -> Values | None:
+    with _opened(content) as opened:
+        return values_of(opened)
+
+
+@contextmanager
+def _opened(content: bytes) -> "Iterator[Any]":
+    """The image, not decoded yet. Raises Unreadable, also for what its decoder raises within."""
     from PIL import Image
 
     if len(content) > MOST_BYTES:
@@ -140,15 +232,11 @@ def decode(content: bytes, side: int, channels: Channels) -> "npt.NDArray[np.uin
             width, height = opened.size
             if width * height > MOST_PIXELS:
                 raise Unreadable(f"has {width:,} × {height:,} pixels; at most {MOST_PIXELS:,} in all")
-            if opened.format == "JPEG":
-                opened.draft(None, (2 * side, 2 * side))
-            square = _square(_flat(_upright(opened), channels), side)
+            yield opened
     except Unreadable:
         raise
     except Exception as error:  # Pillow raises whatever its decoders do: OSError, SyntaxError, ValueError, struct.error
         raise Unreadable(_why(error)) from error
-    pixels = np.asarray(square, dtype=np.uint8)
-    return np.ascontiguousarray(pixels.reshape(side, side, channels).transpose(2, 0, 1))
 
 
 def _upright(image: Any) -> Any:
@@ -171,34 +259,16 @@ def _upright(image: Any) -> Any:
     return image if turned is None else image.transpose(turned)
 
 
-def _flat(image: Any, channels: Channels) -> Any:
-    """The image in one or three channels of bytes; what is transparent is white; 16 bits are brought to 8."""
+def _flat(image: Any, channels: Channels, scale: Scale) -> Any:
+    """The image in one or three channels of bytes; what is transparent is white; more bits are brought to 8."""
     from PIL import Image
 
-    if image.mode.startswith("I") or image.mode == "F":
-        import numpy as np
-
-        values = np.asarray(image, dtype=np.float64)
-        full = _white(image.mode, float(values.max(initial=0, where=np.isfinite(values))))
-        scaled = np.nan_to_num(values * (255.0 / full), posinf=255.0, neginf=0.0)
-        image = Image.fromarray(np.clip(scaled + 0.5, 0, 255).astype(np.uint8))
+    image = in_bytes(image, scale)
     if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "La", "RGBa"):
         clear = image.convert("RGBA")
         white = Image.new("RGBA", clear.size, (255, 255, 255, 255))
         image = Image.alpha_composite(white, clear)
     return image.convert("L" if channels == 1 else "RGB")
-
-
-def _white(mode: str, largest: float) -> float:
-    """The value that stands for white in an image of more than 8 bits, which no file says: 1, 255 or 65535.
-
-    Fractions go past white by up to as much again: a resized image overshoots at its edges.
-    """
-    if mode.startswith("I;16"):
-        return 65535.0
-    past = 2.0 if mode == "F" else 1.0
-    scales = (1.0, 255.0) if mode == "F" else (255.0,)
-    return next((white for white in scales if largest <= past * white), 65535.0)
 
 
 def _square(image: Any, side: int) -> Any:
@@ -235,13 +305,20 @@ def _formats() -> list[str]:
 
 
 def _decode_into(
-    folder: Path, files: Sequence[ImageFile], side: int, channels: Channels, title: str, say: Callable[[str], None]
+    folder: Path,
+    files: Sequence[ImageFile],
+    side: int,
+    channels: Channels,
+    title: str,
+    say: Callable[[str], None],
+    scale: Scale | None,
 ) -> None:
     temporary = folder.with_name(f".making-{folder.name}")
     shutil.rmtree(temporary, ignore_errors=True)  # of one that was killed: the lock says that nobody is at it
     temporary.mkdir()
     try:
-        faults = _decode_to(temporary / "images.npy", files, side, channels, title, say)
+        scale = _common_scale(files, title, say) if scale is None else scale
+        faults = _decode_to(temporary / "images.npy", files, side, channels, title, say, scale)
         if faults:
             named = "; ".join(faults[:NAMED_FAULTS]) + (
                 f"; and {len(faults) - NAMED_FAULTS} more" * (len(faults) > NAMED_FAULTS)
@@ -263,7 +340,13 @@ def _decode_into(
 
 
 def _decode_to(
-    path: Path, files: Sequence[ImageFile], side: int, channels: Channels, title: str, say: Callable[[str], None]
+    path: Path,
+    files: Sequence[ImageFile],
+    side: int,
+    channels: Channels,
+    title: str,
+    say: Callable[[str], None],
+    scale: Scale,
 ) -> list[str]:
     """Write the images as a .npy file, one after another; what is wrong with files, a phrase each.
 
@@ -273,32 +356,50 @@ def _decode_to(
     from PIL import Image
 
     faults: list[str] = []
-    began = said = time.monotonic()
+    progress = _Progress(title, len(files), "decoded", say)
     header = {"descr": "|u1", "fortran_order": False, "shape": (len(files), channels, side, side)}
     with path.open("wb") as out, warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit of our own is lower
         np.lib.format.write_array_header_1_0(out, header)
-        for i, (file, result) in enumerate(_in_parallel(files, side, channels)):
+        for file, result in _in_parallel(files, lambda content: decode(content, side, channels, scale)):
             if isinstance(result, str):
                 faults.append(f"{file.name} {result}")
             else:
                 out.write(result.tobytes())
-            now = time.monotonic()
-            if now - said > SAY_SECONDS:
-                said = now
-                left = (now - began) / (i + 1) * (len(files) - i - 1)
-                say(f"{title}: {i + 1:,} of {len(files):,} images decoded, about {left:.0f} s left")
+            progress.step()
     return faults
 
 
-def _in_parallel(
-    files: Sequence[ImageFile], side: int, channels: Channels
-) -> "Iterator[tuple[ImageFile, npt.NDArray[np.uint8] | str]]":
-    """Every file with its image, or with what is wrong with it, in order. Threads: Pillow's decoders leave the lock."""
+class _Progress:
+    """Says every few seconds how far it has come."""
 
-    def one(file: ImageFile) -> "npt.NDArray[np.uint8] | str":
+    def __init__(self, title: str, total: int, done: str, say: Callable[[str], None]) -> None:
+        self._title, self._total, self._done, self._say = title, total, done, say
+        self._count = 0
+        self._began = self._said = time.monotonic()
+
+    def step(self) -> None:
+        """One more is done."""
+        self._count += 1
+        now = time.monotonic()
+        if now - self._said > SAY_SECONDS:
+            self._said = now
+            left = (now - self._began) / self._count * (self._total - self._count)
+            self._say(f"{self._title}: {self._count:,} of {self._total:,} images {self._done}, about {left:.0f} s left")
+
+
+T = TypeVar("T")
+
+
+def _in_parallel(files: Sequence[ImageFile], work: Callable[[bytes], T]) -> "Iterator[tuple[ImageFile, T | str]]":
+    """Every file with what is made of its content, or with what is wrong with it, in order.
+
+    Threads: Pillow's decoders leave the lock.
+    """
+
+    def one(file: ImageFile) -> T | str:
         try:
-            return decode(file.read(), side, channels)
+            return work(file.read())
         except Unreadable as error:
             return str(error)
         except OSError as error:

@@ -2,21 +2,39 @@
 
 import hashlib
 import os
-import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
 from ftdd.components import DataUnavailable
-from ftdd_plugins.image_sets.decoding import BESIDE, MOST_BYTES, ImageFile
+from ftdd_plugins.image_sets.decoding import MOST_BYTES, ImageFile
+from ftdd_plugins.image_sets.names import ending, half, halves_among, passed_over, say_how_a_data_set_lies
 
 TRAIN_NAMES = ("train", "training")
 TEST_NAMES = ("test", "testing", "val", "valid", "validation")
-NOT_READ = (".heic", ".heif")
-"""What telephones write and Pillow does not read, unless a package of its own has registered it."""
+NOT_READ = frozenset(
+    (
+        *(".heic", ".heif", ".hif", ".jxl"),
+        *(".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".dng", ".raf", ".orf", ".rw2", ".pef"),
+        *(".srw", ".raw", ".rwl", ".3fr", ".iiq", ".x3f", ".kdc", ".dcr", ".mrw", ".erf"),
+    )
+)
+"""What telephones and cameras write and Pillow does not read, unless a package of its own has registered it."""
+NO_PIXELS = ("MPEG", "HDF5", "GRIB", "BUFR")
+"""Formats that Pillow knows by name and cannot decode."""
+TEXTS = frozenset(
+    (
+        *(".txt", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml", ".toml", ".md", ".html", ".htm", ".url"),
+        *(".log", ".ini", ".xmp", ".aae", ".md5", ".sha256", ".py", ".ipynb"),
+    )
+)
+"""Endings of what is written about images: nobody misses it among them."""
+MOST_ENDINGS = 4
+"""Named one by one."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +43,27 @@ class Folders:
 
     train: dict[str, tuple[Path, ...]]
     test: dict[str, tuple[Path, ...]]
+    folder: Path = Path()
+    """In which the class folders lie, those to train on."""
+    shared_out: bool = False
+    """Whether there is no folder to test on, so that `test` is a share of each class."""
+    left_out: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """For each class, the endings of files that are no images by their names, and how many have it."""
+    unused: tuple[str, ...] = ()
+    """Names of folders beside the halves that are neither trained nor tested on."""
+    loose: int = 0
+    """Images beside the class folders, which are of no class."""
+
+    def of(self, classes: Sequence[str]) -> "Folders":
+        """Some of its classes, in this order."""
+        return replace(
+            self, train={name: self.train[name] for name in classes}, test={name: self.test[name] for name in classes}
+        )
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All images, those to train on first."""
+        return tuple(path for half in (self.train, self.test) for files in half.values() for path in files)
 
 
 def found_from(data: Path, given: str) -> Path:
@@ -48,27 +87,58 @@ def found_from(data: Path, given: str) -> Path:
 def class_folders(folder: Path, test_share: float) -> Folders:
     """The classes of a folder: `<class>/…`, or `train/<class>/…` with `test`, `val` or `validation` beside.
 
-    test_share: of each class, where there is no test folder, in (0, 1): about as many, those whose names' hashes are
-    small. So a new file moves no other, but for one that was alone in its half and had been put there for that.
-    Raises DataUnavailable with one sentence.
+    test_share: of each class, where there is no test folder, in (0, 1): about as many, those the hashes of whose paths
+    below the class's folder are small. So a new file moves no other, but for one that was alone in its half and had
+    been put there for that. Folders that are halves, and no classes, are told by their names and by what is in them;
+    what a system left is passed over. Raises DataUnavailable with one sentence.
     """
     entries = _listed(folder)
     halves = {path.name.lower(): path for path in entries}
     trained = next((halves[name] for name in TRAIN_NAMES if name in halves), None)
-    if trained is None or _is_class(trained):
-        _refuse_halves(entries)
-        return _shared_out(_images_of(entries, folder), test_share, folder)
+    if trained is None or _is_loose(trained):
+        _refuse_what_are_no_classes(entries, folder)
+        images, left_out = _images_of(entries, folder)
+        return replace(_shared_out(images, test_share, folder), left_out=left_out, loose=_loose(folder))
     tested = next((halves[name] for name in TEST_NAMES if name in halves), None)
+    others = [entry for entry in entries if entry not in (trained, tested)]
     if tested is None:
-        _refuse_halves([entry for entry in entries if entry != trained])
-    train = _images_of(_listed(trained), trained)
+        _refuse_halves(others)
+    train, left_out = _images_of(_listed(trained), trained)
+    unused = tuple(entry.name for entry in others)
     if tested is None:
-        return _shared_out(train, test_share, trained)
-    test = _images_of(_listed(tested), tested)
+        shared_out = _shared_out(train, test_share, trained)
+        return replace(shared_out, left_out=left_out, unused=unused, loose=_loose(trained))
+    if _is_loose(tested):
+        raise DataUnavailable(
+            f"{tested} has images in it and no class folders, so that nobody knows what they show; put them into "
+            "folders of their classes, or take it away, and a share of the training images is held out"
+        )
+    test, left_out_of_test = _images_of(_listed(tested), tested)
     lacking = sorted(set(train) - set(test))
     if lacking:
         raise DataUnavailable(f"{tested} has no folder for the class '{lacking[0]}', which {trained} has; add it")
-    return Folders(train, {name: files for name, files in test.items() if name in train})
+    unused += tuple(f"{tested.name}/{name}" for name in test if name not in train)
+    return Folders(
+        train,
+        {name: test[name] for name in train},
+        trained,
+        left_out={name: Counter(left_out[name]) + Counter(left_out_of_test[name]) for name in train},
+        unused=unused,
+        loose=_loose(trained) + _loose(tested),
+    )
+
+
+def hold_out_folders(found: Folders, test_share: float) -> Folders:
+    """The same with whole folders held out: all images in one folder within a class, however deep, are in one half.
+
+    An image that lies in no folder within its class stands for itself. Nothing changes where there is a folder to test
+    on. Raises DataUnavailable where a class has one such folder and nothing else.
+    """
+    if not found.shared_out:
+        return found
+    together = {name: tuple(sorted((*found.train[name], *found.test[name]))) for name in found.train}
+    again = _shared_out(together, test_share, found.folder, whole_folders=True)
+    return replace(found, train=again.train, test=again.test)
 
 
 def image_files(paths: Sequence[Path], folder: Path) -> list[ImageFile]:
@@ -89,61 +159,136 @@ def _reader(path: Path, size: int) -> Callable[[], bytes]:
     return read
 
 
-def _shared_out(images: dict[str, tuple[Path, ...]], test_share: float, folder: Path) -> Folders:
+def _shared_out(
+    images: dict[str, tuple[Path, ...]], test_share: float, folder: Path, whole_folders: bool = False
+) -> Folders:
     train, test = {}, {}
     for name, files in images.items():
-        if len(files) < 2:
+        unit = {path: below_class(path, folder, whole_folders) for path in files}
+        ranked = sorted(set(unit.values()), key=_place)
+        if len(ranked) < 2:
+            one = "all its images in one folder" if len(files) > 1 else "one image"
             raise DataUnavailable(
-                f"{folder / name} has one image; a class needs two or more where part of them is held out to test on"
+                f"{folder / name} has {one}; a class needs two or more where part of them is held out to test on"
             )
-        ranked = sorted(files, key=_place)
-        held_out = {path for path in ranked[:-1] if _place(path) < test_share} or {ranked[0]}
-        train[name] = tuple(path for path in files if path not in held_out)
-        test[name] = tuple(path for path in files if path in held_out)
-    return Folders(train, test)
+        held_out = {one for one in ranked[:-1] if _place(one) < test_share} or {ranked[0]}
+        train[name] = tuple(path for path in files if unit[path] not in held_out)
+        test[name] = tuple(path for path in files if unit[path] in held_out)
+    return Folders(train, test, folder, shared_out=True)
 
 
-def _place(path: Path) -> float:
-    """A number in [0, 1) from the file's name: all names fall evenly."""
-    return int.from_bytes(hashlib.sha256(os.fsencode(path.name)).digest()[:6], "big") / (1 << 48)
+def below_class(path: Path, folder: Path, first_folder: bool) -> str:
+    """A file's path below its class's folder, or the first folder on it. folder: in which that of the class lies."""
+    parts = path.relative_to(folder).parts
+    within = parts[1:] or parts
+    return within[0] if first_folder else "/".join(within)
 
 
-def _is_class(trained: Path) -> bool:
-    """Whether a folder called `train` has images in it and no folders: then it is of trains, beside buses and ships."""
-    return not _listed(trained) and _has_images(trained)
+def _place(within: str) -> float:
+    """A number in [0, 1) from a path below the class's folder: all paths fall evenly."""
+    return int.from_bytes(hashlib.sha256(os.fsencode(within)).digest()[:6], "big") / (1 << 48)
+
+
+def _is_loose(entry: Path) -> bool:
+    """Whether a folder has images in it and no folders.
+
+    One called `train` may then be a class, of trains beside buses and ships.
+    """
+    return not _listed(entry) and _has_images(entry)
 
 
 def _has_images(folder: Path) -> bool:
-    return any(path.suffix.lower() in _suffixes() for path in folder.iterdir())
+    return _loose(folder) > 0
+
+
+def _loose(folder: Path) -> int:
+    """How many images lie in a folder itself."""
+    try:
+        return sum(path.suffix.lower() in _suffixes() and not passed_over(path.name) for path in folder.iterdir())
+    except OSError:  # whoever looks through it says why
+        return 0
+
+
+def _refuse_what_are_no_classes(entries: Sequence[Path], folder: Path) -> None:
+    """Raises DataUnavailable where folders are halves of a data set, or one wraps all: none of these is a class."""
+    _refuse_halves(entries)
+    loose = [entry.name for entry in entries if _is_loose(entry)]
+    sort = (
+        f"put the images of each class into a folder of its own, {folder}/<class>/, or into "
+        f"{folder}/train/<class>/ and {folder}/test/<class>/"
+    )
+    found = halves_among(loose)
+    if found is not None:
+        raise DataUnavailable(
+            f"{folder} has '{found[0]}' and '{found[1]}' with images in them: these seem to be halves of a data set, "
+            f"and no classes; {sort}"
+        )
+    if len(loose) == 1 and half(loose[0]):
+        raise DataUnavailable(
+            f"{folder} has images in '{loose[0]}' alone, which seems to be half of a data set, and no class; {sort}"
+        )
+    named = [entry.name for entry in entries if entry.name in loose or _deep(entry)]
+    if named and say_how_a_data_set_lies(named):
+        listed = " and ".join(f"'{name}'" for name in named[:2])
+        deep = [name for name in named if name not in loose]
+        inside = f", or name {folder / deep[0]} if its folders are the classes" if deep else ""
+        raise DataUnavailable(
+            f"{folder} has {listed}, which seem to be parts of a data set or what comes with its images, and no "
+            f"classes; {sort}{inside}"
+        )
+    if len(entries) == 1 and len(_listed(entries[0])) > 1 and not _has_images(entries[0]):
+        raise DataUnavailable(
+            f"{folder} has one folder in it, {entries[0]}, and no image in that but further folders; if these are the "
+            f"classes, name {entries[0]}"
+        )
+
+
+def _deep(entry: Path) -> bool:
+    return bool(_listed(entry))
 
 
 def _refuse_halves(entries: Sequence[Path]) -> None:
     """Raises DataUnavailable for `test_set` and the like: taken for classes, train and test would be told apart."""
     for entry in entries:
-        words = set(re.split(r"[^a-z]+", entry.name.lower()))
-        if words & {*TRAIN_NAMES, *TEST_NAMES} and _listed(entry) and not _has_images(entry):
+        if half(entry.name) and _listed(entry) and not _has_images(entry):
             raise DataUnavailable(
                 f"{entry} has folders and no images in it, so that it seems to be what is trained or tested on and no "
                 "class; call the two train and test"
             )
 
 
-def _images_of(entries: Sequence[Path], folder: Path) -> dict[str, tuple[Path, ...]]:
-    """The files of each class, in the order of the classes' names."""
+def endings_in_words(others: Mapping[str, int]) -> str:
+    """`8 without an ending, 8 .jpg_large`, the most frequent first."""
+    ranked = sorted(others.items(), key=lambda item: (-item[1], item[0]))
+    said = [f"{count:,} {name or 'without an ending'}" for name, count in ranked[:MOST_ENDINGS]]
+    rest = sum(count for _, count in ranked[MOST_ENDINGS:])
+    return ", ".join((*said, *([f"{rest:,} with others"] if rest else [])))
+
+
+def _images_of(
+    entries: Sequence[Path], folder: Path
+) -> tuple[dict[str, tuple[Path, ...]], dict[str, Mapping[str, int]]]:
+    """The files of each class, in the order of the classes' names; and the endings of those that are left out."""
     if not entries:
         raise DataUnavailable(f"{folder} has no folders in it; there must be one for each class, with its images")
     found: dict[str, tuple[Path, ...]] = {}
+    left_out: dict[str, Mapping[str, int]] = {}
     for entry in entries:
         name = _class_name(entry)
         if name in found:
             raise DataUnavailable(
                 f"{folder} has two folders whose names are both written '{name}', in other bytes; put them together"
             )
-        files = _images_under(entry)
+        files, others = _images_under(entry)
+        if not files and others:
+            raise DataUnavailable(
+                f"{entry} has no images by the names of its files ({endings_in_words(others)}); give them the ending "
+                "of their format, or take the folder away"
+            )
         if not files:
             raise DataUnavailable(f"{entry} has no images in it; fill it, or take the folder away")
-        found[name] = files
-    return dict(sorted(found.items()))
+        found[name], left_out[name] = files, others
+    return dict(sorted(found.items())), left_out
 
 
 def _class_name(entry: Path) -> str:
@@ -161,14 +306,17 @@ def _class_name(entry: Path) -> str:
     return unicodedata.normalize("NFC", entry.name)
 
 
-def _images_under(entry: Path) -> tuple[Path, ...]:
-    """All images in a folder and in those within it, hidden ones left out, in the order of their paths.
+def _images_under(entry: Path) -> tuple[tuple[Path, ...], Mapping[str, int]]:
+    """All images in a folder and in those within it, in the order of their paths; and the endings of what is left out.
 
-    Links are followed, and a folder to which there are two ways is looked through once. Raises DataUnavailable where a
-    folder cannot be read, or a link leads nowhere or up to where the classes are: images would be left out, or be of a
-    wrong class, without a word.
+    What is hidden or a system's is passed over. Links are followed, and a folder to which there are two ways is looked
+    through once. Raises DataUnavailable where a folder cannot be read, a link leads nowhere or up to where the classes
+    are, or a photograph is of a format that is not read: images would be left out, or be of a wrong class, without a
+    word.
     """
     found: list[Path] = []
+    unread: list[Path] = []
+    others: Counter[str] = Counter()
     try:
         above = {*entry.absolute().parents, *entry.resolve().parents}
         seen: set[Path] = set()
@@ -179,29 +327,47 @@ def _images_under(entry: Path) -> tuple[Path, ...]:
                 continue
             seen.add(folder.resolve())
             for path in folder.iterdir():
-                if path.name.startswith("."):
+                if passed_over(path.name):
                     continue
                 if path.suffix.lower() in _suffixes() and path.is_file():
                     found.append(path)
-                elif path.suffix.lower() in NOT_READ and path.is_file():
-                    raise DataUnavailable(f"{path} is of a format that Pillow does not read; make it a JPEG or a PNG")
                 elif path.is_dir():
                     if path.resolve() in above:
                         raise DataUnavailable(f"{path} is a link to a folder in which its class lies; take it away")
                     waiting.append(path)
-                elif path.is_symlink() and path.suffix.lower() in ("", *_suffixes()):
-                    raise DataUnavailable(f"{path} is a link that leads nowhere; mend it, or take it away")
+                elif path.is_symlink() and not path.exists():
+                    if path.suffix.lower() in ("", *_suffixes()):
+                        raise DataUnavailable(f"{path} is a link that leads nowhere; mend it, or take it away")
+                elif path.suffix.lower() in NOT_READ:
+                    unread.append(path)
+                elif path.suffix.lower() not in TEXTS:
+                    others[ending(path.name)] += 1
             waiting.sort(reverse=True)  # of two ways to one folder always the same is taken
     except OSError as error:
         place = error.filename or entry
         denied = isinstance(error, PermissionError)
         reason = ": permission denied; make it readable" if denied else f" ({error.strerror}); take it away"
         raise DataUnavailable(f"{place} cannot be read{reason}") from error
-    return tuple(sorted(found))
+    _refuse_unread(unread, found)
+    others.update(ending(path.name) for path in unread)
+    return tuple(sorted(found)), others
+
+
+def _refuse_unread(unread: Sequence[Path], found: Sequence[Path]) -> None:
+    """Raises DataUnavailable for photographs in a format that is not read, but for those of which a copy is."""
+    copies = {path.with_suffix("") for path in found}
+    alone = sorted(path for path in unread if path.with_suffix("") not in copies)
+    if len(alone) == 1:
+        raise DataUnavailable(f"{alone[0]} is of a format that Pillow does not read; make it a JPEG or a PNG")
+    if alone:
+        raise DataUnavailable(
+            f"{alone[0]} is of a format that Pillow does not read; make it a JPEG or a PNG, and {len(alone) - 1:,} "
+            f"more in {'its folder' if len({path.parent for path in alone}) == 1 else 'its class'}"
+        )
 
 
 def _listed(folder: Path) -> list[Path]:
-    """The folders in a folder, by name; hidden ones and that of decoded images left out. Raises DataUnavailable."""
+    """The folders in a folder, by name; what is hidden, or a system's, is left out. Raises DataUnavailable."""
     try:
         entries = [path for path in sorted(folder.iterdir()) if path.is_dir()]
     except FileNotFoundError:
@@ -214,7 +380,7 @@ def _listed(folder: Path) -> list[Path]:
         raise DataUnavailable(f"{folder} cannot be read: permission denied; make it readable") from None
     except OSError as error:
         raise DataUnavailable(f"{folder} cannot be read ({error.strerror}); name another folder") from error
-    return [path for path in entries if not path.name.startswith(".") and path.name != BESIDE]
+    return [path for path in entries if not passed_over(path.name)]
 
 
 @lru_cache(maxsize=1)
@@ -222,4 +388,5 @@ def _suffixes() -> frozenset[str]:
     """Of the formats that Pillow opens; others it only writes, such as PDF."""
     from PIL import Image
 
-    return frozenset(suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN)
+    known = {suffix: kind for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN}
+    return frozenset(suffix for suffix, kind in known.items() if kind not in NO_PIXELS)

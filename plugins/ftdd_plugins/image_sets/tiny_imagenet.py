@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ftdd.components import DataUnavailable, Presence
 from ftdd_plugins.image_sets.decoding import MOST_BYTES, ImageFile, cache_folder, decoded
 from ftdd_plugins.image_sets.image_set import Half, ImageSet
+from ftdd_plugins.image_sets.names import passed_over
 from ftdd_plugins.image_sets.remote import Remote
 from ftdd_plugins.wordnet.nouns import label, tiny_imagenet
 
@@ -178,6 +179,8 @@ def _listing(path: Path, modified_ns: int) -> tuple[tuple[Half, str, str], ...]:
     found: list[tuple[Half, str, str]] = []
     for name in sorted(names):
         parts = name.split("/")
+        if any(map(passed_over, parts)):
+            continue
         if len(parts) == 5 and parts[:2] == [TOP, "train"] and parts[3] == "images" and parts[4]:
             found.append(("train", parts[2], name))
         elif len(parts) == 4 and parts[:3] == [TOP, "val", "images"] and parts[3]:
