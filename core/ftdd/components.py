@@ -131,6 +131,10 @@ class Architecture(Component):
         say: takes a line on what is being done. Raises DataUnavailable.
         """
 
+    def weight_files(self) -> Sequence[Path]:
+        """Files whose content decides what `build` starts from; none where all weights are drawn."""
+        return ()
+
     @abstractmethod
     def build(self, image: ImageShape, classes: int) -> "Chain":
         """The network with new weights, drawn from torch's generator, which the caller has seeded.

@@ -1,6 +1,8 @@
 """The architecture `timm`: any network of timm, by its name."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import ftdd
@@ -12,10 +14,14 @@ from ftdd_plugins.networks.zoo import (
     NamedNetwork,
     chain_of,
     check_reachable,
+    fetch,
     fetched,
-    load,
-    read_weights,
+    first_line,
+    in_hub,
+    loading,
+    say_what_is_taken,
     sized,
+    with_checkpoint,
 )
 
 if TYPE_CHECKING:
@@ -35,7 +41,8 @@ class Timm(NamedNetwork):
 
     The chain is proved equal to the network, bit for bit, whenever it is built; a network that cannot be cut is
     refused. With `pretrained` or `checkpoint`, those weights are what is transferred: say `source: none` and no
-    source is trained; images are then normalized as the weights were trained.
+    source is trained; images are then normalized as the weights were trained. They are loaded as timm loads them, by
+    its own rules for names of old, for images of another size and for another number of channels.
     """
 
     examples: ClassVar[Sequence[Mapping[str, Json]]] = (
@@ -57,44 +64,88 @@ class Timm(NamedNetwork):
         mean, std = sum(found.mean) / len(found.mean), sum(found.std) / len(found.std)
         return Normalization((mean,) * image.channels, (std,) * image.channels)
 
+    def weight_files(self) -> Sequence[Path]:
+        """The checkpoint, or the file of timm's weights once they are fetched."""
+        if self.checkpoint is not None:
+            return (Path(self.checkpoint).expanduser(),)
+        file = _file(_config(self.model)) if self.pretrained else None
+        return () if file is None else (file,)
+
     def prepare(self, say: Callable[[str], None]) -> None:
         """See that its weights are on this machine, or fetch them."""
         if self.checkpoint is not None:
-            read_weights(self.checkpoint)
-        elif self.pretrained and not _is_here(self.model):
-            from huggingface_hub import constants
-
-            config = _config(self.model)
-            if not config.has_weights:
-                raise DataUnavailable(f"timm has no weights of {self.model}; say pretrained: false")
-            check_reachable(constants.ENDPOINT, f"the weights of {self.model}")
-            say(f"fetching the weights of {self.model}")
-            fetched(self._created(classes=None, channels=3), self.model)
+            network = _without_weights(self.model)
+            say_what_is_taken(self.checkpoint, network, _head(self.model, network), say)
+        elif self.pretrained and not self.weight_files():
+            _fetch(self.model, say)
 
     def build(self, image: ImageShape, classes: int) -> "Chain":
         """The network with timm's initialization, or its weights."""
-        config = _config(self.model)
-        head = (config.classifier,) if isinstance(config.classifier, str) else tuple(config.classifier or ())
-        build = self._created(classes, image.channels)
-        network = sized(build, image, self.image_size, "img_size")
+        config, timm = _config(self.model), _timm()
+        given = {"num_classes": classes, "in_chans": image.channels}
+        if self.pretrained and not self.weight_files():
+            raise DataUnavailable(f"the weights of {self.model} are not on this machine; ftdd run fetches them")
+        network, size = sized(
+            lambda **size: timm.create_model(self.model, **given, **size), image, self.image_size, "img_size"
+        )
         if self.pretrained and config.num_classes == classes and self.checkpoint is None:
             network.reset_classifier(classes)  # type: ignore[operator]
+        head = _head(config, network)
+
+        def with_weights(weights: Mapping[str, Any], origin: str) -> "nn.Module":
+            return _with_weights({"state_dict": weights}, self.model, given | size, network, head, origin)
+
         if self.checkpoint is not None:
-            load(network, read_weights(self.checkpoint), head, self.checkpoint)
+            network = with_checkpoint(self.checkpoint, network, head, with_weights)
+        elif self.pretrained:
+            (file,) = self.weight_files()
+            if _is_foreign(config):
+                network = _with_weights({"file": str(file)}, self.model, given | size, network, head, self.model)
+            else:
+                network = with_weights(_read(file), self.model)
         return chain_of(network, image, self.image_size, head, self.granularity, self.model)
 
-    def _created(self, classes: int | None, channels: int) -> Callable[..., "nn.Module"]:
-        timm = _timm()
-        fetch = self.pretrained and self.checkpoint is None
-        if fetch and classes is not None and not _is_here(self.model):
-            raise DataUnavailable(f"the weights of {self.model} are not on this machine; ftdd run fetches them")
 
-        def build(**size: Any) -> "nn.Module":
-            more = {} if classes is None else {"num_classes": classes}
-            network: nn.Module = timm.create_model(self.model, pretrained=fetch, in_chans=channels, **more, **size)
-            return network
+def _with_weights(
+    source: Mapping[str, Any],
+    model: str,
+    given: Mapping[str, Any],
+    network: "nn.Module",
+    head: tuple[str, ...],
+    origin: str,
+) -> "nn.Module":
+    """A network of timm's own with weights from a source, and the given network's head. Raises DataUnavailable.
 
-        return build
+    source: in place of where timm would take them from: `state_dict`, or `file` for one that is not of torch's kind,
+    which the model's own code reads.   given: what the network was made with.   origin: of the weights, in words.
+    """
+    import torch
+
+    overlay = {**source, "custom_load": "file" in source, "num_classes": -1}  # -1: of no head that could be kept
+    with torch.random.fork_rng(devices=[]), loading(model, origin, head) as loaded:
+        try:
+            theirs: nn.Module = _timm().create_model(model, pretrained=True, pretrained_cfg_overlay=overlay, **given)
+        except DataUnavailable:
+            raise
+        except Exception as error:  # whatever timm's own code raises for weights that are not the model's
+            raise DataUnavailable(
+                f"the weights of {origin} do not fit: timm says: {first_line(error)}", "checkpoint"
+            ) from error
+    if "state_dict" in source:
+        loaded.prove()
+    getattr(theirs, "pretrained_cfg", {}).pop("state_dict", None)
+    own, fresh = theirs.state_dict(), tuple(f"{name}." for name in head)
+    for key, tensor in network.state_dict().items():
+        if key.startswith(fresh):
+            own[key].copy_(tensor)
+    return theirs
+
+
+def _read(file: Path) -> Mapping[str, Any]:
+    from ftdd_plugins.networks.checkpoints import read
+
+    weights: Mapping[str, Any] = read(file)
+    return weights
 
 
 def _timm() -> Any:
@@ -123,10 +174,100 @@ def _config(model: str) -> Any:
     return config
 
 
-def _is_here(model: str) -> bool:
-    """Whether the weights are in the cache on this machine."""
-    from huggingface_hub import try_to_load_from_cache
+def _head(config: Any, network: "nn.Module") -> tuple[str, ...]:
+    """The modules that give the logits: as timm names them, or the last one with a weight."""
+    from ftdd.cut.blocks import last_weight
 
-    repository = _config(model).hf_hub_id
-    files = ("model.safetensors", "pytorch_model.bin")
-    return bool(repository) and any(isinstance(try_to_load_from_cache(repository, file), str) for file in files)
+    named = (config.classifier,) if isinstance(config.classifier, str) else tuple(config.classifier or ())
+    return named or (last_weight(network),)
+
+
+def _without_weights(model: str) -> "nn.Module":
+    """The network for its names alone."""
+    import torch
+
+    try:
+        with torch.device("meta"):
+            network: nn.Module = _timm().create_model(model)
+    except (NotImplementedError, RuntimeError):  # some initializations look at the values
+        with torch.random.fork_rng(devices=[]):
+            network = _timm().create_model(model)
+    return network
+
+
+# ---- files, where timm has them
+
+
+def _on_hub(config: Any) -> bool:
+    """Whether timm takes the weights from the hub of Hugging Face; else they have an address."""
+    old = os.environ.get("TIMM_USE_OLD_CACHE", "0") not in ("", "0") and config.url
+    return bool(config.hf_hub_id) and not (old and in_hub(_address(config)).exists())
+
+
+def _address(config: Any) -> str:
+    return str(config.url if isinstance(config.url, str) else config.url[0])
+
+
+def _is_foreign(config: Any) -> bool:
+    """Whether they are of a kind that only the model's own code reads, as JAX writes it."""
+    return bool(config.custom_load) and (config.custom_load == "hf" or not _on_hub(config))
+
+
+def _repository(config: Any) -> tuple[str, str | None, tuple[str, ...]]:
+    """The hub's name of it, the revision, and the names that the file may have, the first before the others."""
+    name, _, revision = str(config.hf_hub_id).partition("@")
+    file = config.hf_hub_filename or "pytorch_model.bin"
+    safe = {
+        "pytorch_model.bin": ("model.safetensors",),
+        "open_clip_pytorch_model.bin": ("open_clip_model.safetensors",),
+    }
+    return name, revision or None, (*safe.get(file, ()), file)
+
+
+def _file(config: Any) -> Path | None:
+    """The weights on this machine; None where they are not."""
+    if _on_hub(config):
+        from huggingface_hub import try_to_load_from_cache
+
+        name, revision, files = _repository(config)
+        found = (try_to_load_from_cache(name, file, revision=revision) for file in files)
+        return next((Path(path) for path in found if isinstance(path, str)), None)
+    if not config.url:
+        return None
+    file = in_hub(_address(config)) if isinstance(config.url, str) else in_hub(f"file:///{config.url[1]}")
+    return file if file.exists() else None
+
+
+def _fetch(model: str, say: Callable[[str], None]) -> None:
+    """Fetch the weights to where timm finds them. Raises DataUnavailable."""
+    config, what = _config(model), f"the weights of {model}"
+    if not config.has_weights:
+        raise DataUnavailable(f"timm has no weights of {model}; say pretrained: false")
+    if not _on_hub(config):
+        check_reachable(_address(config), what)
+        say(f"fetching {what}")
+        fetched(lambda: fetch(_address(config)), model)
+        return
+    from huggingface_hub import constants, hf_hub_download, hf_hub_url
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+
+    name, revision, files = _repository(config)
+    check_reachable(hf_hub_url(name, files[0], revision=revision), what)
+    if constants.HF_HUB_OFFLINE:
+        raise DataUnavailable(
+            f"{what} are not in {constants.HF_HUB_CACHE}, and HF_HUB_OFFLINE forbids to fetch them; unset it, name a "
+            "file that has them with `checkpoint`, or say `pretrained: false`"
+        )
+    say(f"fetching {what}")
+
+    def of_the_first_name() -> None:
+        for file in files:
+            try:
+                hf_hub_download(name, file, revision=revision)
+            except EntryNotFoundError as error:
+                if isinstance(error, LocalEntryNotFoundError) or file == files[-1]:
+                    raise
+            else:
+                return
+
+    fetched(of_the_first_name, model)
