@@ -5,7 +5,8 @@ A listener with a thread of its own in the parent process is the only writer; tr
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,12 +46,30 @@ class _Listener:
         if self._mirror is None or (not final and now - self._mirrored_at.get(run.id, -LIVE_SECONDS) < LIVE_SECONDS):
             return
         self._mirrored_at[run.id] = now
-        self._mirror.run(run.id)
+        with self._given_up_if_unavailable() as mirror:
+            mirror.run(run.id)
 
     def finish(self) -> None:
-        if self._mirror is not None:
-            self._mirror.study()
+        from ftdd_plugins.mirror.tracking import waiting_for
+
+        if self._mirror is None:
+            return
+        with self._given_up_if_unavailable() as mirror, waiting_for(mirror.store.path):
+            mirror.study()
         self._mirror = None
+
+    @contextmanager
+    def _given_up_if_unavailable(self) -> "Iterator[Mirror]":
+        """What fails once is not tried again at every event: each try may take as long. Raises MirrorUnavailable."""
+        from ftdd_plugins.mirror.tracking import MirrorUnavailable, reaching
+
+        assert self._mirror is not None
+        try:
+            with reaching(self._mirror.store.path):
+                yield self._mirror
+        except MirrorUnavailable:
+            self._mirror = None
+            raise
 
 
 # Hooks are functions of a module, so what lasts from one event to the next has to live in it. Events of one process
@@ -109,13 +128,13 @@ def sync(studies: tuple[str, ...], store: Path) -> int:
     if not studies and not own.studies():
         raise click.UsageError(f"there is no study in {store}")
     chosen = [find_study(study, store) for study in studies] or [(own, name) for name in own.studies()]
-    from ftdd_plugins.mirror.mirroring import open_mirror
-    from ftdd_plugins.mirror.tracking import MirrorUnavailable
+    from ftdd_plugins.mirror.tracking import MirrorUnavailable, waiting_for
 
     code = 0
     for place, name in chosen:
         try:
-            changed = open_mirror(place, name).study(thorough=True)
+            with waiting_for(place.path):
+                changed = _brought_up_to_date(place, name)
             click.echo(f"{name}: {len(place.read_study(name).run_ids)} runs, {changed} brought up to date")
         except Unreadable as error:
             click.echo(f"ftdd: {name}: {error}; all others are brought up to date", err=True)
@@ -124,6 +143,16 @@ def sync(studies: tuple[str, ...], store: Path) -> int:
             click.echo(f"ftdd: {error}", err=True)
             return 1
     return code
+
+
+def _brought_up_to_date(store: Store, name: str) -> int:
+    """How many runs of a study had to be changed in the mirror. Raises MirrorUnavailable and Unreadable."""
+    from ftdd_plugins.mirror.mirroring import open_mirror
+    from ftdd_plugins.mirror.tracking import reaching
+
+    mirror = open_mirror(store, name, mend=True)
+    with reaching(store.path):
+        return mirror.study(thorough=True)
 
 
 @click.command()

@@ -3,38 +3,46 @@
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from filelock import FileLock
-
 from ftdd.study.scores import read_scores, scores_of_run
 from ftdd.study.store import State, Store, StudyRecord, Unreadable
 from ftdd.values import Json, flat
+from ftdd_plugins.mirror.addresses import local_path
 from ftdd_plugins.mirror.content import Content, DataSet, Point, content
-from ftdd_plugins.mirror.tracking import artifact_location, open_client, tracking_uri, unavailable
+from ftdd_plugins.mirror.tracking import artifact_location, locked, open_client, own_database, reaching
 from ftdd_plugins.mirror.views import KIND, address_of, is_written, tag_of, views
 
 MOST_METRICS, MOST_PARAMS = 1000, 100
 """In one batch, as a tracking server takes them."""
+
+STUDY = "ftdd.study"
+"""The tag of an experiment, and of its runs, that names the study."""
+
+MIRRORED = "ftdd.mirrored"
+"""The tag that says from what a run was mirrored, once all of it is."""
+
+OF_RUNS = {"ftdd.role", STUDY, "ftdd.state", "ftdd.started", MIRRORED}
+"""Tags by which a run is known as one of ftdd's where its id was taken from it."""
 
 STUDY_FILES = ("recipe.yaml", "report.html", "findings.json", "findings.csv", "advice.json")
 
 T = TypeVar("T")
 
 
-def open_mirror(store: Store, name: str) -> "Mirror":
-    """The mirror of a study: its experiment is made where there is none. Raises MirrorUnavailable."""
+def open_mirror(store: Store, name: str, mend: bool = False) -> "Mirror":
+    """The mirror of a study: its experiment is made where there is none. Raises MirrorUnavailable.
+
+    mend: set the store's own database aside where it cannot be used, also where another MLflow has made it.
+    """
     study = store.read_study(name)
-    with _lock(store):
-        client = open_client(store.path)
-        try:
-            experiment = _experiment(client, study, artifact_location(store.path))
-            parent = _study_run(client, study, experiment)
-        except Exception as error:  # whatever the tracking store raises, the user needs the same sentence
-            raise unavailable(tracking_uri(store.path), error) from error
+    client = open_client(store.path, mend)
+    with reaching(store.path), locked(store.path):
+        experiment = _experiment(client, study, artifact_location(store.path))
+        parent = _study_run(client, study, experiment)
     return Mirror(store, study, client, experiment, parent)
 
 
@@ -60,8 +68,12 @@ class Mirror:
         """
         if self.store.run(run_id).status().state in (State.WAITING, State.DAMAGED):
             return False
-        with _lock(self.store):
-            return self._bring_up_to_date(content(self.store, self.record, run_id))
+        try:
+            wanted = content(self.store, self.record, run_id)
+        except OSError as error:
+            raise Unreadable(f"the run's folder cannot be read: {error}") from error
+        with locked(self.store.path):
+            return self._bring_up_to_date(wanted)
 
     def study(self, thorough: bool = False) -> int:
         """Make all runs right, then add the study's own files; gives how many runs were changed.
@@ -70,6 +82,9 @@ class Mirror:
         were made right, where a run's folder is damaged.
         """
         known = self._digests()
+        if thorough:
+            with locked(self.store.path):
+                self._remove_nobodys()
         changed = 0
         damaged = []
         for run_id in self.record.run_ids:
@@ -81,7 +96,7 @@ class Mirror:
                     changed += self.run(run_id)
                 except Unreadable as error:
                     damaged.append(str(error))
-        with _lock(self.store):
+        with locked(self.store.path):
             self._study_files()
         if damaged:
             raise Unreadable("; ".join(damaged))
@@ -99,27 +114,39 @@ class Mirror:
         changed |= self._log_points(mlflow_id, wanted.points, has.data.metrics)
         finals = [p for p in wanted.finals if has.data.metrics.get(p.key) != p.value]
         changed |= self._log_metrics(mlflow_id, finals)
-        tags = {**wanted.tags, "mlflow.parentRunId": self.parent, **self._link(wanted)}
-        if wanted.data_sets and not has.inputs.dataset_inputs:
+        tags = {
+            **wanted.tags,
+            "mlflow.runName": wanted.name,
+            "mlflow.parentRunId": self.parent,
+            **self._link(wanted),
+        }
+        inputs = [_input(data_set) for data_set in wanted.data_sets]
+        there = set(map(_said_of_input, has.inputs.dataset_inputs))
+        inputs = [one for one in inputs if _said_of_input(one) not in there]
+        if inputs:
             changed = True
-            self.client.log_inputs(mlflow_id, datasets=[_input(data_set) for data_set in wanted.data_sets])
-        if wanted.files:
-            tags["ftdd.mirrored"] = self._digest(wanted.tags["ftdd.id"])
-            if has.data.tags.get("ftdd.mirrored") != tags["ftdd.mirrored"] or not self._has_files(mlflow_id, wanted):
-                changed = True
-                for path in wanted.files:
-                    self.client.log_artifact(mlflow_id, str(path))
-        for key, value in tags.items():
-            if has.data.tags.get(key) != value:
-                changed = True
-                self.client.set_tag(mlflow_id, key, value)
+            self.client.log_inputs(mlflow_id, datasets=inputs)
+        mirrored = self._digest(wanted.tags["ftdd.id"]) if wanted.files else None
+        if mirrored and (has.data.tags.get(MIRRORED) != mirrored or not self._has_files(has, wanted)):
+            changed = True
+            for path in wanted.files:
+                self.client.log_artifact(mlflow_id, str(path))
+        changed |= self._set_tags(mlflow_id, tags, has.data.tags)
         if has.info.status != wanted.status:
             changed = True
             if wanted.ended is None:
                 self.client.update_run(mlflow_id, status=wanted.status)
             else:
                 self.client.set_terminated(mlflow_id, wanted.status, wanted.ended)
+        if mirrored:  # last of all: whoever finds it looks no further
+            changed |= self._set_tags(mlflow_id, {MIRRORED: mirrored}, has.data.tags)
         return changed
+
+    def _set_tags(self, mlflow_id: str, tags: Mapping[str, str], has: Mapping[str, str]) -> bool:
+        wrong = {key: value for key, value in tags.items() if has.get(key) != value}
+        for key, value in wrong.items():
+            self.client.set_tag(mlflow_id, key, value)
+        return bool(wrong)
 
     def _link(self, wanted: Content) -> dict[str, str]:
         """The source's run in MLflow, as a tag and as a link in the run's description."""
@@ -186,9 +213,13 @@ class Mirror:
             self.client.log_batch(mlflow_id, metrics=batch)
         return bool(metrics)
 
-    def _has_files(self, mlflow_id: str, wanted: Content) -> bool:
-        there = {Path(entry.path).name for entry in self.client.list_artifacts(mlflow_id)}
-        return {path.name for path in wanted.files} <= there
+    def _has_files(self, has: Any, wanted: Content) -> bool:
+        """Whether the artifacts are there and whole: byte for byte where they lie beside the runs, else by size."""
+        if own_database(self.store.path):
+            folder = Path(local_path(has.info.artifact_uri))
+            return all(_equal(path, folder / path.name) for path in wanted.files)
+        there = {Path(entry.path).name: entry.file_size for entry in self.client.list_artifacts(has.info.run_id)}
+        return all(there.get(path.name) == path.stat().st_size for path in wanted.files)
 
     # ---- the study
 
@@ -201,14 +232,37 @@ class Mirror:
 
     def _digests(self) -> dict[str, str]:
         """What every run of the experiment says it was mirrored from."""
-        digests = {}
+        found: dict[str, list[str]] = {}
+        for run in self._every_run():
+            found.setdefault(run.data.tags.get("ftdd.id"), []).append(run.data.tags.get(MIRRORED))
+        return {run_id: digests[0] for run_id, digests in found.items() if len(digests) == 1}
+
+    def _every_run(self) -> Iterator[Any]:
         token = None
         while True:
             page = self.client.search_runs([self.experiment], max_results=1000, page_token=token)
-            digests.update({run.data.tags.get("ftdd.id"): run.data.tags.get("ftdd.mirrored") for run in page})
+            yield from page
             token = page.token
             if not token:
-                return digests
+                return
+
+    def _remove_nobodys(self) -> None:
+        """Put into MLflow's trash what ftdd has made and belongs to no run folder.
+
+        Those are runs that have lost their id, and, where the database is the store's own, empty runs and those with an
+        id that no folder has; elsewhere they may be another store's. What a user has logged himself stays.
+        """
+        own = own_database(self.store.path) is not None
+        for run in list(self._every_run()):
+            run_id = run.data.tags.get("ftdd.id")
+            if run.info.run_id == self.parent or run_id in self.record.run_ids:
+                continue
+            if run_id is None:
+                nobodys = bool(OF_RUNS & set(run.data.tags)) or (own and _is_empty(run))
+            else:
+                nobodys = own and not self.store.run(run_id).path.is_dir()
+            if nobodys:
+                self.client.delete_run(run.info.run_id)
 
     def _study_files(self) -> None:
         """The study's own run: how far it has come, and its recipe, page, findings and figures as artifacts."""
@@ -231,9 +285,8 @@ class Mirror:
                 self.client.log_artifact(self.parent, str(folder / name))
         for path in sorted((folder / "figures").glob("*.*g")):
             self.client.log_artifact(self.parent, str(path), "figures")
-        if has.info.run_name != self.record.title:
-            self.client.set_tag(self.parent, "mlflow.runName", self.record.title)
-        self.client.set_tag(self.parent, "mlflow.note.content", self.record.question)
+        tags = {**_tags_of_study(self.record), "mlflow.runName": self.record.title}
+        self._set_tags(self.parent, tags, has.data.tags)
         status = _status_of_study(states)
         if has.info.status != status:
             if status == "RUNNING":
@@ -249,7 +302,7 @@ class Mirror:
         links = [f"[{view.name}]({address_of(view.key, self.experiment)})" for view in ready]
         files = f"[figures, findings and page](#/experiments/{self.experiment}/runs/{self.parent}/artifacts)"
         note = f"{self.record.question}\n\nCharts: {', '.join(links)}. Of the whole study: {files}.".strip()
-        wanted = {**KIND, "mlflow.note.content": note}
+        wanted = {**KIND, STUDY: self.record.name, "mlflow.note.content": note}
         now = int(time.time() * 1000)
         for view in ready:
             if not is_written(view, tags.get(tag_of(view.key))):
@@ -289,12 +342,17 @@ def _score_metrics(store: Store, name: str) -> list[str]:
 
 
 def _study_run(client: Any, study: StudyRecord, experiment: str) -> str:
-    """MLflow's run that stands for the study, made where there is none."""
-    found = client.search_runs([experiment], "tags.`ftdd.role` = 'study'")
+    """MLflow's run that stands for the study, made where there is none; of several the oldest, others are deleted."""
+    found = client.search_runs([experiment], "tags.`ftdd.role` = 'study'", order_by=["attributes.start_time"])
+    for other in found[1:]:
+        client.delete_run(other.info.run_id)
     if found:
         return str(found[0].info.run_id)
-    tags = {"ftdd.role": "study", "ftdd.study": study.name, "mlflow.note.content": study.question}
-    return str(client.create_run(experiment, tags=tags, run_name=study.title).info.run_id)
+    return str(client.create_run(experiment, tags=_tags_of_study(study), run_name=study.title).info.run_id)
+
+
+def _tags_of_study(study: StudyRecord) -> dict[str, str]:
+    return {"ftdd.role": "study", STUDY: study.name, "mlflow.note.content": study.question}
 
 
 def _input(data_set: DataSet) -> Any:
@@ -305,21 +363,45 @@ def _input(data_set: DataSet) -> Any:
     return DatasetInput(dataset=dataset, tags=[InputTag("mlflow.data.context", data_set.use)])
 
 
+def _said_of_input(one: Any) -> tuple[str, str, str | None]:
+    use = next((tag.value for tag in one.tags if tag.key == "mlflow.data.context"), None)
+    return one.dataset.name, one.dataset.digest, use
+
+
 def _experiment(client: Any, study: StudyRecord, location: str | None) -> str:
-    """The id of the study's experiment, which is made where there is none, and restored where it was deleted."""
-    found = client.get_experiment_by_name(study.name)
+    """The id of the study's experiment: made where there is none, restored where it was deleted.
+
+    One that was given another name in the UI is found by its tag, and gets its name back.
+    """
+    found = client.get_experiment_by_name(study.name) or _renamed(client, study.name)
     if found is None:
-        place = None if location is None else f"{location}/{study.name}"
-        return str(client.create_experiment(study.name, artifact_location=place))
+        where = None if location is None else f"{location}/{study.name}"
+        return str(client.create_experiment(study.name, artifact_location=where, tags={STUDY: study.name}))
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
+    if found.name != study.name:
+        client.rename_experiment(found.experiment_id, study.name)
+    if found.tags.get(STUDY) != study.name:
+        client.set_experiment_tag(found.experiment_id, STUDY, study.name)
     return str(found.experiment_id)
 
 
-def _lock(store: Store) -> FileLock:
-    """One writer at a time, also where two studies of one store are carried out at once."""
-    store.path.mkdir(parents=True, exist_ok=True)
-    return FileLock(store.path / "mlflow.lock")
+def _renamed(client: Any, name: str) -> Any:
+    from mlflow.entities import ViewType
+
+    found = client.search_experiments(ViewType.ALL, filter_string=f"tags.`{STUDY}` = '{name}'")
+    return found[0] if found else None
+
+
+def _is_empty(run: Any) -> bool:
+    return not run.data.params and not run.data.metrics and set(run.data.tags) <= {"mlflow.runName"}
+
+
+def _equal(one: Path, other: Path) -> bool:
+    try:
+        return one.read_bytes() == other.read_bytes()
+    except FileNotFoundError:
+        return False
 
 
 def _pieces(items: list[T], size: int) -> Iterator[list[T]]:
