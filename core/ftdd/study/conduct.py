@@ -303,8 +303,6 @@ class _Shift:
             self._fail(run, str(failed))
             return
         self._at_work.append(_Given(run, future, before, time.monotonic()))
-            return
-        self._at_work.append(_Given(run, future, before, time.monotonic()))
 
     def _has_ended(self, given: _Given) -> bool:
         """Whether nothing more is to be expected of a run: its executor and its folder are both listened to."""
