@@ -190,7 +190,7 @@ class Ending:
         return Path(text) if text.startswith(f"{self._store}/") and "mlflow.db" not in text else None
 
     def _syncing(self, descriptor: int) -> None:
-        path = self._inside(os.readlink(f"/proc/self/fd/{descriptor}") + "/")
+        path = self._inside(f"{Path(f'/proc/self/fd/{descriptor}').readlink()}/")
         if path and path.is_file():
             self._event("half written", path, None)
         if path:
