@@ -167,11 +167,7 @@ class Ending:
         sys.addaudithook(self._heard)
 
     def _heard(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if event == "sqlite3.connect/handle":
-            arguments[0].set_trace_callback(self._sql)
-        elif (
-            event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
-        ):
+        if event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
             path = self._inside(arguments[0])
             if path and not (path.name.endswith("lock") and path.exists()):
                 self._event("open", path, self.disk.opened)
