@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import ftdd
 from ftdd.components import Crew, Executor, Job
@@ -236,16 +236,17 @@ def _nothing_from_here() -> Iterator[None]:
     A Python that is started with `-c`, as `multiprocessing` does, would look there first, even for `random`; and it
     hands its own path on. What PYTHONPATH names is imported all the same.
     """
-    safe, path, flags = os.environ.get(_SAFE_PATH), list(sys.path), util._args_from_interpreter_flags
+    internals: Any = util  # whose types do not know what multiprocessing gives every Python that it starts
+    safe, path, flags = os.environ.get(_SAFE_PATH), list(sys.path), internals._args_from_interpreter_flags
     os.environ[_SAFE_PATH] = "1"
     if "" in path:  # an interactive session's
         sys.path[:] = [entry for entry in path if entry]
     if not _KNOWS_SAFE_PATH:
-        util._args_from_interpreter_flags = lambda: [*flags(), "-I"]
+        internals._args_from_interpreter_flags = lambda: [*flags(), "-I"]
     try:
         yield
     finally:
-        util._args_from_interpreter_flags = flags
+        internals._args_from_interpreter_flags = flags
         if "" in path:
             sys.path[:] = path
         if safe is None:

@@ -51,7 +51,7 @@ class _Loader(yaml.SafeLoader):
     _nodes = 0
     _depth = 0
 
-    def compose_node(self, parent: yaml.Node | None, index: object) -> yaml.Node | None:
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """PyYAML's, counted. Raises NotYaml."""
         event = self.peek_event()  # type: ignore[no-untyped-call]
         line = event.start_mark.line + 1
@@ -65,7 +65,7 @@ class _Loader(yaml.SafeLoader):
             message = "anchors and aliases (&, *) are not used in recipes: write the value out"
             raise NotYaml(message, named.start_mark.line + 1 if named else line)
         self._depth += 1
-        node: yaml.Node | None = super().compose_node(parent, index)  # type: ignore[no-untyped-call]
+        node: yaml.Node | None = super().compose_node(parent, index)
         self._depth -= 1
         return node
 

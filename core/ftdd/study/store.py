@@ -243,7 +243,7 @@ class RunFolder:
             return "it is no spec"
         return ""
 
-    def _unreadable_numbers(self, status: Status) -> Mapping[Path, str]:
+    def _unreadable_numbers(self, status: Status) -> dict[Path, str]:
         found = {}
         try:
             curve = self.curve()

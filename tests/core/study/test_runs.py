@@ -3,19 +3,25 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from ftdd.study import runs
 from ftdd.study.runs import carry_out
+from ftdd.study.runs import train as runs_train
 from ftdd.study.start import starting_chain
-from ftdd.study.store import State, Store
+from ftdd.study.store import FolderGone, State, Store
+from ftdd.training.loop import Moment
 from tests.core.study.small_study import facts, job, written
 
 
@@ -192,6 +198,87 @@ def test_a_failure_stands_in_the_folder_with_its_traceback(tmp_path: Path) -> No
     assert store.run(source_id).status().state is State.FAILED
     assert "Traceback" in store.run(source_id).log.read_text()
     written(tmp_path)
+
+
+def test_a_run_whose_folder_is_deleted_while_it_is_at_work_fails_and_brings_nothing_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does it write into a folder that was made in its place."""
+    study, store = written(tmp_path, "source=none", "target.training.epochs=9")
+    folder = store.run(next(iter(study.targets)))
+    monkeypatch.setattr(runs, "SHOW_SECONDS", 0.0)
+    monkeypatch.setattr(runs, "train", _disturbed(lambda: shutil.rmtree(folder.path)))
+    with pytest.raises(FolderGone, match="the folder was deleted while the run was at work"):
+        carry_out(job(store, folder.path.name))
+    assert not folder.path.exists()
+    with pytest.raises(FolderGone):
+        carry_out(job(store, folder.path.name))
+
+    def replaced() -> None:
+        shutil.rmtree(folder.path)
+        with folder.lock():
+            pass
+
+    written(tmp_path, "source=none", "target.training.epochs=9")
+    monkeypatch.setattr(runs, "train", _disturbed(replaced))
+    with pytest.raises(FolderGone):
+        carry_out(job(store, folder.path.name))
+    assert {path.name for path in folder.path.iterdir()} <= {"lock"}
+
+
+def _disturbed(disturb: Callable[[], None]) -> Callable[..., Iterator[Moment]]:
+    def train(*given: Any) -> Iterator[Moment]:
+        for number, moment in enumerate(runs_train(*given)):
+            if number == 3:
+                disturb()
+            yield moment
+
+    return train
+
+
+def test_a_spec_of_another_run_is_refused_and_so_is_its_checkpoint(tmp_path: Path) -> None:
+    study, store = written(tmp_path, "source=none")
+    one, other = list(study.targets)[:2]
+    right = store.run(one).spec.read_bytes()
+    store.run(one).spec.write_bytes(store.run(other).spec.read_bytes())
+    carry_out(job(store, one))
+    assert store.run(one).status().state is State.FAILED
+    assert f"spec.json is of run {other}" in store.run(one).status().error
+    store.run(one).spec.write_bytes(right)
+    torch.save({"run": other, "weights": {}}, store.run(one).checkpoint)
+    carry_out(job(store, one))
+    assert store.run(one).status().state is State.DONE
+    assert "checkpoint" in str(facts(store, one)["checkpoint_unusable"])
+
+
+@pytest.mark.parametrize("name", ["spec.json", "train_images.csv", "curve.csv", "ledger.json", "status.json"])
+@pytest.mark.parametrize("how", ["gone", "torn", "empty", "zeros", "another run's"])
+def test_every_file_of_a_finished_run_is_looked_at(
+    name: str, how: str, done: tuple[dict[int, str], str, Store], tmp_path: Path
+) -> None:
+    """Without its spec, its images, its numbers or its proof a run is damaged; or, without its status, open again."""
+    ids, source_id, store = done
+    copy = Store(tmp_path / "copy")
+    shutil.copytree(store.path, copy.path)
+    folder, whole = copy.run(ids[3]), (copy.run(ids[3]).path / name).read_bytes()
+    other = copy.run(source_id if name == "train_images.csv" else ids[0]).path / name
+    contents = {"torn": whole[:-9], "empty": b"", "zeros": bytes(len(whole)), "another run's": other.read_bytes()}
+    if how == "gone":
+        (folder.path / name).unlink()
+    else:
+        (folder.path / name).write_bytes(contents[how])
+    status = folder.status()
+    assert not status.state.final
+    if status.state is not State.WAITING:
+        assert name in status.error
+
+
+def test_a_folder_under_another_runs_name_is_damaged(done: tuple[dict[int, str], str, Store], tmp_path: Path) -> None:
+    ids, _, store = done
+    shutil.copytree(store.run(ids[0]).path, tmp_path / "copy" / "runs" / ids[3])
+    status = Store(tmp_path / "copy").run(ids[3]).status()
+    assert status.state is State.DAMAGED
+    assert f"it is of run {ids[0]}" in status.error
 
 
 CHILD = """

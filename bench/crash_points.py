@@ -1,0 +1,530 @@
+"""End a study before each thing that it does to its files, go on, and compare what comes out with an undisturbed study.
+
+    python bench/crash_points.py                 every point; about 2 s of one core each
+    python bench/crash_points.py --points 40     so many, evenly spread
+    python bench/crash_points.py --write         the table in docs/reliability.md too
+
+The study has a source and a target run with a checkpoint after every epoch, findings, figures, a page, and the mirror
+in MLflow. It is carried out in this process by `ftdd run`, with an executor that needs no worker: what a worker does to
+files is `carry_out`, which is the same here. Torch, MLflow and matplotlib are imported once; each point is a fork.
+
+**A kill**: the process ends (`os._exit`) before the k-th event. An event is a file opened for writing, a file half
+written, an fsync, a rename, a removal, a folder made, a truncation, or an SQL statement that changes MLflow's database.
+Readers of the store see what had been done by then.
+
+**A power loss**: the same, and what was not on the disk is undone. The model is strict, and simple: the content of a
+file is lost (0 bytes) until the file was fsynced; a name that was made, renamed or removed is as before until its
+folder was fsynced. SQLite's files are left as they are: what it does is done in C, unseen from here, and its durability
+is its own.
+
+Afterwards `ftdd run` with the same recipe and `ftdd sync`. Then, against an undisturbed store, of every run:
+
+    lost        it is not there, or has not ended
+    doubled     an epoch stands twice in its curve, or the mirror has it twice
+    different   curve (but for seconds), ledger, images, weights, spec, state, findings, figures; or the mirror's points
+    left        unfinished files, checkpoints, logs, features, files set aside, locks that are held
+"""
+
+import argparse
+import contextlib
+import csv
+import fcntl
+import importlib
+import io
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import sys
+import tempfile
+import threading
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "NO_COLOR": "1"}
+os.environ.pop("MLFLOW_TRACKING_URI", None)
+
+import torch
+
+import ftdd.cli.conducting
+import ftdd.study.runs
+from ftdd.cli.commands import carried_out
+from ftdd.components import Crew, Job
+
+PAGE = Path(__file__).parents[1] / "docs" / "reliability.md"
+RECIPE = """\
+title: {name}
+question: Does anything get lost?
+pair: {{name: gaussian_linear, d: 20, noise: 0.2, source_noise: {noise}, a: 0.9}}
+architecture: {{name: linear}}
+source:
+  images: 40
+  training: {{epochs: 2, batch_size: 10, optimizer: {{name: sgd, lr: 0.01}}}}
+target:
+  images: 10
+  training: {{epochs: 3, batch_size: 5, optimizer: {{name: adam, lr: 0.01}}}}
+  evaluate: every
+freezing: {{policy: first_layers, count: 5}}
+eps: 1.0e-6
+seed: 0
+"""
+STUDY, EARLIER = "disturbed", "earlier"
+LONGEST_SECONDS = 300
+"""Of one fork."""
+READS = ("SELECT", "PRAGMA", "BEGIN", "SAVEPOINT", "RELEASE", "EXPLAIN")
+LEFT = (".ftdd-unfinished", ".damaged")
+COLUMNS = ("lost", "doubled", "different", "left")
+
+
+# ---- where a process ends
+
+
+@dataclass
+class Disk:
+    """What the process has done to a store that would not survive a power loss."""
+
+    backups: Path
+    _names: list[tuple[str, Path, Path | None, Path | None]] = field(default_factory=list)
+    """Kind, path, where it came from, and what was there before; of names whose folder was not fsynced since."""
+    _contents: set[Path] = field(default_factory=set)
+    """Files whose content was not fsynced."""
+
+    def opened(self, path: Path) -> None:
+        if not path.exists():
+            self._names.append(("made", path, None, None))
+        self._contents.add(path)
+
+    def renamed(self, source: Path, path: Path) -> None:
+        self._names.append(("renamed", path, source, self._backup(path)))
+        if source in self._contents:
+            self._contents.discard(source)
+            self._contents.add(path)
+        else:
+            self._contents.discard(path)
+
+    def removed(self, path: Path) -> None:
+        if path.exists():
+            self._names.append(("removed", path, None, self._backup(path)))
+
+    def folder_made(self, path: Path) -> None:
+        self._names.append(("folder", path, None, None))
+
+    def synced(self, path: Path) -> None:
+        if path.is_dir():
+            self._names = [one for one in self._names if one[1].parent != path]
+        self._contents.discard(path)
+
+    def undo(self) -> bool:
+        """Make the store what the disk would have; whether that is anything else than it was."""
+        for path in self._contents:
+            if path.is_file():
+                os.truncate(path, 0)
+        for kind, path, source, before in reversed(self._names):
+            if kind == "folder":
+                shutil.rmtree(path, ignore_errors=True)
+            elif kind == "made":
+                path.unlink(missing_ok=True)
+            elif kind == "renamed" and source is not None and path.exists():
+                path.replace(source)
+            if before is not None and path.parent.exists():
+                path.unlink(missing_ok=True)
+                os.link(before, path)
+        return bool(self._names or self._contents)
+
+    def _backup(self, path: Path) -> Path | None:
+        if not path.is_file():
+            return None
+        kept = self.backups / str(len(list(self.backups.iterdir())))
+        os.link(path, kept)
+        return kept
+
+
+class Ending:
+    """Counts events in a store, and ends this process before the one of a number."""
+
+    def __init__(self, store: Path, number: int | None, end: Callable[["Ending"], None]) -> None:
+        self.events: list[tuple[str, str]] = []
+        self._store, self._number, self._end = str(store), number, end
+        self.disk = Disk(Path(tempfile.mkdtemp(dir=store.parent)))
+        self._lock = threading.RLock()
+        self._busy = False
+        self._fsync = os.fsync
+        os.fsync = self._syncing  # type: ignore[assignment]
+        connect = sqlite3.connect
+
+        def connecting(*arguments: Any, **named: Any) -> sqlite3.Connection:
+            connection = connect(*arguments, **named)
+            connection.set_trace_callback(self._sql)
+            return connection
+
+        sqlite3.connect = sqlite3.dbapi2.connect = connecting  # type: ignore[assignment]
+        sys.addaudithook(self._heard)
+
+    def _heard(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            path = self._inside(arguments[0])
+            if path and not (path.name.endswith("lock") and path.exists()):
+                self._event("open", path, self.disk.opened)
+        elif event == "os.rename":
+            source, path = self._inside(arguments[0]), self._inside(arguments[1])
+            if path and source:
+                self._event("rename", path, lambda path: self.disk.renamed(source, path))
+        elif event in ("os.remove", "os.mkdir", "os.rmdir", "os.truncate"):
+            path = self._inside(arguments[0])
+            does = {"os.remove": self.disk.removed, "os.mkdir": self.disk.folder_made}
+            if path:
+                self._event(event.removeprefix("os."), path, does.get(event))
+
+    def _inside(self, path: object) -> Path | None:
+        text = os.fsdecode(path) if isinstance(path, str | bytes | os.PathLike) else ""
+        return Path(text) if text.startswith(f"{self._store}/") and "mlflow.db" not in text else None
+
+    def _syncing(self, descriptor: int) -> None:
+        path = self._inside(f"{Path(f'/proc/self/fd/{descriptor}').readlink()}/")
+        if path and path.is_file():
+            self._event("half written", path, None)
+        if path:
+            self._event("fsync", path, None)
+        self._fsync(descriptor)
+        if path:
+            self.disk.synced(path)
+
+    def _sql(self, statement: str) -> None:
+        if not statement.lstrip().upper().startswith(READS):
+            self._event("SQL", Path(self._store) / "mlflow.db", None)
+
+    def _event(self, kind: str, path: Path, does: Callable[[Path], None] | None) -> None:
+        if self._busy and threading.current_thread() is self._busy_thread:
+            return
+        with self._lock:
+            self._busy, self._busy_thread = True, threading.current_thread()
+            try:
+                self.events.append((kind, str(path.relative_to(self._store))))
+                if self._number == len(self.events):
+                    if kind == "half written":
+                        os.truncate(path, path.stat().st_size // 2)
+                    self._end(self)
+                    os._exit(0)
+                if does:
+                    does(path)
+            finally:
+                self._busy = False
+
+
+# ---- a study in a fork
+
+
+class Here:
+    """An executor that carries runs out in this process, one at a time."""
+
+    slots = 1
+
+    def submit(self, job: Job) -> "Future[None]":
+        done: Future[None] = Future()
+        try:
+            ftdd.study.runs.carry_out(job)
+            done.set_result(None)
+        except OSError as error:
+            done.set_exception(error)
+        return done
+
+    @contextlib.contextmanager
+    def open(self, workers: int | None, device: str) -> Iterator[Crew]:
+        yield self
+
+
+def forked(work: Callable[[], object]) -> Any:
+    """What a fork says, by way of JSON. Raises RuntimeError where it fails or hangs."""
+    ours, theirs = os.pipe()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(LONGEST_SECONDS)
+        os.close(ours)
+        with tempfile.TemporaryFile("w+") as said:
+            for stream in (sys.stdout, sys.stderr):
+                stream.flush()
+                os.dup2(said.fileno(), stream.fileno())
+            try:
+                answer = {"answer": work()}
+            except BaseException:
+                said.seek(0)
+                answer = {"error": traceback.format_exc() + said.read()[-2000:]}
+        tell(theirs, answer)
+        os._exit(0)
+    os.close(theirs)
+    with os.fdopen(ours) as line:
+        text = line.read()
+    os.waitpid(child, 0)
+    answer = json.loads(text) if text else {"error": "it ended without a word, or hung"}
+    if "error" in answer:
+        raise RuntimeError(answer["error"])
+    return answer["answer"]
+
+
+def tell(line: int, answer: object) -> None:
+    with os.fdopen(line, "w") as file:
+        file.write(json.dumps(answer))
+
+
+def ftdd_run(store: Path, name: str = STUDY) -> int:
+    return carried_out(["run", str(store.parent / f"{name}.yaml"), "--store", str(store)])
+
+
+@dataclass
+class Stand:
+    """A folder in which one store after the other has the same place: the mirror keeps absolute addresses."""
+
+    folder: Path
+    birth: bool
+    """Whether MLflow's database is made by the disturbed study itself."""
+
+    @property
+    def store(self) -> Path:
+        return self.folder / "store"
+
+    def prepare(self) -> Sequence[tuple[str, str]]:
+        """Import all that a study needs, make the stores to begin from and to compare with; gives the events."""
+        for name, noise in ((EARLIER, 0.3), (STUDY, 0.1)):
+            (self.folder / f"{name}.yaml").write_text(RECIPE.format(name=name, noise=noise))
+        for module in forked(lambda: (ftdd_run(self.store, EARLIER), sorted(sys.modules))[1]):
+            with contextlib.suppress(Exception):
+                importlib.import_module(module)
+        self.store.rename(self.folder / "template")
+        if self.birth:
+            shutil.rmtree(self.folder / "template")
+            (self.folder / "template").mkdir()
+        self._begin()
+
+        def undisturbed() -> list[tuple[str, str]]:
+            counting = Ending(self.store, None, lambda ending: None)
+            assert ftdd_run(self.store) == 0
+            return counting.events
+
+        events: list[tuple[str, str]] = forked(undisturbed)
+        forked(lambda: carried_out(["sync", "--store", str(self.store)]))
+        self.store.rename(self.folder / "reference")
+        return [(kind, path) for kind, path in events]
+
+    def _begin(self) -> None:
+        shutil.rmtree(self.store, ignore_errors=True)
+        shutil.copytree(self.folder / "template", self.store)
+        for backups in self.folder.glob("tmp*"):
+            shutil.rmtree(backups)
+
+    def ended_at(self, number: int) -> tuple[tuple[str, str], bool]:
+        """End a study before an event; gives the event, and whether a power loss would leave anything else.
+
+        What a kill leaves is in `killed` afterwards, and what a power loss leaves in the store's place.
+        """
+        self._begin()
+        killed = self.folder / "killed"
+        shutil.rmtree(killed, ignore_errors=True)
+        ours, theirs = os.pipe()
+
+        def end(ending: Ending) -> None:
+            shutil.copytree(self.store, killed)
+            tell(theirs, (ending.events[-1], ending.disk.undo()))
+
+        child = os.fork()
+        if child == 0:
+            signal.alarm(LONGEST_SECONDS)
+            os.close(ours)
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, 1)
+            os.dup2(null, 2)
+            Ending(self.store, number, end)
+            ftdd_run(self.store)
+            os._exit(0)
+        os.close(theirs)
+        with os.fdopen(ours) as line:
+            text = line.read()
+        os.waitpid(child, 0)
+        if not text:  # threads: it had one event less this time
+            shutil.copytree(self.store, killed)
+            return ("none", ""), False
+        event, undone = json.loads(text)
+        return (event[0], event[1]), undone
+
+    def resume_killed(self) -> None:
+        shutil.rmtree(self.store)
+        (self.folder / "killed").rename(self.store)
+
+    def go_on(self) -> dict[str, list[str]]:
+        """Go on as a user does, and compare."""
+
+        def again() -> list[int]:
+            return [ftdd_run(self.store), carried_out(["sync", "--store", str(self.store)])]
+
+        try:
+            codes = forked(again)
+        except RuntimeError as error:
+            return {"lost": [f"the next `ftdd run` failed: {error}"]}
+        found = compared(self.store, self.folder / "reference")
+        if codes != [0, 0]:
+            found.setdefault("lost", []).append(f"ftdd run and ftdd sync ended with {codes}")
+        return found
+
+
+# ---- what came out
+
+
+def compared(store: Path, reference: Path) -> dict[str, list[str]]:
+    """What a store has lost, doubled, has otherwise or has left, against another; nothing for what is right."""
+    found: dict[str, list[str]] = {name: [] for name in COLUMNS}
+    for path in sorted((reference / "runs").iterdir()):
+        _compare_run(store / "runs" / path.name, path, found)
+    found["doubled"] += [
+        path.name for path in (store / "runs").iterdir() if not (reference / "runs" / path.name).exists()
+    ]
+    _compare_study(store / "studies" / STUDY, reference / "studies" / STUDY, found)
+    _compare_mirror(store, found)
+    for path in store.rglob("*"):
+        in_run = path.parent.parent == store / "runs"
+        if path.name.endswith(LEFT) or (in_run and path.name.startswith(("checkpoint", "log.", "features-"))):
+            found["left"].append(str(path.relative_to(store)))
+        if path.name.endswith("lock"):
+            with path.open("rb") as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except OSError:
+                    found["left"].append(f"{path.relative_to(store)} is held")
+    return {name: what for name, what in found.items() if what}
+
+
+def _compare_run(folder: Path, other: Path, found: dict[str, list[str]]) -> None:
+    try:
+        status, wanted = (json.loads((one / "status.json").read_text()) for one in (folder, other))
+        if status["state"] != "done":
+            found["lost"].append(f"{folder.name}: {status['state']}")
+            return
+        rows, right = (list(csv.DictReader(io.StringIO((one / "curve.csv").read_text()))) for one in (folder, other))
+        if len({row["epoch"] for row in rows}) != len(rows):
+            found["doubled"].append(f"{folder.name}: an epoch")
+        if [row | {"seconds": ""} for row in rows] != [row | {"seconds": ""} for row in right]:
+            found["different"].append(f"{folder.name}: curve.csv")
+        for name in ("ledger.json", "train_images.csv", "spec.json", "weights.safetensors"):
+            contents = [(one / name).read_bytes() if (one / name).exists() else None for one in (folder, other)]
+            if contents[0] != contents[1]:
+                found["different"].append(f"{folder.name}: {name}")
+        if any(status[key] != wanted[key] for key in ("id", "epoch", "epochs", "data", "role", "source_id")):
+            found["different"].append(f"{folder.name}: status.json")
+    except (OSError, ValueError, KeyError) as error:
+        found["lost"].append(f"{folder.name}: {error!r}")
+
+
+def _compare_study(folder: Path, other: Path, found: dict[str, list[str]]) -> None:
+    for path in sorted(path for path in other.rglob("*") if path.is_file() and not path.name.endswith("lock")):
+        mine = folder / path.relative_to(other)
+        if not mine.exists():
+            found["lost"].append(f"{STUDY}/{path.relative_to(other)}")
+        elif path.name != "report.html" and mine.read_bytes() != path.read_bytes():  # the page has seconds
+            found["different"].append(f"{STUDY}/{path.relative_to(other)}")
+        elif path.name == "report.html" and not mine.read_text().rstrip().endswith("</html>"):
+            found["different"].append(f"{STUDY}/report.html")
+
+
+def _compare_mirror(store: Path, found: dict[str, list[str]]) -> None:
+    """Every run once, as it ended, with the points of its curve and its files."""
+    with contextlib.closing(sqlite3.connect(f"file:{store / 'mlflow.db'}?mode=ro", uri=True)) as database:
+        rows = database.execute(
+            "select t.value, r.run_uuid, r.status, r.artifact_uri from runs r join tags t on t.run_uuid = r.run_uuid "
+            "and t.key = 'ftdd.id' join experiments e on e.experiment_id = r.experiment_id "
+            "where r.lifecycle_stage = 'active' and e.name = ?",
+            (STUDY,),
+        ).fetchall()
+        names = Counter(row[0] for row in rows)
+        record = json.loads((store / "studies" / STUDY / "runs.json").read_text())
+        ids = {run["id"] for run in record["runs"]} | {run["source_id"] for run in record["runs"]}
+        found["lost"] += [f"the mirror's {name}" for name in ids - set(names)]
+        found["doubled"] += [f"the mirror's {name}" for name in names if names[name] > 1 or name not in ids]
+        for name, run, status, artifacts in rows:
+            points = database.execute(
+                "select step, value from metrics where run_uuid = ? and key = 'test_error'", (run,)
+            )
+            with (store / "runs" / name / "curve.csv").open() as file:
+                curve = sorted((int(row["epoch"]), float(row["test_error"])) for row in csv.DictReader(file))
+            if sorted(points) != curve or status != "FINISHED":
+                found["different"].append(f"the mirror's {name}: {status}, or its points")
+            for file_name in ("curve.csv", "ledger.json", "status.json", "spec.json", "train_images.csv"):
+                copy = Path(artifacts.removeprefix("file://")) / file_name
+                if not copy.exists() or copy.read_bytes() != (store / "runs" / name / file_name).read_bytes():
+                    found["different"].append(f"the mirror's {name}: {file_name}")
+
+
+# ---- all points
+
+
+def place_of(path: str) -> str:
+    """What a file of a store is, in the words of the table."""
+    first, _, _ = path.partition("/")
+    if first == "mlflow.db":
+        return "the mirror's database"
+    if first.startswith("mlflow"):
+        return "the mirror's files"
+    return {"runs": "a run's files", "studies": "a study's files"}.get(first, "the rest")
+
+
+def table(results: Sequence[tuple[str, str, dict[str, list[str]]]]) -> str:
+    """Markdown: by place, how many points, and what was wrong after a kill and after a power loss."""
+    lines = ["| before something happens to | points | " + " | ".join(COLUMNS) + " |", "| --- " * 6 + "|"]
+    for end in ("kill", "power loss"):
+        of_end = [(place, found) for place, kind, found in results if kind == end]
+        for place in (*sorted({place for place, _ in of_end}), "all"):
+            here = [found for where, found in of_end if place in (where, "all")]
+            counts = [sum(bool(found.get(name)) for found in here) for name in COLUMNS]
+            lines.append(f"| {end}: {place} | {len(here):,} | " + " | ".join(map(str, counts)) + " |")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--points", type=int, help="so many, evenly spread; all where it is left out")
+    parser.add_argument("--only", default="", help="only points of this place, as the table names it")
+    parser.add_argument("--folder", type=Path, help="where the stores lie; quickest in memory (/dev/shm)")
+    parser.add_argument("--birth", action="store_true", help="in a store whose mlflow.db is yet to be made")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/reliability.md")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    ftdd.study.runs.CHECKPOINT_SECONDS = 0.0
+    ftdd.study.runs.CHECKPOINT_SHARE = 0
+    ftdd.cli.conducting._executor = lambda name: Here()  # type: ignore[assignment, return-value]
+    results = []
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        stand = Stand(Path(folder), options.birth)
+        events = stand.prepare()
+        numbers = [i + 1 for i, (_, path) in enumerate(events) if options.only in place_of(path)]
+        every = max(len(numbers) / options.points, 1) if options.points else 1
+        chosen = [numbers[int(i * every)] for i in range(int(len(numbers) / every))]
+        print(f"{len(events):,} events, {len(chosen):,} of them tried", flush=True)
+        for number in chosen:
+            event, undone = stand.ended_at(number)
+            place = place_of(event[1])
+            lost_power = stand.go_on() if undone else None
+            stand.resume_killed()
+            killed = stand.go_on()
+            for end, found in (("kill", killed), ("power loss", killed if lost_power is None else lost_power)):
+                results.append((place, end, found))
+                if found:
+                    print(f"{end} before event {number}, {event[0]} {event[1]}: {json.dumps(found)[:3000]}", flush=True)
+    text = table(results)
+    print(text)
+    if options.write:
+        write(text)
+    return int(any(found for _, _, found in results))
+
+
+def write(text: str) -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    begin, end = "<!-- crash points: from here -->\n", "\n<!-- to here -->"
+    before, _, rest = page.partition(begin)
+    PAGE.write_text(before + begin + text + end + rest.partition(end)[2], encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
