@@ -65,7 +65,11 @@ def brings_right_classes(plugin: object) -> None:
     """Every class that it brings is a component of its kind, and takes its own examples."""
     others = installed_plugins()
     for kind in KINDS.values():
-        for cls in brought_by(plugin, kind.hook):
+        try:
+            classes = brought_by(plugin, kind.hook)
+        except (Exception, SystemExit) as error:
+            raise AssertionError(f"{kind.hook} fails: {error_words(error)}") from error
+        for cls in classes:
             fault = component_fault(kind, cls)
             assert fault is None, f"{kind.hook} returns {cls!r}, which {fault}"
             wrong = next(example_faults(cls, others), None)
