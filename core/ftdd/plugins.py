@@ -16,7 +16,7 @@ import pluggy
 
 from ftdd import hookspecs
 from ftdd.class_faults import component_fault as component_fault
-from ftdd.class_faults import example_faults
+from ftdd.class_faults import example_faults, schema_fault
 from ftdd.components import KINDS, Component, Kind, Owner, error_words
 from ftdd.guards import guard, said_if_slow
 from ftdd.hookspecs import implementations, marks
@@ -269,6 +269,8 @@ def _components(plugin: object, owner: Owner) -> list[tuple[Kind, type[Component
         for cls in classes:
             try:
                 fault = component_fault(kind, cls)
+                if fault is None and owner.package != OWN_PACKAGE:  # ftdd's own tests make the schema of its own
+                    fault = schema_fault(cls)
             except Exception as error:  # a class such that it cannot even be looked at
                 fault = f"cannot be looked at: {error_words(error)}"
             if fault:

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 
-from ftdd.class_faults import component_fault, example_faults
+from ftdd.class_faults import component_fault, example_faults, schema_fault
 from ftdd.components import KINDS, Owner, error_words
 from ftdd.curve import COLUMNS, Curve, Record, to_csv
 from ftdd.events import RunRef, StudyRef
@@ -70,7 +70,7 @@ def brings_right_classes(plugin: object) -> None:
         except (Exception, SystemExit) as error:
             raise AssertionError(f"{kind.hook} fails: {error_words(error)}") from error
         for cls in classes:
-            fault = component_fault(kind, cls)
+            fault = component_fault(kind, cls) or schema_fault(cls)
             assert fault is None, f"{kind.hook} returns {cls!r}, which {fault}"
             wrong = next(example_faults(cls, others), None)
             assert wrong is None, f"{kind.word} '{kind.name_of(cls)}' {wrong}"
