@@ -49,15 +49,20 @@ def component_fault(kind: Kind, cls: object) -> str | None:
     return next(found, None) or next(_field_faults(kind, cls), None)
 
 
-def example_faults(cls: type[Component], context: Any) -> Iterator[str]:
-    """What is wrong with its examples and its JSON schema, each after the words "which …".
-
-    context: all plugins that are loaded: fields may name other components.
-    """
+def schema_fault(cls: type[Component]) -> str | None:
+    """Whether its fields can be shown: what is wrong after the words "which …"; None where nothing is."""
     try:
         cls.model_json_schema()
     except Exception as error:  # a stranger's types may raise anything
-        yield f"has no JSON schema, so `ftdd show` cannot show its fields: {error_words(error)}"
+        return f"has fields that a recipe cannot say, for they have no JSON schema: {error_words(error)}"
+    return None
+
+
+def example_faults(cls: type[Component], context: Any) -> Iterator[str]:
+    """What is wrong with its examples, each after the words "which …".
+
+    context: all plugins that are loaded: fields may name other components.
+    """
     for example in cls.examples:
         words = json.dumps(dict(example), default=str)
         try:

@@ -64,7 +64,7 @@ class ComponentFailed(Exception):
 def error_words(error: BaseException) -> str:
     """What a stranger's exception says, in one line of 300 characters at most: `TypeError: no such thing`."""
     try:
-        said = " ".join(str(error).split())
+        said = " ".join(str(error).split()).split(" For further information visit ")[0]  # as pydantic ends
     except Exception:  # an exception's own words may be what is broken
         said = "its message cannot be shown"
     said = _in_one_line(said if len(said) <= 300 else f"{said[:299]}…")

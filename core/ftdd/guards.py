@@ -44,11 +44,32 @@ def guard(kind: Kind, cls: type[Component], owner: Owner) -> None:
     cls.brought_by = owner
     for name, check in CHECKS[kind.word].items():
         member = inspect.getattr_static(cls, name)
-        if isinstance(member, property):
-            if not hasattr(member.fget, "guarded") and member.fget is not None:
-                setattr(cls, name, property(_guarded(name, member.fget, check), doc=member.__doc__))
-        elif inspect.isfunction(member) and not hasattr(member, "guarded"):
-            setattr(cls, name, _guarded(name, member, check))
+        if isinstance(inspect.getattr_static(kind.base, name), property):
+            if not hasattr(getattr(member, "fget", None), "guarded"):
+                setattr(cls, name, property(_guarded(name, _value_of(member, name), check), doc=member.__doc__))
+        elif not hasattr(member, "guarded"):
+            setattr(cls, name, _guarded(name, member if inspect.isfunction(member) else _bound(member, name), check))
+
+
+def _value_of(member: Any, name: str) -> Callable[[Any], Any]:
+    """What gives a property's value: a plain attribute in its place is its own."""
+
+    def value(self: Any) -> Any:
+        return member.__get__(self, type(self)) if hasattr(member, "__get__") else member
+
+    value.__name__ = name
+    return value
+
+
+def _bound(member: Any, name: str) -> Callable[..., Any]:
+    """A method that is no plain function: static, remembered by a decorator, or not callable at all."""
+
+    def method(self: Any, *arguments: Any, **named: Any) -> Any:
+        bound = member.__get__(self, type(self)) if hasattr(member, "__get__") else member
+        return bound(*arguments, **named)
+
+    method.__name__ = name
+    return method
 
 
 def component_words(component: Component) -> str:

@@ -16,7 +16,7 @@ import pluggy
 
 from ftdd import hookspecs
 from ftdd.class_faults import component_fault as component_fault
-from ftdd.class_faults import example_faults
+from ftdd.class_faults import example_faults, schema_fault
 from ftdd.components import KINDS, Component, Kind, Owner, error_words
 from ftdd.guards import guard, said_if_slow
 from ftdd.hookspecs import implementations, marks
@@ -159,22 +159,22 @@ def _load(point: EntryPoint, owner: Owner) -> tuple[object, tuple[str, ...]]:
             marked = marks(plugin)
     except (Exception, SystemExit) as error:  # anything may go wrong in a stranger's module, and must not end the rest
         raise _Broken(f"{owner} could not be imported: {error_words(error)}; {mend}") from error
-    if fault := _plugin_fault(plugin, marked):
+    if fault := plugin_fault(plugin):
         raise _Broken(f"{owner} {fault}; {mend}")
     remarks = []
     if said := " ".join(printed.getvalue().split()):
         shown = said if len(said) <= 60 else f"{said[:59]}…"
         remarks.append(f"{owner} prints when it is imported ({shown!r}), which is kept off the screen; {mend}")
-    for name in _unmarked(plugin):
+    for name in unmarked_hooks(plugin):
         remarks.append(f"{owner} has a function {name} without @ftdd.hookimpl, which is never called; mark it")
     if not marked and not remarks:
         remarks.append(f"{owner} implements no hook of ftdd, so it does nothing; {mend}")
     return plugin, tuple(remarks)
 
 
-def _plugin_fault(plugin: object, marked: Mapping[str, Mapping[str, Any]]) -> str | None:
+def plugin_fault(plugin: object) -> str | None:
     """What keeps a plugin from being used; None where nothing does. No other plugin is looked at."""
-    for name, options in marked.items():
+    for name, options in marks(plugin).items():
         hook = options.get("specname") or name
         if hook not in HOOKS:
             if options.get("optionalhook"):
@@ -222,7 +222,7 @@ def _call_fault(function: Callable[..., Any], hook: str) -> str | None:
     return None
 
 
-def _unmarked(plugin: object) -> Iterator[str]:
+def unmarked_hooks(plugin: object) -> Iterator[str]:
     """Names of functions that look like a hook and are not marked as one."""
     marked = marks(plugin)
     module = getattr(plugin, "__name__", None) if inspect.ismodule(plugin) else None
@@ -236,7 +236,7 @@ def _unmarked(plugin: object) -> Iterator[str]:
             yield name
 
 
-def _brought(plugin: object, hook: str) -> list[Any]:
+def brought_by(plugin: object, hook: str) -> list[Any]:
     """What a plugin's functions for a hook return, together. Raises ValueError where one returns no list."""
     brought: list[Any] = []
     for function in implementations(plugin, hook):
@@ -262,13 +262,15 @@ def _components(plugin: object, owner: Owner) -> list[tuple[Kind, type[Component
     for kind in KINDS.values():
         try:
             with said_if_slow(partial(f"{owner} in {{}}".format, kind.hook)), contextlib.redirect_stdout(io.StringIO()):
-                classes = _brought(plugin, kind.hook)
+                classes = brought_by(plugin, kind.hook)
         except (Exception, SystemExit) as error:
             words = str(error) if type(error) is ValueError else error_words(error)
             raise _Broken(f"{owner} failed in {kind.hook}: {words}; {mend}") from error
         for cls in classes:
             try:
                 fault = component_fault(kind, cls)
+                if fault is None and owner.package != OWN_PACKAGE:  # ftdd's own tests make the schema of its own
+                    fault = schema_fault(cls)
             except Exception as error:  # a class such that it cannot even be looked at
                 fault = f"cannot be looked at: {error_words(error)}"
             if fault:
@@ -292,7 +294,7 @@ def plugin_commands(plugins: "Plugins", own: Iterable[str]) -> tuple[dict[str, "
         mend = f"mend or uninstall the package, or set {DISABLED}={owner.plugin}"
         try:
             with contextlib.redirect_stdout(io.StringIO()):
-                brought = _brought(plugin, "ftdd_commands")
+                brought = brought_by(plugin, "ftdd_commands")
         except (Exception, SystemExit) as error:
             words = str(error) if type(error) is ValueError else error_words(error)
             problems.append(f"{owner} failed in ftdd_commands: {words}; {mend}")
@@ -310,8 +312,8 @@ def plugin_commands(plugins: "Plugins", own: Iterable[str]) -> tuple[dict[str, "
         if len(claimed) > 1:
             owners = [one.owner for one in claimed]
             choices = " or ".join(f"{DISABLED}={owner.plugin}" for owner in owners)
-            brought_by = " and ".join(map(str, owners))
-            problems.append(f"command '{name}' is brought by {brought_by}, so nobody gets the name; set {choices}")
+            bringers = " and ".join(map(str, owners))
+            problems.append(f"command '{name}' is brought by {bringers}, so nobody gets the name; set {choices}")
     found = {name: claimed[0] for name, claimed in sorted(claims.items()) if len(claimed) == 1}
     return found, tuple(problems)
 

@@ -146,6 +146,10 @@ REFUSED = {
         policy("extra_allowed", fields='model_config = {"extra": "allow"}'),
         "sets extra to 'allow' in its model_config",
     ),
+    "no_schema": (
+        policy("no_schema", fields="how: __import__('typing').Callable[[int], int]"),
+        "has fields that a recipe cannot say, for they have no JSON schema",
+    ),
     "not_frozen": (policy("not_frozen", fields='model_config = {"frozen": False}'), "sets frozen to False"),
     "wrong_default": (policy("wrong_default", fields='width: int = "wide"'), "refuses its own defaults"),
     "wrong_constant": (
@@ -203,6 +207,12 @@ MISTAKES = {
         "the network gives (2, 3) for two images; it must give (2, 5)",
     ),
     "frozen_raises": (policy("frozen_raises", "raise ValueError('why')"), "failed in frozen: ValueError: why"),
+    "frozen_static": (
+        policy("frozen_static", "return 3").replace(
+            "    def frozen(self, layers", "    @staticmethod\n    def frozen(layers"
+        ),
+        "frozen gave 3; it must be a frozenset",
+    ),
     "frozen_none": (policy("frozen_none", "return None"), "frozen gave None; it must be a frozenset"),
     "frozen_names": (policy("frozen_names", "return ['stem']"), "frozen gave ['stem']; it must be a frozenset"),
     "frozen_head": (policy("frozen_head", "return frozenset({len(layers) - 1})"), "frozen gave the head 'head'"),

@@ -111,7 +111,8 @@ def test_an_analysis_that_raises_is_a_line_and_the_others_go_on(
     """A recipe that chooses nothing is looked at by all that are installed, less those that need a setting."""
     said = findings(tmp_path, around)
     assert said.code == 1
-    assert said.err == "ftdd: analysis broken failed: ZeroDivisionError: no reason [at all]\n"
+    broken = "analysis 'broken' (plugin 'toy_analyses' of toy-analyses 1.0) failed in findings"
+    assert said.err == f"ftdd: {broken}: ZeroDivisionError: no reason [at all]\n"
     assert "enough" in said.out
     assert "needy" not in said.out
 

@@ -164,7 +164,9 @@ def test_what_an_analysis_asks_wrongly_is_a_sentence_and_one_that_raises_costs_n
     place.write("analyses: [broken, wild, {name: enough, seeds: 2}]\n" + SMALL)
     said = place.run("--more-seeds-where-unsure")
     assert said.code == 0
-    assert said.err.count("analysis broken failed: ZeroDivisionError: no reason [at all]\n") == 1
+    broken = "analysis 'broken' (plugin 'toy_analyses' of toy-analyses 1.0) failed in"
+    for method in ("findings", "proposals"):
+        assert said.err.count(f"{broken} {method}: ZeroDivisionError: no reason [at all]\n") == 1
     cannot = "wild asked for a run that cannot be:"
     assert f"{cannot} freezing.count=77: freezing.count: must be from 0 to 9" in said.err
     assert f"{cannot} target.imags=3: target.imags: no such field; nearest: images" in said.err

@@ -9,6 +9,8 @@ from io import TextIOWrapper
 from pathlib import Path
 
 INTERRUPTED = 130
+LAST_SECONDS = 30.0
+"""That the process may take to end when all is said."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -27,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
         sys.stderr.write("ftdd: interrupted; nothing is lost, and the same command goes on\n")
         code = INTERRUPTED
+    if arguments is None:  # nobody has called from inside a process that goes on
+        _end_in_time(code)
     sys.exit(code)
 
 
@@ -41,3 +45,21 @@ def _forget_current_folder() -> None:
     with suppress(OSError):  # the folder may be gone
         if sys.path and sys.path[0] in ("", str(Path.cwd())):
             del sys.path[0]
+
+
+def _end_in_time(code: int) -> None:
+    """End the process although a thread that a plugin has started does not: Python would wait for it for ever."""
+    import os
+    import threading
+    import time
+
+    def end() -> None:
+        time.sleep(LAST_SECONDS)
+        left = [thread.name for thread in threading.enumerate() if not thread.daemon and thread.is_alive()]
+        left = [name for name in left if name != "MainThread"]
+        sys.stderr.write(f"ftdd: ended although these threads of plugins do not end: {', '.join(left) or 'unknown'}\n")
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+    threading.Thread(target=end, name="ftdd ends", daemon=True).start()

@@ -315,7 +315,6 @@ class _Shift:
             given.ended = given.ended or now
             return done or now - given.ended > ENDED_SECONDS
         if done:
-            given.answered = at_it
             given.answer = given.answer or now
             if at_it and now - given.answer > ENDED_SECONDS:
                 self._once(given, "its executor says that it has ended, but a worker is still at it, and waited for")

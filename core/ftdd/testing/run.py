@@ -3,9 +3,10 @@
 import json
 from collections.abc import Callable, Sequence
 
-from ftdd.components import Analysis, Architecture, Component, Pair, Policy, Scheme
+from ftdd.components import Analysis, Architecture, Component, Executor, Pair, Policy, Scheme
 from ftdd.testing.analyses import ANALYSIS_CHECKS
 from ftdd.testing.architectures import ARCHITECTURE_CHECKS
+from ftdd.testing.executors import EXECUTOR_CHECKS
 from ftdd.testing.pairs import PAIR_CHECKS
 from ftdd.testing.policies import POLICY_CHECKS
 from ftdd.testing.schemes import SCHEME_CHECKS
@@ -16,11 +17,12 @@ CHECKS: dict[type[Component], Sequence[Callable[..., None]]] = {
     Policy: POLICY_CHECKS,
     Analysis: ANALYSIS_CHECKS,
     Scheme: SCHEME_CHECKS,
+    Executor: EXECUTOR_CHECKS,
 }
 
 
 def checks_of(component: Component | type[Component]) -> Sequence[Callable[..., None]]:
-    """The checks of its kind; each takes the component. None for kinds that have no checks yet."""
+    """The checks of its kind; each takes the component."""
     cls = component if isinstance(component, type) else type(component)
     return next((checks for base, checks in CHECKS.items() if issubclass(cls, base)), ())
 
