@@ -467,7 +467,7 @@ def test_an_entry_that_is_wrong_is_named(name: str, content: bytes | None, said:
 def test_what_a_system_left_in_the_zip_file_is_passed_over(junk: str, tmp_path: Path) -> None:
     """Made anew on a Mac, on Windows, or on network storage."""
     small_zip(tmp_path, {junk: b"x"})
-    pair = TinyImageNetSplit(allow_modified=True, target=WNIDS[:2], source_classes=1)
+    pair = TinyImageNetSplit(allow_modified=True, target=WNIDS[:2], source_classes=2)
     listed = tiny_zip._listed(tmp_path / ZIP)
     assert [half for half, _, _ in listed] == ["train"] * 6 + ["test"] * 3
     pair.prepare(tmp_path, quiet)
