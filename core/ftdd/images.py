@@ -11,6 +11,9 @@ import torch
 from ftdd.image_shape import ImageShape
 from ftdd.repeats import Repeats, count_repeats
 
+SMALL_RANGE = 64
+"""Images of which no value is as large as this use less than a quarter of 256."""
+
 
 @dataclass(frozen=True)
 class LabelledImages:
@@ -106,6 +109,14 @@ class Task:
             raise ValueError("the training and the test half of a task must have the same classes")
         if self.train.shape != self.test.shape:
             raise ValueError("the training and the test half of a task must have images of one shape")
+
+
+def remarks_on_range(images: LabelledImages) -> tuple[str, ...]:
+    """A sentence where images of bytes use less than a quarter of their range: they are almost black."""
+    if images.images.dtype != torch.uint8 or not len(images) or images.numbers:
+        return ()
+    most = int(images.images.max())
+    return () if most >= SMALL_RANGE else (f"the images are almost black: no value is above {most} of 255",)
 
 
 def repeats(task: Task) -> Repeats | None:

@@ -47,6 +47,8 @@ def lay(folder: Path, image: Path, layout: str) -> None:
         ("test%20tube/*.jpg train/*.jpg", "test tube|train"),
         ("tr/*.jpg te/*.jpg ts/*.jpg", "te tr ts"),
         ("extra/*.jpg regular/*.jpg", "extra regular"),
+        ("positive_test/p*/a.jpg negative_test/p*/a.jpg", "negative_test positive_test"),
+        ("bus/2019/*.jpg plane/2019/*.jpg train/*.jpg", "bus plane train"),
         ("photos/*.jpg drawings/*.jpg", "drawings photos"),
         ("mask/*.jpg no_mask/*.jpg", "mask no_mask"),
         ("a/*.png b/*.png c/*.png", "a b c"),
@@ -113,6 +115,7 @@ def test_these_are_classes(layout: str, classes: str, tmp_path: Path, image: Pat
         ("*.jpg", "no folders in it"),
         ("ash/*.png oak/Thumbs.db oak/desktop.ini", "oak has no images in it"),
         ("ash/*.png oak/p* oak/q*.jpg_large", "6 without an ending, 6 .jpg_large"),
+        ("ash/*.dcm oak/*.dcm", "(6 .dcm); give them the ending of their format, make them images that"),
         ("ash/*.png oak/*.CR2", "of a format that Pillow does not read"),
     ],
 )  # fmt: skip

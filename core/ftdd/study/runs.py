@@ -18,7 +18,7 @@ import ftdd
 from ftdd.chain import Chain
 from ftdd.components import DataUnavailable, Job, Unfit
 from ftdd.curve import Curve, to_csv
-from ftdd.images import Task, repeats
+from ftdd.images import Task, remarks_on_range, repeats
 from ftdd.plugins import installed_plugins
 from ftdd.recipe.specs import SourceSettings, SourceSpec, Spec, TargetSpec, read_spec
 from ftdd.study import checkpoint
@@ -110,7 +110,10 @@ def _carry_out(spec: Spec, folder: RunFolder, store: Store, job: Job, before: St
     repeated = repeats(drawn.task)
     facts = {
         "role": spec.role,
-        "remarks": remarks_on([(spec.pair, spec.task)], job.data),
+        "remarks": [
+            *remarks_on([(spec.pair, spec.task)], job.data),
+            *(f"{spec.task}: {remark}" for remark in remarks_on_range(drawn.task.train)),
+        ],
         **({} if repeated is None else {"repeats": repeated.facts()}),
         "source_id": source_id_of(spec),
         "data": drawn.facts(settings.label_noise),
