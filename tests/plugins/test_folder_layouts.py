@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 
 from ftdd.components import DataUnavailable
+from ftdd.images import repeats
+from ftdd.repeats import Repeats
 from ftdd_plugins.image_folder import ImageFolder
 from ftdd_plugins.image_sets import names
 from tests.plugins.sentences import sentence
@@ -217,3 +219,22 @@ def test_halves_are_told_by_their_names(one: str, other: str) -> None:
 )  # fmt: skip
 def test_words_alone_make_no_halves(given: Sequence[str]) -> None:
     assert names.halves_among(given) is None
+
+
+def test_once_decoded_images_are_compared_by_their_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A PNG and a BMP of one picture are two files and one image."""
+    random = np.random.default_rng(0)
+    for half in ("train", "test"):
+        for name in ("ash", "oak"):
+            (tmp_path / "d" / half / name).mkdir(parents=True)
+    for k, name in enumerate(("ash", "oak")):
+        for i in range(4):
+            picture = Image.fromarray(random.integers(0, 256, (4, 4, 3), dtype=np.uint8))
+            picture.save(tmp_path / "d" / "train" / name / f"{i}.png")
+            picture.save(tmp_path / "d" / "test" / ("ash", "oak")[(k + (i == 0)) % 2] / f"{name}{i}.bmp")
+    assert PAIR.repeats("target", tmp_path) == Repeats(8, 8, 0, 0, 0, 0)
+    PAIR.prepare(tmp_path, lambda line: None)
+    expected = Repeats(8, 8, shared=8, two_labels=4, within_train=0, within_test=0)
+    assert PAIR.repeats("target", tmp_path) == expected == repeats(PAIR.load("target", tmp_path))
+    monkeypatch.setattr("ftdd_plugins.image_folder.MOST_COMPARED", 100)
+    assert PAIR.repeats("target", tmp_path) == Repeats(8, 8, 0, 0, 0, 0)

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy
@@ -16,7 +17,7 @@ from safetensors.torch import save_file
 
 import ftdd
 from ftdd.chain import Chain
-from ftdd.components import DataUnavailable, Job, Unfit
+from ftdd.components import DataUnavailable, Job, Pair, Side, Unfit
 from ftdd.curve import Curve, to_csv
 from ftdd.images import Task, remarks_on_range, repeats
 from ftdd.plugins import installed_plugins
@@ -41,6 +42,11 @@ CHECKPOINT_SHARE = 50
 
 
 _plugins = lru_cache(maxsize=1)(installed_plugins)  # a worker carries out one run after another
+
+
+@lru_cache(maxsize=64)
+def _remarks(pair: Pair, side: Side, data: Path) -> tuple[str, ...]:
+    return remarks_on([(pair, side)], data)  # a walk through folders, for some pairs
 
 
 def carry_out(job: Job) -> None:
@@ -111,7 +117,7 @@ def _carry_out(spec: Spec, folder: RunFolder, store: Store, job: Job, before: St
     facts = {
         "role": spec.role,
         "remarks": [
-            *remarks_on([(spec.pair, spec.task)], job.data),
+            *_remarks(spec.pair, spec.task, job.data),
             *(f"{spec.task}: {remark}" for remark in remarks_on_range(drawn.task.train)),
         ],
         **({} if repeated is None else {"repeats": repeated.facts()}),
