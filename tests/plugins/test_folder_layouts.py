@@ -106,6 +106,7 @@ def test_these_are_classes(layout: str, classes: str, tmp_path: Path, image: Pat
         ("seg_train/sea/*.jpg seg_train/street/*.jpg seg_test/sea/*.jpg seg_pred/*.jpg", "call the two train and test"),
         ("asl_train/asl_train/A/*.jpg asl_train/asl_train/B/*.jpg asl_test/x/*.jpg", "call the two train and test"),
         ("images/*.jpg annotations/trimaps/*.png", "parts of a data set"),
+        ("Images/n1-Chihuahua/*.jpg Images/n2-Pug/*.jpg Annotation/n1-Chihuahua/n1_*", "name {folder}/Images if its"),
         ("images/*.jpg masks/*.png", "parts of a data set"),
         ("images_001/*.png images_002/*.png images_003/*.png", "parts of a data set"),
         ("HAM10000_images_part_1/*.jpg HAM10000_images_part_2/*.jpg", "parts of a data set"),
@@ -160,6 +161,16 @@ def test_halves_within_the_classes_are_spoken_of(tmp_path: Path, image: Path) ->
     lay(tmp_path, image, "cat/train/*.jpg cat/test/*.jpg dog/*.jpg")
     (halves, _) = PAIR.remarks("target", tmp_path)
     assert halves.startswith("the class 'cat' has folders 'test' and 'train' within it, and a share of the images of b")
+
+
+def test_of_domains_it_is_said_that_classes_lie_within_them(tmp_path: Path, image: Path) -> None:
+    """As of PlantVillage's color, grayscale and segmented, or of art and photographs; not of patients."""
+    lay(tmp_path, image, "color/scab/a.jpg color/rust/*.jpg grey/scab/*.jpg grey/rust/b.jpg")
+    said = PAIR.remarks("target", tmp_path)[0]
+    assert said.startswith("all classes have folders of the same names within them, such as 'rust' and 'scab'; if")
+    shutil.rmtree(tmp_path / "d")
+    lay(tmp_path, image, "benign/patient*/scan.png malign/patient*/scan.png")
+    assert PAIR.remarks("target", tmp_path) == ()
 
 
 def test_a_share_of_each_class_is_held_out_where_all_files_have_one_name(tmp_path: Path, image: Path) -> None:

@@ -204,7 +204,7 @@ def test_colour_of_16_bits_is_read_by_its_upper_8_and_that_is_said(tmp_path: Pat
     pair = ImageFolder(target="d", image_size=8)
     assert int(pair.load("target", tmp_path).train.images.max()) == 0x0F
     (said,) = pair.remarks("target", tmp_path)
-    assert said.startswith("6 images in colour with 16 bits, of which the upper 8 are read")
+    assert said.startswith("6 images with 16 bits a channel, of which the upper 8 are read")
 
 
 def _png_of_16_bit_colour(values: "npt.NDArray[Any]") -> bytes:

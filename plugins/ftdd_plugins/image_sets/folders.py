@@ -12,7 +12,14 @@ from pathlib import Path
 
 from ftdd.components import DataUnavailable
 from ftdd_plugins.image_sets.decoding import MOST_BYTES, ImageFile
-from ftdd_plugins.image_sets.names import ending, half, halves_among, passed_over, say_how_a_data_set_lies
+from ftdd_plugins.image_sets.names import (
+    ending,
+    half,
+    halves_among,
+    has_word_for_images,
+    passed_over,
+    say_how_a_data_set_lies,
+)
 
 TRAIN_NAMES = ("train", "training")
 TEST_NAMES = ("test", "testing", "val", "valid", "validation")
@@ -230,7 +237,7 @@ def _refuse_what_are_no_classes(entries: Sequence[Path], folder: Path) -> None:
         )
     if named and say_how_a_data_set_lies(named):
         listed = " and ".join(f"'{name}'" for name in named[:2])
-        deep = [name for name in named if name not in loose]
+        deep = sorted((name for name in named if name not in loose), key=lambda name: not has_word_for_images(name))
         inside = f", or name {folder / deep[0]} if its folders are the classes" if deep else ""
         raise DataUnavailable(
             f"{folder} has {listed}, which seem to be parts of a data set or what comes with its images, and no "

@@ -82,7 +82,7 @@ class Scale:
             said.append(f"values below 0, down to {self.low:,.6g}, are taken for black")
         if self.upper_bits:
             said.append(
-                f"{_images(self.upper_bits)} in colour with 16 bits, of which the upper 8 are read: if the files use "
+                f"{_images(self.upper_bits)} with 16 bits a channel, of which the upper 8 are read: if the files use "
                 "fewer than 16, they come out dark; convert them"
             )
         return tuple(said)
