@@ -9,7 +9,10 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from ftdd.image_shape import ImageShape
-from ftdd.repeats import Repeats, count_repeats
+from ftdd.repeats import Repeats, count_repeats, digests
+
+SMALL_RANGE = 64
+"""Images of which no value is as large as this use less than a quarter of 256."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,14 @@ class Task:
             raise ValueError("the training and the test half of a task must have images of one shape")
 
 
+def remarks_on_range(images: LabelledImages) -> tuple[str, ...]:
+    """A sentence where images of bytes use less than a quarter of their range: they are almost black."""
+    if images.images.dtype != torch.uint8 or not len(images) or images.numbers:
+        return ()
+    most = int(images.images.max())
+    return () if most >= SMALL_RANGE else (f"the images are almost black: no value is above {most} of 255",)
+
+
 def repeats(task: Task) -> Repeats | None:
     """How many images of a task equal others of it, by their pixels and their clean labels.
 
@@ -116,13 +127,8 @@ def repeats(task: Task) -> Repeats | None:
     if task.train.numbers or task.train.images.dtype != torch.uint8:
         return None
     return count_repeats(
-        _pixel_digests(task.train),
+        digests(task.train.images.cpu().numpy()),
         task.train.clean_labels.tolist(),
-        _pixel_digests(task.test),
+        digests(task.test.images.cpu().numpy()),
         task.test.clean_labels.tolist(),
     )
-
-
-def _pixel_digests(images: LabelledImages) -> list[bytes]:
-    rows = images.images.cpu().flatten(1).numpy()
-    return [hashlib.blake2b(row.data, digest_size=16).digest() for row in rows]

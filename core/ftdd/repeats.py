@@ -1,7 +1,13 @@
 """Equal images in one task: on both sides of its split, under two labels, or twice in one half."""
 
+import hashlib
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,11 @@ def count_repeats(
         within_train=len(train) - len(trained),
         within_test=len(test) - len(tested),
     )
+
+
+def digests(images: "npt.NDArray[np.uint8]") -> list[bytes]:
+    """For each of these images, (N, …), what is equal for equal ones: a digest of its pixels."""
+    return [hashlib.blake2b(row.data, digest_size=16).digest() for row in images.reshape(len(images), -1)]
 
 
 def _are(count: int) -> str:

@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
@@ -10,9 +11,9 @@ from pydantic import Field
 import ftdd
 from ftdd.components import DataUnavailable, Pair, Side, Unfit
 from ftdd.image_shape import ImageShape, Normalization
-from ftdd.repeats import Repeats
+from ftdd.repeats import Repeats, count_repeats, digests
 from ftdd.values import Json
-from ftdd_plugins.image_sets.decoding import SquareSide, decoded, kept_scale, scale_of
+from ftdd_plugins.image_sets.decoding import SquareSide, decoded, kept_images, kept_scale, scale_of
 from ftdd_plugins.image_sets.equal_files import repeated_files
 from ftdd_plugins.image_sets.folder_remarks import remarks_on
 from ftdd_plugins.image_sets.folders import Folders, class_folders, found_from, hold_out_folders, image_files
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from ftdd.images import LabelledImages, Task
 
 ClassNames = Annotated[tuple[str, ...], Field(min_length=2)]
+
+
+MOST_COMPARED = 256 << 20
+"""Bytes of decoded images that are compared before training: less than a second."""
 
 
 def _is_default(value: object) -> bool:
@@ -114,9 +119,20 @@ class ImageFolder(Pair):
         return (*remarks_on(self._chosen(every, side)), *(scale.with_white(self.white).remarks() if scale else ()))
 
     def repeats(self, side: Side, data: Path) -> Repeats | None:
-        """Of files that are equal, byte by byte."""
-        found = self._found(side, data)
-        return repeated_files(found.train, found.test)
+        """Of decoded images where these are kept and few, else of files that are equal byte by byte."""
+        every = self._all_found(side, data)
+        found = self._chosen(every, side)
+        scale = kept_scale(image_files(every.files, data), data)
+        if scale is None or len(found.files) * prod(self.image_shape()) > MOST_COMPARED:
+            return repeated_files(found.train, found.test)
+        kept = [
+            kept_images(files, self.image_size, self.channels, f"{side} images", data, scale.with_white(self.white))
+            for files in (image_files(_paths(half), data) for half in (found.train, found.test))
+        ]
+        train, test = kept
+        if train is None or test is None:
+            return repeated_files(found.train, found.test)
+        return count_repeats(digests(train), _labels(found.train), digests(test), _labels(found.test))
 
     def _sides(self) -> tuple[Side, ...]:
         return ("target",) if self.source is None and self.source_classes is None else ("source", "target")
@@ -164,10 +180,19 @@ class ImageFolder(Pair):
 
         from ftdd.images import LabelledImages
 
-        paths = [path for files in half.values() for path in files]
-        labels = np.repeat(np.arange(len(half)), [len(files) for files in half.values()])
-        images = decoded(image_files(paths, data), self.image_size, self.channels, f"{side} images", data, say, scale)
+        labels = np.array(_labels(half), dtype=np.int64)
+        images = decoded(
+            image_files(_paths(half), data), self.image_size, self.channels, f"{side} images", data, say, scale
+        )
         return LabelledImages(torch.from_numpy(np.array(images)), torch.from_numpy(labels), tuple(half))
+
+
+def _paths(half: Mapping[str, tuple[Path, ...]]) -> list[Path]:
+    return [path for files in half.values() for path in files]
+
+
+def _labels(half: Mapping[str, tuple[Path, ...]]) -> list[int]:
+    return [label for label, files in enumerate(half.values()) for _ in files]
 
 
 def _quiet(line: str) -> None:

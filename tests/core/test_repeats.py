@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ftdd.images import LabelledImages, Task, repeats
+from ftdd.images import LabelledImages, Task, remarks_on_range, repeats
 from ftdd.repeats import Repeats
 from ftdd_plugins.digits import Digits
 from ftdd_plugins.gaussian_linear import GaussianLinear
@@ -95,3 +95,10 @@ def test_measurements_are_no_images() -> None:
     from pathlib import Path
 
     assert repeats(GaussianLinear().load("target", Path())) is None
+
+
+def test_images_that_are_almost_black_are_spoken_of() -> None:
+    """Masks of 0 and 1, or 12 bits in 16 of which the upper 8 were read."""
+    assert remarks_on_range(half([(0, 0), (15, 1)])) == ("the images are almost black: no value is above 15 of 255",)
+    assert remarks_on_range(half([(0, 0), (64, 1)])) == ()
+    assert remarks_on_range(half([(0, 0)]).at(torch.tensor([], dtype=torch.int64))) == ()

@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 
 from ftdd.components import DataUnavailable
+from ftdd.images import repeats
+from ftdd.repeats import Repeats
 from ftdd_plugins.image_folder import ImageFolder
 from ftdd_plugins.image_sets import names
 from tests.plugins.sentences import sentence
@@ -47,6 +49,8 @@ def lay(folder: Path, image: Path, layout: str) -> None:
         ("test%20tube/*.jpg train/*.jpg", "test tube|train"),
         ("tr/*.jpg te/*.jpg ts/*.jpg", "te tr ts"),
         ("extra/*.jpg regular/*.jpg", "extra regular"),
+        ("positive_test/p*/a.jpg negative_test/p*/a.jpg", "negative_test positive_test"),
+        ("bus/2019/*.jpg plane/2019/*.jpg train/*.jpg", "bus plane train"),
         ("photos/*.jpg drawings/*.jpg", "drawings photos"),
         ("mask/*.jpg no_mask/*.jpg", "mask no_mask"),
         ("a/*.png b/*.png c/*.png", "a b c"),
@@ -102,6 +106,7 @@ def test_these_are_classes(layout: str, classes: str, tmp_path: Path, image: Pat
         ("seg_train/sea/*.jpg seg_train/street/*.jpg seg_test/sea/*.jpg seg_pred/*.jpg", "call the two train and test"),
         ("asl_train/asl_train/A/*.jpg asl_train/asl_train/B/*.jpg asl_test/x/*.jpg", "call the two train and test"),
         ("images/*.jpg annotations/trimaps/*.png", "parts of a data set"),
+        ("Images/n1-Chihuahua/*.jpg Images/n2-Pug/*.jpg Annotation/n1-Chihuahua/n1_*", "name {folder}/Images if its"),
         ("images/*.jpg masks/*.png", "parts of a data set"),
         ("images_001/*.png images_002/*.png images_003/*.png", "parts of a data set"),
         ("HAM10000_images_part_1/*.jpg HAM10000_images_part_2/*.jpg", "parts of a data set"),
@@ -113,6 +118,7 @@ def test_these_are_classes(layout: str, classes: str, tmp_path: Path, image: Pat
         ("*.jpg", "no folders in it"),
         ("ash/*.png oak/Thumbs.db oak/desktop.ini", "oak has no images in it"),
         ("ash/*.png oak/p* oak/q*.jpg_large", "6 without an ending, 6 .jpg_large"),
+        ("ash/*.dcm oak/*.dcm", "(6 .dcm); give them the ending of their format, make them images that"),
         ("ash/*.png oak/*.CR2", "of a format that Pillow does not read"),
     ],
 )  # fmt: skip
@@ -155,6 +161,16 @@ def test_halves_within_the_classes_are_spoken_of(tmp_path: Path, image: Path) ->
     lay(tmp_path, image, "cat/train/*.jpg cat/test/*.jpg dog/*.jpg")
     (halves, _) = PAIR.remarks("target", tmp_path)
     assert halves.startswith("the class 'cat' has folders 'test' and 'train' within it, and a share of the images of b")
+
+
+def test_of_domains_it_is_said_that_classes_lie_within_them(tmp_path: Path, image: Path) -> None:
+    """As of PlantVillage's color, grayscale and segmented, or of art and photographs; not of patients."""
+    lay(tmp_path, image, "color/scab/a.jpg color/rust/*.jpg grey/scab/*.jpg grey/rust/b.jpg")
+    said = PAIR.remarks("target", tmp_path)[0]
+    assert said.startswith("all classes have folders of the same names within them, such as 'rust' and 'scab'; if")
+    shutil.rmtree(tmp_path / "d")
+    lay(tmp_path, image, "benign/patient*/scan.png malign/patient*/scan.png")
+    assert PAIR.remarks("target", tmp_path) == ()
 
 
 def test_a_share_of_each_class_is_held_out_where_all_files_have_one_name(tmp_path: Path, image: Path) -> None:
@@ -214,3 +230,22 @@ def test_halves_are_told_by_their_names(one: str, other: str) -> None:
 )  # fmt: skip
 def test_words_alone_make_no_halves(given: Sequence[str]) -> None:
     assert names.halves_among(given) is None
+
+
+def test_once_decoded_images_are_compared_by_their_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A PNG and a BMP of one picture are two files and one image."""
+    random = np.random.default_rng(0)
+    for half in ("train", "test"):
+        for name in ("ash", "oak"):
+            (tmp_path / "d" / half / name).mkdir(parents=True)
+    for k, name in enumerate(("ash", "oak")):
+        for i in range(4):
+            picture = Image.fromarray(random.integers(0, 256, (4, 4, 3), dtype=np.uint8))
+            picture.save(tmp_path / "d" / "train" / name / f"{i}.png")
+            picture.save(tmp_path / "d" / "test" / ("ash", "oak")[(k + (i == 0)) % 2] / f"{name}{i}.bmp")
+    assert PAIR.repeats("target", tmp_path) == Repeats(8, 8, 0, 0, 0, 0)
+    PAIR.prepare(tmp_path, lambda line: None)
+    expected = Repeats(8, 8, shared=8, two_labels=4, within_train=0, within_test=0)
+    assert PAIR.repeats("target", tmp_path) == expected == repeats(PAIR.load("target", tmp_path))
+    monkeypatch.setattr("ftdd_plugins.image_folder.MOST_COMPARED", 100)
+    assert PAIR.repeats("target", tmp_path) == Repeats(8, 8, 0, 0, 0, 0)

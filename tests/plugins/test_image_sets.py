@@ -467,7 +467,7 @@ def test_an_entry_that_is_wrong_is_named(name: str, content: bytes | None, said:
 def test_what_a_system_left_in_the_zip_file_is_passed_over(junk: str, tmp_path: Path) -> None:
     """Made anew on a Mac, on Windows, or on network storage."""
     small_zip(tmp_path, {junk: b"x"})
-    pair = TinyImageNetSplit(allow_modified=True, target=WNIDS[:2], source_classes=1)
+    pair = TinyImageNetSplit(allow_modified=True, target=WNIDS[:2], source_classes=2)
     listed = tiny_zip._listed(tmp_path / ZIP)
     assert [half for half, _, _ in listed] == ["train"] * 6 + ["test"] * 3
     pair.prepare(tmp_path, quiet)
@@ -665,6 +665,7 @@ def test_classes_of_imagenet_are_read_by_word_and_wnid_and_no_others(data: Path,
 
 
 def test_of_imagenet_too_it_is_said_what_is_repeated_and_left_out(data: Path, tmp_path: Path) -> None:
+    """The small ImageNet validates on an image of each class that it trains on."""
     place = imagenet(tmp_path, IMAGENET, data) / "imagenet"
     tench = place / "train" / "n01440764"
     for name in ("Thumbs.db", "desktop.ini", "boxes.xml", "one.webp", "two"):
@@ -673,7 +674,7 @@ def test_of_imagenet_too_it_is_said_what_is_repeated_and_left_out(data: Path, tm
     assert IMAGENET.remarks("target", tmp_path) == (
         "2 of 12 files are no images by their names and are left out: 1 without an ending, 1 .webp",
     )
-    assert IMAGENET.repeats("target", tmp_path) == Repeats(6, 4, shared=1, two_labels=2, within_train=0, within_test=0)
+    assert IMAGENET.repeats("target", tmp_path) == Repeats(6, 4, shared=4, two_labels=2, within_train=0, within_test=0)
 
 
 def test_validation_images_that_lie_loose_are_to_be_sorted(data: Path, tmp_path: Path) -> None:

@@ -153,6 +153,21 @@ def test_what_is_taken_for_white_is_said_once_the_images_were_decoded(tmp_path: 
     assert PAIR.remarks("target", tmp_path) == (said,)
 
 
+@pytest.mark.parametrize(
+    ("most", "said"),
+    [
+        (0.01, ("fractions of at most 0.01: 1 is taken for white in all images that have them",)),
+        (0.9, ()),
+        (250.0, ()),
+        (4000.0, ("fractions of at most 4,000: 4,000 is taken for white in all images that have them",)),
+    ],
+)
+def test_fractions_that_use_a_small_part_are_spoken_of(most: float, said: tuple[str, ...], tmp_path: Path) -> None:
+    lay(tmp_path, {f"{n}/{i}.tif": encoded((RAMP * most).astype(np.float32), "TIFF") for n in "ab" for i in range(3)})
+    PAIR.prepare(tmp_path, quiet)
+    assert PAIR.remarks("target", tmp_path) == said
+
+
 def test_white_may_be_said(tmp_path: Path) -> None:
     """Then the pixels are others, and are not those kept before."""
     lay(tmp_path, {f"{n}/{i}.png": encoded((RAMP * 2000).astype(np.uint16), "PNG") for n in "ab" for i in range(3)})
@@ -189,7 +204,7 @@ def test_colour_of_16_bits_is_read_by_its_upper_8_and_that_is_said(tmp_path: Pat
     pair = ImageFolder(target="d", image_size=8)
     assert int(pair.load("target", tmp_path).train.images.max()) == 0x0F
     (said,) = pair.remarks("target", tmp_path)
-    assert said.startswith("6 images in colour with 16 bits, of which the upper 8 are read")
+    assert said.startswith("6 images with 16 bits a channel, of which the upper 8 are read")
 
 
 def _png_of_16_bit_colour(values: "npt.NDArray[Any]") -> bytes:

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy
@@ -16,9 +17,9 @@ from safetensors.torch import save_file
 
 import ftdd
 from ftdd.chain import Chain
-from ftdd.components import ComponentFailed, DataUnavailable, Job, Unfit
+from ftdd.components import ComponentFailed, DataUnavailable, Job, Pair, Side, Unfit
 from ftdd.curve import Curve, to_csv
-from ftdd.images import Task, repeats
+from ftdd.images import Task, remarks_on_range, repeats
 from ftdd.plugins import installed_plugins
 from ftdd.recipe.specs import SourceSettings, SourceSpec, Spec, TargetSpec, read_spec
 from ftdd.study import checkpoint
@@ -42,6 +43,11 @@ CHECKPOINT_SHARE = 50
 
 
 _plugins = lru_cache(maxsize=1)(installed_plugins)  # a worker carries out one run after another
+
+
+@lru_cache(maxsize=64)
+def _remarks(pair: Pair, side: Side, data: Path) -> tuple[str, ...]:
+    return remarks_on([(pair, side)], data)  # a walk through folders, for some pairs
 
 
 def carry_out(job: Job) -> None:
@@ -126,7 +132,10 @@ def _carry_out(spec: Spec, folder: TakenFolder, store: Store, job: Job, before: 
     facts = {
         "id": spec.id,
         "role": spec.role,
-        "remarks": remarks_on([(spec.pair, spec.task)], job.data),
+        "remarks": [
+            *_remarks(spec.pair, spec.task, job.data),
+            *(f"{spec.task}: {remark}" for remark in remarks_on_range(drawn.task.train)),
+        ],
         **({} if repeated is None else {"repeats": repeated.facts()}),
         "source_id": source_id_of(spec),
         **(

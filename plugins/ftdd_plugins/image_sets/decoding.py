@@ -76,18 +76,29 @@ def decoded(
     DataUnavailable with the names of files that cannot be read, or where the images are more than memory.
     """
     check_memory(title, len(files), channels, side)
+    images = kept_images(files, side, channels, title, data, scale)
+    if images is not None:
+        return images
+    folder = cache_folder(data) / _cache_name(files, side, channels, title, scale)
+    return _made(folder, files, (len(files), channels, side, side), title, say, scale)
+
+
+def kept_images(
+    files: Sequence[ImageFile], side: int, channels: Channels, title: str, data: Path, scale: Scale | None = None
+) -> "npt.NDArray[np.uint8] | None":
+    """What `decoded` gives, where it has been decoded before; else None, and nothing is decoded."""
+    name = _cache_name(files, side, channels, title, scale)
+    shape = (len(files), channels, side, side)
+    images = _kept(data / BESIDE / name, shape)
+    return _kept(cache_folder(data) / name, shape) if images is None else images
+
+
+def _cache_name(files: Sequence[ImageFile], side: int, channels: Channels, title: str, scale: Scale | None) -> str:
     deep = "" if not _deep(files) else " own scale" if scale is None else scale.key
     sha = hashlib.sha256(f"4 {side} {channels}{deep}\n".encode())
     for file in files:
         sha.update(os.fsencode(f"{file.name}\t{file.mark}\n"))
-    name = f"{''.join(c if c.isalnum() else '-' for c in title.lower())[:40]}-{sha.hexdigest()[:16]}"
-    shape = (len(files), channels, side, side)
-    images = _kept(data / BESIDE / name, shape)
-    if images is not None:
-        return images
-    folder = cache_folder(data) / name
-    images = _kept(folder, shape)
-    return _made(folder, files, shape, title, say, scale) if images is None else images
+    return f"{''.join(c if c.isalnum() else '-' for c in title.lower())[:40]}-{sha.hexdigest()[:16]}"
 
 
 def _made(

@@ -17,6 +17,7 @@ def remarks_on(found: Folders) -> tuple[str, ...]:
             _of_loose(found),
             _of_unused(found),
             _of_halves_within(found),
+            _of_classes_within(found),
             _of_parted_folders(found),
         )
         if sentence
@@ -68,6 +69,28 @@ def _of_halves_within(found: Folders) -> str:
                 "test/<class>/"
             )
     return ""
+
+
+def _of_classes_within(found: Folders) -> str:
+    """Of `photo/dog`, `photo/cat`, `sketch/dog`, `sketch/cat`: which of the two is told apart is a choice.
+
+    Folders with numbers in their names are patients, days or bursts, mostly.
+    """
+    within = [
+        {
+            below_class(path, found.folder, True) if _has_folder(path, found) else ""
+            for path in (*train, *found.test[name])
+        }
+        for name, train in found.train.items()
+    ]
+    common = {name for name in set.intersection(*within) if not any(map(str.isdigit, name))}
+    if len(common) < 2 or any("" in names for names in within):
+        return ""
+    one, other = sorted(common)[:2]
+    return (
+        f"all classes have folders of the same names within them, such as '{one}' and '{other}'; if these are the "
+        f"classes, name one of the folders instead, such as {found.folder / next(iter(found.train))}"
+    )
 
 
 def _of_parted_folders(found: Folders) -> str:

@@ -12,7 +12,14 @@ from pathlib import Path
 
 from ftdd.components import DataUnavailable
 from ftdd_plugins.image_sets.decoding import MOST_BYTES, ImageFile
-from ftdd_plugins.image_sets.names import ending, half, halves_among, passed_over, say_how_a_data_set_lies
+from ftdd_plugins.image_sets.names import (
+    ending,
+    half,
+    halves_among,
+    has_word_for_images,
+    passed_over,
+    say_how_a_data_set_lies,
+)
 
 TRAIN_NAMES = ("train", "training")
 TEST_NAMES = ("test", "testing", "val", "valid", "validation")
@@ -223,14 +230,14 @@ def _refuse_what_are_no_classes(entries: Sequence[Path], folder: Path) -> None:
             f"{folder} has '{found[0]}' and '{found[1]}' with images in them: these seem to be halves of a data set, "
             f"and no classes; {sort}"
         )
-    if len(loose) == 1 and half(loose[0]):
+    named = [entry.name for entry in entries if entry.name in loose or _listed(entry)]
+    if len(named) == len(loose) == 1 and half(loose[0]):
         raise DataUnavailable(
             f"{folder} has images in '{loose[0]}' alone, which seems to be half of a data set, and no class; {sort}"
         )
-    named = [entry.name for entry in entries if entry.name in loose or _deep(entry)]
     if named and say_how_a_data_set_lies(named):
         listed = " and ".join(f"'{name}'" for name in named[:2])
-        deep = [name for name in named if name not in loose]
+        deep = sorted((name for name in named if name not in loose), key=lambda name: not has_word_for_images(name))
         inside = f", or name {folder / deep[0]} if its folders are the classes" if deep else ""
         raise DataUnavailable(
             f"{folder} has {listed}, which seem to be parts of a data set or what comes with its images, and no "
@@ -243,18 +250,20 @@ def _refuse_what_are_no_classes(entries: Sequence[Path], folder: Path) -> None:
         )
 
 
-def _deep(entry: Path) -> bool:
-    return bool(_listed(entry))
-
-
 def _refuse_halves(entries: Sequence[Path]) -> None:
-    """Raises DataUnavailable for `test_set` and the like: taken for classes, train and test would be told apart."""
-    for entry in entries:
-        if half(entry.name) and _listed(entry) and not _has_images(entry):
-            raise DataUnavailable(
-                f"{entry} has folders and no images in it, so that it seems to be what is trained or tested on and no "
-                "class; call the two train and test"
-            )
+    """Raises DataUnavailable for `test_set` and the like: taken for classes, train and test would be told apart.
+
+    Several of one kind, such as `positive test` and `negative test`, are no halves of each other.
+    """
+    deep = [entry for entry in entries if _listed(entry) and not _has_images(entry)]
+    halves = {entry: found for entry in deep if (found := half(entry.name)) and found.kind != "unlabelled"}
+    if len(halves) > 1 and len({one.kind for one in halves.values()}) == 1 and all(one.of for one in halves.values()):
+        return
+    for entry in halves:
+        raise DataUnavailable(
+            f"{entry} has folders and no images in it, so that it seems to be what is trained or tested on and no "
+            "class; call the two train and test"
+        )
 
 
 def endings_in_words(others: Mapping[str, int]) -> str:
@@ -283,7 +292,7 @@ def _images_of(
         if not files and others:
             raise DataUnavailable(
                 f"{entry} has no images by the names of its files ({endings_in_words(others)}); give them the ending "
-                "of their format, or take the folder away"
+                "of their format, make them images that Pillow reads, or take the folder away"
             )
         if not files:
             raise DataUnavailable(f"{entry} has no images in it; fill it, or take the folder away")

@@ -14,7 +14,7 @@ SYSTEM = frozenset(
         *("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "picasa.ini"),
         *("$recycle.bin", "recycler", "recycled", "system volume information", "found.000", "msocache"),
         *("@eadir", "@tmp", "@recycle", "@recently-snapshot", "@syno", "#recycle", "#snapshot", "lost+found"),
-        *("__pycache__", BESIDE),
+        *("~snapshot", "__pycache__", BESIDE),
     )
 )
 """What macOS, Windows, network storage, Linux and Python leave beside images, in small letters."""
@@ -100,6 +100,11 @@ def say_how_a_data_set_lies(names: Sequence[str]) -> bool:
     images = any(set(one) & IMAGES for one in words) and all(one and set(one) <= IMAGES | BELONGINGS for one in words)
     parts = len(words) > 1 and len(set(words)) == 1 and bool(set(words[0]) & (IMAGES | {"fold"}))
     return images or parts
+
+
+def has_word_for_images(name: str) -> bool:
+    """Whether a folder of this name says that it holds images."""
+    return bool(set(_words(name)) & IMAGES)
 
 
 def ending(name: str) -> str:

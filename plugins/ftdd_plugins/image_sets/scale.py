@@ -41,6 +41,7 @@ class Scale:
     """The smallest value of these images."""
     high: float = 0.0
     """The largest value of whole numbers."""
+    high_fraction: float = 0.0
     images: int = 0
     """With whole numbers of more than 8 bits whose file does not say what is white."""
     upper_bits: int = 0
@@ -71,11 +72,17 @@ class Scale:
                 f"{_images(self.images)} of more than 8 bits, with values of at most {self.high:,.0f}: "
                 f"{self.whole:,.0f} is taken for white in all of them"
             )
+        dark = self.fractions is not None and self.high_fraction < self.fractions / 2
+        if self.fractions is not None and (dark or self.fractions not in (1.0, 255.0)):
+            said.append(
+                f"fractions of at most {self.high_fraction:,.6g}: {self.fractions:,.6g} is taken for white in all "
+                "images that have them"
+            )
         if self.low < 0:
             said.append(f"values below 0, down to {self.low:,.6g}, are taken for black")
         if self.upper_bits:
             said.append(
-                f"{_images(self.upper_bits)} in colour with 16 bits, of which the upper 8 are read: if the files use "
+                f"{_images(self.upper_bits)} with 16 bits a channel, of which the upper 8 are read: if the files use "
                 "fewer than 16, they come out dark; convert them"
             )
         return tuple(said)
@@ -114,6 +121,7 @@ def common_scale(images: Iterable[Values]) -> Scale:
         fractions=_white_of_fractions(fractions) if fractions else None,
         low=lowest,
         high=max((one.high for one in guessed), default=0.0),
+        high_fraction=max((one.high for one in fractions), default=0.0),
         images=len(guessed),
         upper_bits=sum(one.kind is None for one in given),
     )
