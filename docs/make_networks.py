@@ -196,7 +196,10 @@ def _used(network: Any) -> Any:
 def _of_old(key: str) -> str:
     """A name as torchvision's densenets and vision transformers had it when their weights were published."""
     key = re.sub(r"(denselayer\d+\.(?:norm|conv))([12])\.", r"\1.\2.", key)
-    return re.sub(r"mlp\.([03])\.", lambda found: f"mlp.linear_{1 if found[1] == '0' else 2}.", key)
+    layer, mlp, part = key.partition(".mlp.")
+    if layer.startswith("encoder.layers."):
+        part = re.sub(r"^[03]", lambda found: "linear_1" if found[0] == "0" else "linear_2", part)
+    return f"{layer}{mlp}{part}"
 
 
 def same_features(library: str, name: str, image: Any) -> bool:
@@ -237,7 +240,7 @@ def entering(network: Any, name: str, images: Any) -> Any:
     import torch
 
     seen = []
-    parts = [part for path, part in network.named_modules() if f".{path}".endswith(f".{name}")]
+    parts = [part for path, part in network.named_modules() if f".{path}".replace("/", ".").endswith(f".{name}")]
     hook = parts[-1].register_forward_pre_hook(lambda _, given: seen.append(given[0].clone()))
     with torch.no_grad():
         network.eval()(images.clone())
