@@ -249,7 +249,7 @@ def script() -> ModuleType:
         ("torchvision", "googlenet", ImageShape(3, 64, 64)),
         ("torchvision", "inception_v3", ImageShape(3, 80, 80)),
         ("torchvision", "densenet121", SMALL),
-        ("torchvision", "vit_b_32", ImageShape(3, 224, 224)),
+        pytest.param("torchvision", "vit_b_32", ImageShape(3, 224, 224), marks=pytest.mark.slow),
         ("torchvision", "swin_t", ImageShape(3, 64, 64)),
         ("torchvision", "mobilenet_v3_small", ImageShape(3, 64, 64)),
         ("torchvision", "mnasnet0_5", ImageShape(3, 64, 64)),
