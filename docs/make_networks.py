@@ -1,24 +1,29 @@
-"""Cut one network of every family of timm and torchvision, and write docs/reference/networks.md.
+"""Cut networks of timm and torchvision, with weights and without, and write docs/reference/networks.md.
 
-    python docs/make_networks.py [--only FAMILY …]
+    python docs/make_networks.py [--rows FILE] [--only FAMILY …]
 
-A family is a module of timm's, or what torchvision's names have before the first digit. Of each the smallest network is
-taken, at its own image size. Each is cut in a process of its own, with a limit in time and memory; that takes about
-half an hour on two cores.
+Of timm the smallest network of every family (a module of timm's), of torchvision every classification network. Each is
+cut at its own image size, then built once more with weights: made up, in the layout in which the library publishes
+them, at the place where it keeps what it has fetched. What then enters the head must be what enters the head of the
+library's own network with these weights, bit for bit. Each is tried in a process of its own, with a limit in time and
+memory; that takes hours. With --rows, what was measured is kept in a file, and a second call goes on from there.
 """
 
 import argparse
 import json
+import os
 import re
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 PAGE = Path(__file__).parent / "reference" / "networks.md"
-SECONDS, BYTES = 120, 14 << 30
+SECONDS, BYTES = 400, 16 << 30
+"""Of computing, for one network; and of address space."""
 CANDIDATES = 12
 LARGEST = 400
 """Pixels; networks made for larger images are cut at 224."""
@@ -26,7 +31,7 @@ BEGIN, END = "<!-- networks: made by docs/make_networks.py -->", "<!-- end -->"
 
 
 def families() -> dict[tuple[str, str], list[str]]:
-    """Networks by (library, family)."""
+    """Networks by (library, family); each of torchvision's is a family of its own."""
     from ftdd_plugins.torchvision_operators import declare_operators
 
     declare_operators()
@@ -38,8 +43,7 @@ def families() -> dict[tuple[str, str], list[str]]:
         for family in timm.list_modules()
     }
     for model in models.list_models(module=models):
-        family = re.split(r"[\d_]", model)[0]
-        found.setdefault(("torchvision", family), []).append(model)
+        found["torchvision", model] = [model]
     return {key: names for key, names in found.items() if names}
 
 
@@ -86,56 +90,187 @@ def built(library: str, name: str) -> Any:
     return models.get_model(name, weights=None)
 
 
-def cut_one(library: str, names: list[str]) -> dict[str, Any]:
-    """Cut the family's smallest network through ftdd's own plugin."""
+def cut_one(library: str, names: list[str], place: Path) -> dict[str, Any]:
+    """Cut the family's smallest network through ftdd's own plugin, without weights and with.
+
+    place: a folder in which the libraries keep what they fetch (TORCH_HOME, HF_HUB_CACHE).
+    """
     import torch
 
     from ftdd.components import Unfit
-    from ftdd.image_shape import ImageShape
-    from ftdd_plugins.timm_networks import Timm
-    from ftdd_plugins.torchvision_networks import TorchVision
     from ftdd_plugins.torchvision_operators import declare_operators
 
     declare_operators()
     torch.set_num_threads(1)
     name = smallest(library, names)
-    if library == "timm":
-        import timm
-
-        channels, height, width = timm.get_pretrained_cfg(name).input_size
-        image = ImageShape(channels, height, width) if height <= LARGEST else ImageShape(channels, 224, 224)
-    else:
-        image = ImageShape(3, *(299, 299) if name == "inception_v3" else (224, 224))
-    architecture = Timm(model=name) if library == "timm" else TorchVision(model=name)
+    image = image_of(library, name)
     row: dict[str, Any] = {"model": name, "pixels": image.height}
-    began = time.perf_counter()
+    began = time.process_time()
     try:
-        chain = architecture.build(image, 10)
+        chain = architecture_of(library, name).build(image, 10)
     except Unfit as error:
         return row | {"refused": str(error).partition(": ")[2]}
-    row |= {"layers": len(chain.names), "seconds": round(time.perf_counter() - began, 1)}
-    return row | {"names": [*chain.names[:2], "…", *chain.names[-2:]]}
+    row |= {"layers": len(chain.names), "seconds": round(time.process_time() - began, 1)}
+    row |= {"names": [*chain.names[:2], "…", *chain.names[-2:]]}
+    del chain
+    put_weights(library, name, place)
+    return row | {"weights": "equal" if same_features(library, name, image) else "other features"}
+
+
+def architecture_of(library: str, name: str, **fields: Any) -> Any:
+    """The plugin's component for a network."""
+    from ftdd_plugins.timm_networks import Timm
+    from ftdd_plugins.torchvision_networks import TorchVision
+
+    return Timm(model=name, **fields) if library == "timm" else TorchVision(model=name, **fields)
+
+
+def image_of(library: str, name: str) -> Any:
+    """The images that a network is made for."""
+    from ftdd.image_shape import ImageShape
+
+    if library == "torchvision":
+        import torchvision.models as models
+
+        if name.startswith("vit"):  # its weights have positions of this size
+            return ImageShape(3, *models.get_model_weights(name).DEFAULT.meta["min_size"])
+        return ImageShape(3, *(299, 299) if name == "inception_v3" else (224, 224))
+    import timm
+
+    channels, height, width = timm.get_pretrained_cfg(name).input_size
+    return ImageShape(channels, height, width) if height <= LARGEST else ImageShape(channels, 224, 224)
+
+
+def put_weights(library: str, name: str, place: Path) -> None:
+    """Make weights up, in the layout in which the library publishes them, and put them where it looks for them.
+
+    With 1000 classes, auxiliary heads, names of old, and (but for MNASNet, which has them) without the counters of
+    batches that torch came to have later.
+    """
+    import torch
+    from safetensors.torch import save_file
+
+    torch.manual_seed(0)
+    if library == "torchvision":
+        import torchvision.models as models
+
+        weights = models.get_model_weights(name).DEFAULT
+        more: dict[str, Any] = {}
+        if name in ("googlenet", "inception_v3"):
+            more = {"aux_logits": True, "init_weights": False}
+        if name.startswith("vit"):
+            more = {"image_size": weights.meta["min_size"][0]}
+        state = _used(models.get_model(name, weights=None, **more)).state_dict()
+        if not name.startswith("mnasnet"):
+            state = {_of_old(key): value for key, value in state.items() if not key.endswith("num_batches_tracked")}
+        _save(state, place / "hub" / "checkpoints" / weights.url.rpartition("/")[2], torch.save)
+        return
+    import timm
+
+    config = timm.get_pretrained_cfg(name)
+    state = {key: value.clone() for key, value in _used(timm.create_model(name)).state_dict().items()}
+    if not config.hf_hub_id:
+        address = config.url or "https://host.invalid/none.pth"
+        _save(state, place / "hub" / "checkpoints" / address.rpartition("/")[2], torch.save)
+        return
+    repository = place / f"models--{config.hf_hub_id.partition('@')[0].replace('/', '--')}"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text("0", encoding="utf-8")
+    _save(state, repository / "snapshots" / "0" / "model.safetensors", save_file)
+
+
+def _save(state: Any, file: Path, save: Any) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    save(state, file)
+
+
+def _used(network: Any) -> Any:
+    """The network with running statistics that are not those of a new one."""
+    for part in network.modules():
+        if getattr(part, "running_mean", None) is not None:
+            part.running_mean.normal_()
+            part.running_var.uniform_(0.5, 2)
+    return network
+
+
+def _of_old(key: str) -> str:
+    """A name as torchvision's densenets and vision transformers had it when their weights were published."""
+    key = re.sub(r"(denselayer\d+\.(?:norm|conv))([12])\.", r"\1.\2.", key)
+    layer, mlp, part = key.partition(".mlp.")
+    if layer.startswith("encoder.layers."):
+        part = re.sub(r"^[03]", lambda found: "linear_1" if found[0] == "0" else "linear_2", part)
+    return f"{layer}{mlp}{part}"
+
+
+def same_features(library: str, name: str, image: Any) -> bool:
+    """Whether the same enters the heads of the plugin's chain and of the library's own network, both with weights."""
+    import torch
+
+    chain = architecture_of(library, name, pretrained=True).build(image, 10)
+    if library == "torchvision":
+        import torchvision.models as models
+
+        network = models.get_model(name, weights=models.get_model_weights(name).DEFAULT)
+        last = [path for path, part in network.named_modules() if isinstance(part, torch.nn.Linear | torch.nn.Conv2d)]
+        head = "fc" if hasattr(network, "fc") else last[-1]
+    else:
+        import timm
+
+        given = {"pretrained": True, "num_classes": 10, "in_chans": image.channels}
+        try:
+            network = timm.create_model(name, img_size=(image.height, image.width), **given)
+        except TypeError:  # takes any size
+            network = timm.create_model(name, **given)
+        head = first_head(network, chain)
+    x = torch.randn(2, *image)
+    ours, theirs = entering(chain, head, x), entering(network, head, x)
+    return torch.equal(ours, theirs) and bool(theirs.isfinite().all())
+
+
+def first_head(network: Any, chain: Any) -> str:
+    """The name of the first module that gives logits."""
+    classifier = network.pretrained_cfg["classifier"]
+    if classifier:
+        return classifier if isinstance(classifier, str) else classifier[0]
+    return [path for path, part in network.named_modules() if any(p.ndim > 1 for p in part.parameters(False))][-1]
+
+
+def entering(network: Any, name: str, images: Any) -> Any:
+    """What a module is given, in evaluation mode; in a chain it stands further down, under the same name."""
+    import torch
+
+    seen = []
+    parts = [part for path, part in network.named_modules() if f".{path}".replace("/", ".").endswith(f".{name}")]
+    hook = parts[-1].register_forward_pre_hook(lambda _, given: seen.append(given[0].clone()))
+    with torch.no_grad():
+        network.eval()(images.clone())
+    hook.remove()
+    return seen[0]
 
 
 def measured(library: str, family: str, names: list[str]) -> dict[str, Any]:
     """The row of one family, cut in a process of its own."""
-    command = [sys.executable, __file__, "--one", library, *names]
     row: dict[str, Any] = {"library": library, "family": family}
-    try:
+    with tempfile.TemporaryDirectory() as place:
         done = subprocess.run(
-            command,
+            [sys.executable, __file__, "--one", library, *names],
             capture_output=True,
             text=True,
-            timeout=SECONDS,
             check=False,
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES)),
+            env=os.environ | {"TORCH_HOME": place, "HF_HUB_CACHE": place, "HF_HUB_OFFLINE": "1"},
+            preexec_fn=_limited,
         )
+    try:
         return row | json.loads(done.stdout.splitlines()[-1])
-    except subprocess.TimeoutExpired:
-        return row | {"model": names[0], "refused": f"not done within {SECONDS} s and {BYTES >> 30} GiB"}
     except (IndexError, ValueError):
-        reason = done.stderr.strip().splitlines()[-1:] or ["killed"]
-        return row | {"model": names[0], "refused": reason[0]}
+        reason = done.stderr.strip().splitlines()[-1:] if done.returncode > 0 else []
+        limits = f"not done within {SECONDS} s of computing and {BYTES >> 30} GiB"
+        return row | {"model": names[0], "refused": reason[0] if reason else limits}
+
+
+def _limited() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -144,15 +279,18 @@ def table(rows: list[dict[str, Any]]) -> str:
     for library in ("timm", "torchvision"):
         of_library = [row for row in rows if row["library"] == library]
         cut = sum("layers" in row for row in of_library)
-        lines += [f"\n## {library}: {cut} of {len(of_library)} families\n"]
-        lines += ["| family | smallest network | pixels | layers | their names | seconds |"]
-        lines += ["| --- | --- | --- | --- | --- | --- |"]
+        equal = sum(row.get("weights") == "equal" for row in of_library)
+        what = "families" if library == "timm" else "networks"
+        lines += [f"\n## {library}: {cut} of {len(of_library)} {what}, {equal} with equal features from weights\n"]
+        lines += ["| family | network | pixels | layers | their names | seconds | weights |"]
+        lines += ["| --- | --- | --- | --- | --- | --- | --- |"]
         for row in of_library:
             if "layers" in row:
                 names = " ".join(f"`{name}`" if name != "…" else name for name in row["names"])
                 cells = [row["family"], row["model"], row["pixels"], row["layers"], names, row["seconds"]]
+                cells.append(row.get("weights", "–"))
             else:
-                cells = [row["family"], row["model"], row.get("pixels", ""), "–", f"refused: {row['refused']}", ""]
+                cells = [row["family"], row["model"], row.get("pixels", ""), "–", f"refused: {row['refused']}", "", "–"]
             lines.append("| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells) + " |")
     return "\n".join(lines)
 
@@ -161,20 +299,26 @@ def main() -> int:
     """Measure and write; or, in a process of its own, one network as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="*", default=[], help="families, as the page calls them; nothing is written")
+    parser.add_argument("--rows", type=Path, help="a file of rows, one a line, which is gone on with")
     parser.add_argument("--one", nargs="+", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
-        print(json.dumps(cut_one(given.one[0], given.one[1:])))
+        print(json.dumps(cut_one(given.one[0], given.one[1:], Path(os.environ["TORCH_HOME"]))))
         return 0
-    rows = []
+    kept = given.rows.read_text(encoding="utf-8").splitlines() if given.rows and given.rows.exists() else []
+    rows = {(row["library"], row["family"]): row for row in map(json.loads, kept)}
     for (library, family), names in families().items():
-        if not given.only or family in given.only:
-            rows.append(measured(library, family, names))
-            print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
+        if (library, family) in rows or (given.only and family not in given.only):
+            continue
+        rows[library, family] = row = measured(library, family, names)
+        print(json.dumps(row), file=sys.stderr, flush=True)
+        if given.rows:
+            with given.rows.open("a", encoding="utf-8") as file:
+                print(json.dumps(row), file=file)
     if not given.only:
         page = PAGE.read_text(encoding="utf-8")
         before, after = page.partition(BEGIN)[0], page.partition(END)[2]
-        PAGE.write_text(f"{before}{BEGIN}\n{table(rows)}\n{END}{after}", encoding="utf-8")
+        PAGE.write_text(f"{before}{BEGIN}\n{table(list(rows.values()))}\n{END}{after}", encoding="utf-8")
     return 0
 
 

@@ -74,13 +74,19 @@ class Timm(NamedNetwork):
     def prepare(self, say: Callable[[str], None]) -> None:
         """See that its weights are on this machine, or fetch them."""
         if self.checkpoint is not None:
-            network = _without_weights(self.model)
-            say_what_is_taken(self.checkpoint, network, _head(self.model, network), say)
+            config, network = _config(self.model), _without_weights(self.model)
+            if not say_what_is_taken(self.checkpoint, network, _head(config, network), say):
+                self._network(ImageShape(*config.input_size), classes=2)
         elif self.pretrained and not self.weight_files():
             _fetch(self.model, say)
 
     def build(self, image: ImageShape, classes: int) -> "Chain":
         """The network with timm's initialization, or its weights."""
+        network, head = self._network(image, classes)
+        return chain_of(network, image, self.image_size, head, self.granularity, self.model)
+
+    def _network(self, image: ImageShape, classes: int) -> "tuple[nn.Module, tuple[str, ...]]":
+        """The network before it is cut, and the names of its heads."""
         config, timm = _config(self.model), _timm()
         given = {"num_classes": classes, "in_chans": image.channels}
         if self.pretrained and not self.weight_files():
@@ -103,7 +109,7 @@ class Timm(NamedNetwork):
                 network = _with_weights({"file": str(file)}, self.model, given | size, network, head, self.model)
             else:
                 network = with_weights(_read(file), self.model)
-        return chain_of(network, image, self.image_size, head, self.granularity, self.model)
+        return network, head
 
 
 def _with_weights(

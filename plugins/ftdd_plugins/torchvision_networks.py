@@ -73,7 +73,8 @@ class TorchVision(NamedNetwork):
         """See that its weights are on this machine, or fetch them."""
         if self.checkpoint is not None:
             network = _without_weights(self._plain, 2)
-            say_what_is_taken(self.checkpoint, network, _head(self._plain, 2), say)
+            if not say_what_is_taken(self.checkpoint, network, _head(self._plain, 2), say):
+                self._network(ImageShape(3, 224, 224), classes=2)
         elif self.pretrained and not self.weight_files():
             address = _weights(self.model).url
             check_reachable(address, f"the weights of {self.model}")
@@ -85,6 +86,11 @@ class TorchVision(NamedNetwork):
         _known(self.model)
         if image.channels != 3:
             raise Unfit(f"torchvision's networks take 3 channels, got images of {image}")
+        network, head = self._network(image, classes)
+        return chain_of(network, image, self.image_size, head, self.granularity, self.model)
+
+    def _network(self, image: ImageShape, classes: int) -> "tuple[nn.Module, tuple[str, ...]]":
+        """The network before it is cut, and the names of its heads."""
         network, _ = sized(lambda **size: self._plain(classes, **size), image, self.image_size, "image_size")
         head = _head(self._plain, classes)
         if self.checkpoint is not None:
@@ -93,7 +99,7 @@ class TorchVision(NamedNetwork):
             )
         elif self.pretrained:
             network = self._with(self._published(), self.model, network, head)
-        return chain_of(network, image, self.image_size, head, self.granularity, self.model)
+        return network, head
 
     def _plain(self, classes: int, **size: Any) -> "nn.Module":
         """As torchvision makes it without weights."""

@@ -1,6 +1,8 @@
 """Networks of timm and torchvision by their names: layers, weights, sizes, and what is said where something is not there."""
 
+import importlib.util
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -216,3 +218,163 @@ def test_naming_layers_draws_nothing(name: str) -> None:
     torch.manual_seed(3)
     RESNET[name].layers(SMALL, 6)
     assert torch.equal(torch.rand(1), expected)
+
+
+# ---- the libraries' own weights, made up in the layout in which they are published
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the libraries keep what they have fetched: nothing yet."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    """docs/make_networks.py, which does the same for every network."""
+    path = Path(__file__).parents[2] / "docs" / "make_networks.py"
+    spec = importlib.util.spec_from_file_location("make_networks", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("library", "model", "image"),
+    [
+        ("torchvision", "googlenet", ImageShape(3, 64, 64)),
+        ("torchvision", "inception_v3", ImageShape(3, 80, 80)),
+        ("torchvision", "densenet121", SMALL),
+        pytest.param("torchvision", "vit_b_32", ImageShape(3, 224, 224), marks=pytest.mark.slow),
+        ("torchvision", "swin_t", ImageShape(3, 64, 64)),
+        ("torchvision", "mobilenet_v3_small", ImageShape(3, 64, 64)),
+        ("torchvision", "mnasnet0_5", ImageShape(3, 64, 64)),
+        ("torchvision", "squeezenet1_1", ImageShape(3, 64, 64)),
+        ("timm", "resnet10t", SMALL),
+        ("timm", "test_vit", ImageShape(3, 64, 64)),
+        ("timm", "convnext_atto", ImageShape(3, 64, 64)),
+        ("timm", "test_efficientnet", ImageShape(3, 64, 64)),
+        ("timm", "mobilenetv3_small_050", ImageShape(1, 64, 64)),
+        ("timm", "test_resnet", ImageShape(5, 64, 64)),
+        ("timm", "legacy_seresnet18", ImageShape(3, 64, 64)),
+        ("timm", "inception_v3.tv_in1k", ImageShape(3, 80, 80)),
+    ],
+    ids=str,
+)
+def test_features_are_those_of_the_librarys_own_network(
+    library: str, model: str, image: ImageShape, script: ModuleType, place: Path
+) -> None:
+    """Bit for bit, at the head: with names of old, heads of training, images of another size and of other channels."""
+    declare_operators()
+    script.put_weights(library, model, place)
+    architecture = script.architecture_of(library, model, pretrained=True)
+    architecture.prepare(lambda line: pytest.fail(line))
+    (file,) = architecture.weight_files()
+    assert file.is_relative_to(place)
+    assert script.same_features(library, model, image)
+    assert architecture.layers(image, 10) == architecture.build(image, 10).names
+
+
+@pytest.mark.parametrize("model", ["googlenet", "inception_v3"])
+def test_a_checkpoint_sets_what_torchvision_sets_with_its_weights(model: str, script: ModuleType, place: Path) -> None:
+    """The same file by the other field: the same features, so the input is transformed too."""
+    declare_operators()
+    script.put_weights("torchvision", model, place)
+    (file,) = TorchVision(model=model, pretrained=True).weight_files()
+    image = ImageShape(3, 80, 80)
+    images = torch.randn(2, *image)
+    one, other = (
+        script.entering(TorchVision(model=model, **given).build(image, 3), "fc", images)
+        for given in ({"pretrained": True}, {"checkpoint": str(file)})
+    )
+    assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("library", ["timm", "torchvision"])
+def test_published_weights_that_lack_a_layer_are_refused(library: str, script: ModuleType, place: Path) -> None:
+    """timm itself would start that layer at random, where the number of classes is another."""
+    declare_operators()
+    model = "legacy_seresnet18" if library == "timm" else "resnet18"
+    script.put_weights(library, model, place)
+    (file,) = script.architecture_of(library, model, pretrained=True).weight_files()
+    weights = torch.load(file, weights_only=True)
+    name = next(key for key in weights if key.endswith("0.conv1.weight"))
+    torch.save({key: value for key, value in weights.items() if key != name}, file)
+    with pytest.raises(DataUnavailable, match=f"do not fit: {name} is missing"):
+        script.architecture_of(library, model, pretrained=True).build(SMALL, 5)
+
+
+def test_weights_do_not_move_the_head(script: ModuleType, place: Path) -> None:
+    """It is drawn as without weights, from the same generator."""
+    declare_operators()
+    script.put_weights("timm", "test_resnet", place)
+    script.put_weights("torchvision", "squeezenet1_1", place)
+    for architecture in (
+        Timm(model="test_resnet", pretrained=True),
+        TorchVision(model="squeezenet1_1", pretrained=True),
+    ):
+        heads, after = [], []
+        for one in (architecture, architecture.untrained()):
+            torch.manual_seed(4)
+            heads.append([value for _, value in one.build(ImageShape(3, 64, 64), 6).layers[-1].named_parameters()])
+            after.append(torch.rand(1))
+        assert all(torch.equal(a, b) for a, b in zip(*heads, strict=True))
+        assert torch.equal(*after)
+
+
+def test_weights_that_decide_the_start_are_named_with_the_network(tmp_path: Path, place: Path) -> None:
+    for kind in (Timm, TorchVision):
+        assert kind(model="resnet18").weight_files() == ()
+        assert kind(model="resnet18", pretrained=True).weight_files() == ()
+        file = tmp_path / "m.pth"
+        assert kind(model="resnet18", checkpoint=str(file)).weight_files() == (file,)
+
+
+@pytest.mark.parametrize("trouble", ["a dead proxy", "a server that fails", "a server that is silent", "offline"])
+def test_a_fetch_that_cannot_be_is_given_up_at_once(trouble: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hub's client alone would try again for most of a minute."""
+    import socket
+    import threading
+    import time
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+
+    from ftdd_plugins.networks import zoo
+
+    class Fails(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.send_response(200 if trouble == "offline" else 503)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(zoo, "ANSWER_SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent, HTTPServer(("127.0.0.1", 0), Fails) as failing:
+        threading.Thread(target=failing.serve_forever, daemon=True).start()
+        port = silent.getsockname()[1] if trouble == "a server that is silent" else failing.server_port
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{port}")
+        monkeypatch.setattr(
+            "huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE",
+            f"http://127.0.0.1:{port}/{{repo_id}}/resolve/{{revision}}/{{filename}}",
+        )
+        if trouble == "a dead proxy":
+            monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+            monkeypatch.setenv("no_proxy", "")
+        began = time.monotonic()
+        with pytest.raises(DataUnavailable) as caught:
+            Timm(model="resnet18", pretrained=True).prepare(lambda line: None)
+        assert time.monotonic() - began < 20
+        failing.shutdown()
+    expected = {
+        "a dead proxy": "the proxy 127.0.0.1 cannot be reached",
+        "a server that fails": "cannot be reached (HTTP Error 503",
+        "a server that is silent": "cannot be reached (timed out)",
+        "offline": "HF_HUB_OFFLINE forbids to fetch them",
+    }
+    assert expected[trouble] in str(caught.value)

@@ -317,14 +317,15 @@ def _unpickled(file: Path) -> Any:
             with (
                 warnings.catch_warnings(),
                 torch.serialization.safe_globals([(stand_in, name) for name, stand_in in stand_ins.items()]),
+                file.open("rb") as opened,  # of a path torch would look at the ending
             ):
                 warnings.simplefilter("ignore")
-                return torch.load(file, map_location="cpu", weights_only=True)
+                return torch.load(opened, map_location="cpu", weights_only=True)
         except UnpicklingError as error:
             if not _learned(str(error), stand_ins):
-                raise _refused(file, f"cannot be read as weights: {_why(first_line(error))}") from error
+                raise _refused(file, f"cannot be read as weights: {_why(str(error))}") from error
         except Exception as error:  # whatever torch raises for a file that is damaged, or no such file
-            raise _refused(file, f"cannot be read as weights: {_why(first_line(error))}") from error
+            raise _refused(file, f"cannot be read as weights: {_why(str(error))}") from error
     raise _refused(file, f"names more than {ATTEMPTS} classes of other code; {SAVE_ALONE}")
 
 
@@ -371,7 +372,9 @@ def _why(message: str) -> str:
         return "it is no file of torch.save or safetensors"
     if "storage" in message or "unexpected EOF" in message:
         return "it is cut off or damaged; fetch or copy it again"
-    return f"it is no file of torch.save or safetensors, or damaged ({message})"
+    inner = re.search(r"WeightsUnpickler error: (.*)", message)
+    said = inner[1] if inner else message.strip().splitlines()[0]
+    return f"it is no file of torch.save or safetensors, or damaged ({said})"
 
 
 def _refused(file: Path, reason: str) -> DataUnavailable:

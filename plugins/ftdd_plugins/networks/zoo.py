@@ -250,14 +250,18 @@ def needed(network: "nn.Module", head: Collection[str]) -> list[str]:
     return [name for name in network.state_dict() if not name.startswith(fresh) and not name.endswith(f".{COUNTER}")]
 
 
-def say_what_is_taken(path: str, network: "nn.Module", head: Collection[str], say: Callable[[str], None]) -> None:
-    """Read a checkpoint, and say which weights are taken of several that fit. Raises DataUnavailable."""
+def say_what_is_taken(path: str, network: "nn.Module", head: Collection[str], say: Callable[[str], None]) -> bool:
+    """Whether a checkpoint has weights of a network's names; say which are taken of several that fit.
+
+    Raises DataUnavailable where it cannot be read or decided.
+    """
     from ftdd_plugins.networks.checkpoints import find, read
 
     file = Path(path).expanduser()
     found = find(file, read(file), needed(network, head))
     if found.others:
         say(f"checkpoint: of {file} the weights {found.place} are taken; those {', '.join(found.others)} fit too")
+    return found.fits
 
 
 # ---- files
