@@ -33,6 +33,8 @@ ANSWER_SECONDS = 10.0
 """In which a server must have answered the first question, or a port of a database must have been opened."""
 OPEN_SECONDS = 60.0
 """In which a database elsewhere must have been opened; MLflow makes its tables at the first time."""
+LONGEST_PATH = 490
+"""Bytes of the path of a file that sqlite opens on every system, with room for its journal."""
 LOCK_SECONDS = 60.0
 WORD_SECONDS = 3.0
 """Who waits for longer is told for what."""
@@ -112,6 +114,7 @@ def open_client(store: Path, mend: bool = False) -> Any:
 
         path = own_database(store)
         if path is not None:
+            _see_that_it_can_be_named(path)
             with locked(store):
                 _ready(path, mend)
             return _client(store)
@@ -224,6 +227,19 @@ def _ready(path: Path, mend: bool) -> None:
                 raise
     else:
         database.make(path)
+
+
+def _see_that_it_can_be_named(path: Path) -> None:
+    """Whether MLflow and sqlite can write the path down. Raises MirrorUnavailable."""
+    try:
+        reason = f"longer than {LONGEST_PATH} bytes" if len(str(path).encode()) > LONGEST_PATH else ""
+    except UnicodeEncodeError:
+        reason = "not UTF-8"
+    if reason:
+        raise MirrorUnavailable(
+            f"MLflow cannot use a store whose path is {reason}: {str(path)!r}; the runs are safe in their folders: move "
+            f"the store, or set {TRACKING_URI}, and call `ftdd sync`"
+        )
 
 
 def _see_that_it_answers(address: str) -> None:
