@@ -65,6 +65,7 @@ def quiet() -> None:
     """
     for name, value in {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", **PATIENCE}.items():
         os.environ.setdefault(name, value)
+    os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"  # it prints the address as it is, password and all
     for name in ("alembic", "mlflow.tracking"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for name in ("mlflow.store.db.utils", "urllib3.connectionpool", "urllib3.util.retry"):
@@ -73,7 +74,7 @@ def quiet() -> None:
 
 def own_database(store: Path) -> Path | None:
     """The sqlite file beside the runs; None where MLFLOW_TRACKING_URI says where the mirror is."""
-    return None if os.environ.get(TRACKING_URI) else store / "mlflow.db"
+    return None if os.environ.get(TRACKING_URI) else store.absolute() / "mlflow.db"
 
 
 def tracking_uri(store: Path) -> str:
@@ -99,7 +100,7 @@ def is_file(address: str) -> bool:
 
 def artifact_location(store: Path) -> str | None:
     """Where artifacts go: beside the runs for the file beside the runs; else MLflow decides."""
-    return (store / database.ARTIFACTS).as_uri() if own_database(store) else None
+    return (store.absolute() / database.ARTIFACTS).as_uri() if own_database(store) else None
 
 
 def open_client(store: Path, mend: bool = False) -> Any:
@@ -237,8 +238,8 @@ def _see_that_it_can_be_named(path: Path) -> None:
         reason = "not UTF-8"
     if reason:
         raise MirrorUnavailable(
-            f"MLflow cannot use a store whose path is {reason}: {str(path)!r}; the runs are safe in their folders: move "
-            f"the store, or set {TRACKING_URI}, and call `ftdd sync`"
+            f"MLflow cannot use a store whose path is {reason}: {str(path)!r}; the runs are safe in their folders: "
+            f"move the store, or set {TRACKING_URI}, and call `ftdd sync`"
         )
 
 
