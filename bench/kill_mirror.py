@@ -1,12 +1,12 @@
-"""Kill `ftdd run` in the first seconds of a new store, finish it, call `ftdd sync`, and compare MLflow with the folders.
+"""Kill `ftdd run` in a new store's first seconds, finish it, call `ftdd sync`, and compare MLflow with the folders.
 
     python bench/kill_mirror.py 50
 
-Each time a process is started that carries out a study of two runs, and SIGKILL ends it and all that it has started, at
-moments spread evenly from the store's first file to the end of an undisturbed run. Processes are forked from one that
-has imported ftdd and MLflow, so that the moments fall into their work and not into their imports. Then `ftdd run` goes on
-to the end, `ftdd sync` is called, and the database is read without MLflow. Prints a line for each kill and a table; exits
-with 1 where the mirror of any store is not what the folders say.
+Each time a process carries out a study of two runs, and SIGKILL ends it and all that it has started, at moments spread
+evenly from the store's first file to the end of an undisturbed run. Processes are forked from one that has imported
+ftdd and MLflow, so that the moments fall into their work and not into their imports. Then `ftdd run` goes on to the
+end, `ftdd sync` is called, and the database is read without MLflow. Prints a line for each kill and a table; exits with
+1 where the mirror of any store is not what the folders say.
 """
 
 import csv
@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 RECIPE = """\
@@ -67,10 +67,8 @@ def kill(process: int) -> None:
     """End a session: the command, its fork server, its workers."""
     found = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit() and session(path) == process]
     for one in {process, *found}:
-        try:
+        with suppress(ProcessLookupError):
             os.kill(one, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
     os.waitpid(process, 0)
 
 
@@ -186,10 +184,8 @@ def main() -> int:
             amiss = [*wrong(store), *leftovers(store)]
             worse += bool(amiss) or codes != (0, 0)
             states[left] += 1
-            print(
-                f"{i:3} after {length * (i + 0.5) / kills:5.2f} s: {left}; afterwards {codes} {amiss or 'right'}",
-                flush=True,
-            )
+            moment = length * (i + 0.5) / kills
+            print(f"{i:3} after {moment:5.2f} s: {left}; afterwards {codes} {amiss or 'right'}", flush=True)
         print("\n| left by the kill | times |\n| --- | --- |")
         for state, times in states.most_common():
             print(f"| {state} | {times} |")

@@ -15,7 +15,7 @@ HIDDEN = "***"
 CREDENTIALS = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 """Variables from which MLflow takes what it shows to a tracking server."""
 
-_ADDRESS = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]*):(?://|%2F%2F)([^\s'\"<>]*)", re.IGNORECASE)
+_ADDRESS = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]*)(?:://|%3A%2F%2F)([^\s'\"<>]*)", re.IGNORECASE)
 _QUERY = re.compile(r"\?[^\s'\"<>()]*=[^\s'\"<>()]*")
 
 

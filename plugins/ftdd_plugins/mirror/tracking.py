@@ -33,6 +33,8 @@ ANSWER_SECONDS = 10.0
 """In which a server must have answered the first question, or a port of a database must have been opened."""
 OPEN_SECONDS = 60.0
 """In which a database elsewhere must have been opened; MLflow makes its tables at the first time."""
+LONGEST_PATH = 490
+"""Bytes of the path of a file that sqlite opens on every system, with room for its journal."""
 LOCK_SECONDS = 60.0
 WORD_SECONDS = 3.0
 """Who waits for longer is told for what."""
@@ -63,6 +65,7 @@ def quiet() -> None:
     """
     for name, value in {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", **PATIENCE}.items():
         os.environ.setdefault(name, value)
+    os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"  # it prints the address as it is, password and all
     for name in ("alembic", "mlflow.tracking"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for name in ("mlflow.store.db.utils", "urllib3.connectionpool", "urllib3.util.retry"):
@@ -71,7 +74,7 @@ def quiet() -> None:
 
 def own_database(store: Path) -> Path | None:
     """The sqlite file beside the runs; None where MLFLOW_TRACKING_URI says where the mirror is."""
-    return None if os.environ.get(TRACKING_URI) else store / "mlflow.db"
+    return None if os.environ.get(TRACKING_URI) else store.absolute() / "mlflow.db"
 
 
 def tracking_uri(store: Path) -> str:
@@ -97,7 +100,7 @@ def is_file(address: str) -> bool:
 
 def artifact_location(store: Path) -> str | None:
     """Where artifacts go: beside the runs for the file beside the runs; else MLflow decides."""
-    return (store / database.ARTIFACTS).as_uri() if own_database(store) else None
+    return (store.absolute() / database.ARTIFACTS).as_uri() if own_database(store) else None
 
 
 def open_client(store: Path, mend: bool = False) -> Any:
@@ -112,6 +115,7 @@ def open_client(store: Path, mend: bool = False) -> Any:
 
         path = own_database(store)
         if path is not None:
+            _see_that_it_can_be_named(path)
             with locked(store):
                 _ready(path, mend)
             return _client(store)
@@ -224,6 +228,19 @@ def _ready(path: Path, mend: bool) -> None:
                 raise
     else:
         database.make(path)
+
+
+def _see_that_it_can_be_named(path: Path) -> None:
+    """Whether MLflow and sqlite can write the path down. Raises MirrorUnavailable."""
+    try:
+        reason = f"longer than {LONGEST_PATH} bytes" if len(str(path).encode()) > LONGEST_PATH else ""
+    except UnicodeEncodeError:
+        reason = "not UTF-8"
+    if reason:
+        raise MirrorUnavailable(
+            f"MLflow cannot use a store whose path is {reason}: {str(path)!r}; the runs are safe in their folders: "
+            f"move the store, or set {TRACKING_URI}, and call `ftdd sync`"
+        )
 
 
 def _see_that_it_answers(address: str) -> None:
