@@ -5,7 +5,7 @@ import platform
 import socket
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -24,6 +24,7 @@ from ftdd.recipe.specs import SourceSettings, SourceSpec, Spec, TargetSpec, read
 from ftdd.study import checkpoint
 from ftdd.study.drawing import draw
 from ftdd.study.files import write_json, write_text, write_with
+from ftdd.study.inputs import differences, inputs_of, recorded_inputs
 from ftdd.study.start import RunRefused, anchor_of, recalibrate_frozen, side_of, source_id_of, starting_chain
 from ftdd.study.store import RunFolder, State, Status, Store
 from ftdd.training.features import CacheBudget, Pixels
@@ -90,7 +91,8 @@ def _prepare_torch(job: Job) -> None:
 
 def _carry_out(spec: Spec, folder: RunFolder, store: Store, job: Job, before: Status) -> None:
     settings, seed = side_of(spec)
-    drawn = draw(spec.pair.load(spec.task, job.data), settings, seed, spec.task)
+    loaded = spec.pair.load(spec.task, job.data)
+    drawn = draw(loaded, settings, seed, spec.task)
     write_text(folder.path / "train_images.csv", drawn.table())
     task = Task(drawn.task.train.to(job.device), drawn.task.test.to(job.device))
     normalization = spec.architecture.normalization(drawn.task.train.shape) or spec.pair.normalization()
@@ -103,13 +105,15 @@ def _carry_out(spec: Spec, folder: RunFolder, store: Store, job: Job, before: St
         pixels = Pixels(task.train.images, normalization, spec.architecture.memory_format)
         recalibrate_frozen(spec, chain, pixels, settings.training.batch_size)
     sizes = layer_facts(chain, drawn.task.train.shape)
-    found, unusable = _found(folder, chain)
+    inputs = inputs_of(spec, loaded, store)
+    found, unusable = _found(folder, chain, differences(recorded_inputs(folder, before), inputs))
     resumed_at = [*before.facts.get("resumed_at", ()), *([found.moment.epoch] if found else [])]
     expected = spec.pair.expected_test_error(flat(spec.model_dump(mode="json")))
     facts = {
         "role": spec.role,
         "source_id": source_id_of(spec),
         "data": drawn.facts(settings.label_noise),
+        "inputs": inputs,
         **machine_facts(job),
         "memory_format": spec.architecture.memory_format,
         **({} if expected is None else {"expected_test_error": expected if math.isfinite(expected) else None}),
@@ -162,8 +166,13 @@ def _carry_out(spec: Spec, folder: RunFolder, store: Store, job: Job, before: St
     journal.end(state)
 
 
-def _found(folder: RunFolder, chain: Chain) -> tuple[checkpoint.Checkpoint | None, str]:
-    """The checkpoint to go on from, its weights in the chain; or none, and why one that is there is of no use."""
+def _found(folder: RunFolder, chain: Chain, changed: Sequence[str]) -> tuple[checkpoint.Checkpoint | None, str]:
+    """The checkpoint to go on from, its weights in the chain; or none, and why one that is there is of no use.
+
+    changed: in what the inputs differ from those that it was made with.
+    """
+    if changed and folder.checkpoint.exists():
+        return None, f"the checkpoint was made with other inputs: {'; '.join(changed)}"
     try:
         found = checkpoint.load(folder.checkpoint, chain)
     except checkpoint.CheckpointUnusable as error:

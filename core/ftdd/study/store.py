@@ -32,8 +32,13 @@ from ftdd.study.files import write_json, write_text
 from ftdd.study.weights import whole_weights
 from ftdd.values import Json
 
+Inputs = Mapping[str, Json]
+"""What runs were trained with beside their specs; see `ftdd.study.inputs`."""
+
 DAMAGED_ENDING = ".damaged"
-"""Of files that were set aside."""
+"""Of damaged files that were set aside."""
+BEFORE_ENDING = ".before"
+"""Of files of a run that was trained anew with other inputs."""
 
 
 class Unreadable(ValueError):
@@ -56,6 +61,10 @@ class State(str, Enum):
     """Something went wrong that another try may mend; log.txt has the traceback."""
     DAMAGED = "damaged"
     """It had ended, and a file with its numbers is not what was written: the next `ftdd run` carries it out again."""
+
+    CHANGED = "changed"
+    """It has ended, with other inputs than its study's: other images or weights. Only a study can tell; see
+    `ftdd.study.inputs.statuses`. It is not carried out again unless that is asked for."""
 
     @property
     def final(self) -> bool:
@@ -195,11 +204,17 @@ class RunFolder:
             found[self.weights] = str(_unreadable(self.weights, "it is torn"))
         return found
 
-    def set_aside(self, paths: Iterable[Path]) -> None:
-        """Rename damaged files, `curve.csv` to `curve.csv.damaged`, so that new ones can be written."""
+    def set_aside(self, paths: Iterable[Path], ending: str = DAMAGED_ENDING) -> None:
+        """Rename files, `curve.csv` to `curve.csv.damaged`, so that new ones can be written."""
         for path in paths:
             if path.exists():
-                path.replace(path.with_name(path.name + DAMAGED_ENDING))
+                path.replace(path.with_name(path.name + ending))
+
+    def begin_anew(self) -> None:
+        """Rename all that the run has said, `curve.csv` to `curve.csv.before`: it waits to be carried out again."""
+        with self.lock():
+            said = ("curve.csv", "train_images.csv", self.ledger.name, self.weights.name, "status.json")  # status last
+            self.set_aside([self.path / name for name in said], BEFORE_ENDING)
 
     def write_status(self, status: Status) -> None:
         """Replace status.json."""
@@ -272,6 +287,8 @@ class StudyRecord:
     """Swept settings of the pair by which source and target are more or less alike; see `Pair.likeness`."""
     analyses: tuple[Json, ...] | None = None
     """The analyses that the recipe chooses, with their fields; None for all that are installed."""
+    inputs: Inputs = field(default_factory=dict)
+    """What it was last run with."""
 
     @property
     def source_ids(self) -> tuple[str, ...]:
@@ -283,6 +300,11 @@ class StudyRecord:
     def run_ids(self) -> tuple[str, ...]:
         """All runs: sources first, then targets."""
         return (*self.source_ids, *(entry.id for entry in self.entries))
+
+    @property
+    def source_of(self) -> Mapping[str, str | None]:
+        """For each run the one that it starts from."""
+        return {**dict.fromkeys(self.source_ids), **{entry.id: entry.source_id for entry in self.entries}}
 
 
 @dataclass(frozen=True)
@@ -325,10 +347,13 @@ class Store:
 
     def write_study(self, record: StudyRecord, recipe: str) -> None:
         """Write a study's recipe and its list of runs."""
-        folder = self.study_folder(record.name)
-        write_text(folder / "recipe.yaml", recipe)
+        write_text(self.study_folder(record.name) / "recipe.yaml", recipe)
+        self.write_record(record)
+
+    def write_record(self, record: StudyRecord) -> None:
+        """Write a study's list of runs."""
         write_json(
-            folder / "runs.json",
+            self.study_folder(record.name) / "runs.json",
             {
                 "name": record.name,
                 "title": record.title,
@@ -340,6 +365,7 @@ class Store:
                 "labels": record.labels,
                 "likeness": dict(record.likeness),
                 "analyses": None if record.analyses is None else list(record.analyses),
+                "inputs": dict(record.inputs),
             },
         )
 
@@ -361,4 +387,5 @@ def _record(tree: Mapping[str, Any]) -> StudyRecord:
         tree.get("labels", "classes"),
         tree.get("likeness", {}),
         None if analyses is None else tuple(analyses),
+        dict(tree.get("inputs", {})),
     )

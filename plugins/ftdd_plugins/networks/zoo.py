@@ -1,7 +1,7 @@
 """What timm and torchvision have in common: a network built by name becomes a chain, or a clear sentence."""
 
 import socket
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -40,6 +40,10 @@ class NamedNetwork(Architecture):
     def untrained(self) -> Self:
         """The same network with new weights."""
         return self.model_copy(update={"pretrained": False, "checkpoint": None})
+
+    def weight_files(self) -> Sequence[Path]:
+        """The checkpoint."""
+        return () if self.checkpoint is None else (Path(self.checkpoint).expanduser(),)
 
     def layers(self, image: ImageShape, classes: int) -> tuple[str, ...]:
         """The names of the blocks, found by cutting the network once."""
