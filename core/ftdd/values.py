@@ -27,11 +27,9 @@ class Value(BaseModel):
     @field_validator("*")
     @classmethod
     def _fits_a_table(cls, value: Any) -> Any:
-        """Whole numbers end in tables, of whatever field and plugin, and these have 64 bits."""
-        if too_large := _too_large(value):
-            message = "must be a whole number from {least} to {most}"
-            bounds = {"least": -LARGEST_WHOLE - 1, "most": LARGEST_WHOLE, "given": too_large}
-            raise PydanticCustomError("whole", message, bounds)
+        """Settings end in tables, whatever class they are of, and whole numbers have 64 bits there."""
+        if (too_large := _too_large(value)) is not None:
+            raise PydanticCustomError("too_large", "{number} has more than 64 bits", {"number": str(too_large)})
         return value
 
 

@@ -107,9 +107,8 @@ def _tell(laid: "Overlay", labels: Sequence[str]) -> None:
         screen.print(f"{runs} in several studies, and counted in the first of them", soft_wrap=True)
     for label, phrases in laid.other_inputs.items():
         for phrase in phrases:
-            screen.print(
-                f"other inputs, so {label} is paired with no other study: {phrase}", markup=False, soft_wrap=True
-            )
+            line = f"{label} has other inputs, and is paired with no other study: {phrase}"
+            screen.print(line, markup=False, soft_wrap=True)
     for path, words in laid.differing.items():
         text = ", ".join(f"{word} in {label}" for label, word in words.items())
         screen.print(f"the studies differ in {path}: {text}", markup=False, soft_wrap=True)

@@ -14,7 +14,7 @@ FIGURES = {"freezingwise": freezingwise, "epochwise": epochwise}
 
 
 def draw_figures(store: Store, name: str, x: str = "frozen_layers") -> tuple[Path, ...]:
-    """Draw what there is to see of a study into `figures/` of its folder; where no run is done, no figure is left there.
+    """Draw what there is to see of a study into `figures/` of its folder; where no run is done, none is left there.
 
     x: what stands on the freezing-wise figure's horizontal axis, one of `freezingwise.AXES`; a figure over anything but
     frozen layers has a name of its own.
