@@ -43,18 +43,36 @@ def inputs_now(specs: Iterable[Spec], store: Store, data: Path, known: Inputs) -
     Images that cannot be loaded are passed over: nobody knows then what they would be.
     known: what was found out before; it is believed.
     """
-    found = dict(known)
-    for spec in specs:
-        folder = store.run(spec.id)
-        status = folder.said()
-        if not status.state.final or not (recorded := recorded_inputs(folder, status)):
-            continue
-        found = {**_of_code_and_weights(spec), **found}
+    given = tuple(specs)
+    found = {**weights_now(given, store), **known}
+    for spec, recorded in _ended(given, store):
         name = images_name(spec.pair.model_dump(mode="json"), spec.task)
         if name in recorded and name not in found:
             with suppress(DataUnavailable):
                 found[name] = of_images(spec.pair, spec.pair.load(spec.task, data))
     return found
+
+
+def weights_now(specs: Iterable[Spec], store: Store) -> dict[str, Json]:
+    """Of those, all but images."""
+    return {name: value for spec, _ in _ended(specs, store) for name, value in _of_code_and_weights(spec).items()}
+
+
+def _ended(specs: Iterable[Spec], store: Store) -> Iterator[tuple[Spec, Inputs]]:
+    """Those that have ended and say with what."""
+    for spec in specs:
+        folder = store.run(spec.id)
+        status = folder.said()
+        if status.state.final and (recorded := recorded_inputs(folder, status)):
+            yield spec, recorded
+
+
+def known_inputs(name: str, store: Store) -> Inputs:
+    """What a study was last run with; nothing where it was not, or that cannot be read."""
+    try:
+        return store.read_study(name).inputs
+    except (LookupError, Unreadable):
+        return {}
 
 
 def recorded_inputs(folder: RunFolder, status: Status) -> Inputs:

@@ -9,7 +9,7 @@ from ftdd.components import DataUnavailable
 from ftdd.events import RunRef
 from ftdd.recipe.specs import SourceSpec, Spec, TargetSpec, TaskSettings
 from ftdd.recipe.study import Study
-from ftdd.study.inputs import judged
+from ftdd.study.inputs import judged, known_inputs, weights_now
 from ftdd.study.store import Inputs, RunFolder, State, Status, Store, Unreadable
 from ftdd.values import Json, flat
 
@@ -78,11 +78,12 @@ def make_plan(study: Study, store: Store, data: Path, inputs: Inputs | None = No
     """What there is to do for a study in a store; writes nothing.
 
     data: the folder where data sets lie, to know how many images `all` are.
-    inputs: what there is now; where it is left out, what the study was last run with.
+    inputs: what there is now; where it is left out, what the study was last run with, and the files of weights that
+    there are now: images are not loaded.
     """
-    if inputs is None:
-        inputs = _last_inputs(study.name, store)
     specs: tuple[Spec, ...] = (*study.sources.values(), *study.targets.values())
+    if inputs is None:
+        inputs = {**known_inputs(study.name, store), **weights_now(specs, store)}
     refs = {spec.id: _ref(spec, store) for spec in specs}
     own = {run_id: store.run(run_id).status() for run_id in refs}
     found = judged(store, own, {run_id: ref.source_id for run_id, ref in refs.items()}, inputs)
@@ -95,13 +96,6 @@ def make_plan(study: Study, store: Store, data: Path, inputs: Inputs | None = No
     sources = [_with_weights(planned(spec, {}), needed) for spec in study.sources.values()]
     runs = (*sources, *targets)
     return Plan(runs, _seconds_per_pass(runs, store), inputs)
-
-
-def _last_inputs(name: str, store: Store) -> Inputs:
-    try:
-        return store.read_study(name).inputs
-    except (LookupError, Unreadable):
-        return {}
 
 
 def _ref(spec: Spec, store: Store) -> RunRef:
