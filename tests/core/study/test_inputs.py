@@ -423,6 +423,30 @@ def test_a_checkpoint_that_was_made_with_other_inputs_is_not_gone_on_from(desk: 
     assert desk.states() == ["done", "done"]
 
 
+# ---- scores
+
+
+def test_a_score_of_other_images_is_computed_anew(desk: Desk) -> None:
+    from ftdd.study.scores import score_study
+
+    desk.run()
+    study = read_study(desk.recipes / "one.yaml", installed_plugins(), desk.data, ())
+    plugins = installed_plugins()
+    schemes = [plugins.named("scheme", name)() for name in ("mmd", "class_overlap")]
+
+    def scores() -> list[tuple[float | None, float]]:
+        return [(row.value, row.seconds) for row in score_study(study, schemes, desk.store, desk.data, lambda _: None)]
+
+    first = scores()
+    assert scores() == first  # what is kept has its seconds too
+    for k in range(10):
+        photo(desk.data / "leaves/ash" / f"{k}.bmp", 700 + k)
+    desk.run()
+    (images, classes), (_, kept) = scores(), first
+    assert images[0] != first[0][0]
+    assert classes == kept  # names of classes are all that it looks at
+
+
 # ---- comparing studies
 
 
