@@ -65,6 +65,10 @@ class TorchVision(NamedNetwork):
             weights = _weights(self.model)
             fetched(lambda: weights.get_state_dict(progress=False, check_hash=True), self.model)
 
+    def weight_files(self) -> Sequence[Path]:
+        """The checkpoint, or the file in which torch keeps torchvision's weights."""
+        return super().weight_files() or ((_file(self.model),) if self.pretrained else ())
+
     def build(self, image: ImageShape, classes: int) -> "Chain":
         """The network with torchvision's initialization, or its weights."""
         _known(self.model)

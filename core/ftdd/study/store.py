@@ -8,6 +8,7 @@
                       weights.safetensors   of sources
                       checkpoint.pt    while it runs: where to go on
                       log.txt          the traceback of a run that failed
+                      *.before         what it had said before it was trained anew with other inputs
                       lock             held by the process that carries it out; freed by the kernel with its holder
     studies/<name>/   recipe.yaml  runs.json  added.json  scores.json  findings.json  figures/  report.html
     scores/<id>.json  a scheme's score of two tasks, kept by what it depends on
