@@ -26,7 +26,7 @@ from ftdd.study.drawing import draw
 from ftdd.study.files import write_json, write_text, write_with
 from ftdd.study.inputs import differences, inputs_of, recorded_inputs
 from ftdd.study.start import RunRefused, anchor_of, recalibrate_frozen, side_of, source_id_of, starting_chain
-from ftdd.study.store import RunFolder, State, Status, Store
+from ftdd.study.store import BEFORE_ENDING, RunFolder, State, Status, Store
 from ftdd.training.features import CacheBudget, Pixels
 from ftdd.training.freezing import FrozenLayerChanged, layer_facts, ledger
 from ftdd.training.loop import Assignment, Moment, train
@@ -57,7 +57,7 @@ def carry_out(job: Job) -> None:
             return
         if before.state.final or before.state is State.DAMAGED:
             folder.set_aside(folder.damage(folder.said()))
-            before = Status(State.WAITING)
+            before = Status(State.WAITING, facts={"inputs": recorded_inputs(folder, before)})
         try:
             spec = read_spec(folder.spec.read_text(encoding="utf-8"), _plugins())
             _prepare_torch(job)
@@ -172,6 +172,7 @@ def _found(folder: RunFolder, chain: Chain, changed: Sequence[str]) -> tuple[che
     changed: in what the inputs differ from those that it was made with.
     """
     if changed and folder.checkpoint.exists():
+        folder.set_aside([folder.checkpoint], BEFORE_ENDING)  # before status.json says what is trained with now
         return None, f"the checkpoint was made with other inputs: {'; '.join(changed)}"
     try:
         found = checkpoint.load(folder.checkpoint, chain)

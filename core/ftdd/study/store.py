@@ -214,8 +214,8 @@ class RunFolder:
     def begin_anew(self) -> None:
         """Rename all that the run has said, `curve.csv` to `curve.csv.before`: it waits to be carried out again."""
         with self.lock():
-            said = ("curve.csv", "train_images.csv", self.ledger.name, self.weights.name, "status.json")  # status last
-            self.set_aside([self.path / name for name in said], BEFORE_ENDING)
+            curve, images, status = (self.path / name for name in ("curve.csv", "train_images.csv", "status.json"))
+            self.set_aside([self.checkpoint, curve, images, self.ledger, self.weights, status], BEFORE_ENDING)
 
     def write_status(self, status: Status) -> None:
         """Replace status.json."""

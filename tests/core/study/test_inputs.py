@@ -112,10 +112,10 @@ def _removed(data: Path) -> None:
     (data / "leaves/oak/9.bmp").unlink()
 
 
-def _replaced(data: Path) -> None:
+def _replaced(data: Path, seed: int = 501) -> None:
     """By another of the same name and size."""
     before = (data / "leaves/oak/3.bmp").stat().st_size
-    photo(data / "leaves/oak/3.bmp", 501)
+    photo(data / "leaves/oak/3.bmp", seed)
     assert (data / "leaves/oak/3.bmp").stat().st_size == before
 
 
@@ -421,6 +421,22 @@ def test_a_checkpoint_that_was_made_with_other_inputs_is_not_gone_on_from(desk: 
     assert facts["resumed_at"] == []
     assert "made with other inputs: the " in facts["checkpoint_unusable"]
     assert desk.states() == ["done", "done"]
+
+
+def test_nor_one_that_a_kill_has_left_in_a_run_that_had_ended(desk: Desk) -> None:
+    """Whether the run is trained anew because its inputs have changed, or because its curve is damaged."""
+    run_id = desk.run().targets[0].ref.id
+    folder = desk.store.run(run_id)
+    for damaged in (False, True):
+        said = folder.said()
+        _interrupted(desk, run_id)
+        folder.write_status(said)
+        if damaged:
+            (folder.path / "curve.csv").unlink()
+        _replaced(desk.data, 600 + damaged)
+        desk.run(again=True)
+        assert folder.said().facts["resumed_at"] == []
+        assert desk.states() == ["done", "done"]
 
 
 # ---- scores
