@@ -23,7 +23,7 @@ def warn_of_damage(store: Store, name: str) -> None:
     tell_of_changed({key: one.error for key, one in found.items() if one.state is State.CHANGED})
     if count := unchecked(store, record):
         runs = "1 run is" if count == 1 else f"{count} runs are"
-        _say([f"{runs} of an older ftdd, which kept no digests: whether they had the same inputs is not known"])
+        _say([f"{runs} of an older ftdd, which kept fewer digests: that images or weights were others may go unseen"])
 
 
 def tell_of_damage(plan: Plan) -> None:
