@@ -132,7 +132,11 @@ class Architecture(Component):
         """
 
     def weight_files(self) -> Sequence[Path]:
-        """Files whose content decides what `build` starts from; none where all weights are drawn."""
+        """The files whose content decides what `build` starts from; none where it draws all weights.
+
+        A run keeps their digests, so that one that is done is not taken for one with other weights. Files that are not
+        there are passed over; what is missing is the business of `prepare`.
+        """
         return ()
 
     @abstractmethod
@@ -198,6 +202,9 @@ class Pair(Component):
     """Whose files it reads."""
     likeness: ClassVar[Likeness] = {}
     """Fields by which source and target are more or less alike."""
+    split_version: ClassVar[int] = 1
+    """Raise it when the code shares the same files out to training and test half differently than before. Runs keep it
+    beside the digests of their images, so that a message can say that the code has changed and not the files."""
 
     @abstractmethod
     def image_shape(self) -> ImageShape:

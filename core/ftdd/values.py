@@ -4,9 +4,10 @@ import hashlib
 import json
 import unicodedata
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic_core import PydanticCustomError
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
@@ -14,10 +15,30 @@ ID_LENGTH = 12
 """Hex digits of an id: 48 bits, one chance in a thousand of a clash at 750,000 runs in a store."""
 
 
+LARGEST_WHOLE = 2**63 - 1
+"""What a table's column of whole numbers can hold."""
+
+
 class Value(BaseModel):
     """A value that never changes after it was made; unknown fields, infinities and NaN are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+    @field_validator("*")
+    @classmethod
+    def _fits_a_table(cls, value: Any) -> Any:
+        """Settings end in tables, whatever class they are of, and whole numbers have 64 bits there."""
+        if (too_large := _too_large(value)) is not None:
+            raise PydanticCustomError("too_large", "{number} has more than 64 bits", {"number": str(too_large)})
+        return value
+
+
+def _too_large(value: object) -> int | None:
+    """The first whole number in a value, or in a list or mapping, that has more than 64 bits."""
+    if isinstance(value, int):
+        return None if -LARGEST_WHOLE - 1 <= value <= LARGEST_WHOLE else value
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+    return next((found for part in parts if (found := _too_large(part)) is not None), None)
 
 
 def canonical_json(value: Value) -> str:

@@ -495,6 +495,8 @@ def test_a_layer_that_is_no_fixed_function_of_an_image_is_refused(liar: Callable
     assert any("'first'" in sentence or "training moves first" in sentence for sentence in said) or (
         liar is IsAnotherWhenResumed and said
     )
+
+
 def test_remarks_must_be_sentences_and_repeats_must_be_so() -> None:
     assert _refused(RemarksInOneText()) == ["says_what_its_images_are"]
     assert _refused(SaysWhatIsNotSo()) == ["tests_on_other_images"]

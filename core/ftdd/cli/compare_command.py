@@ -60,7 +60,8 @@ def command(studies: tuple[str, ...], store: Path, by: str, value: str, over: st
 
     Where runs of two lines have the same seeds, they saw the same images, noise and order, so the table gives the mean
     of their paired differences ± its standard error: to the first study, or, of one study, to its first line. A run
-    that several studies have is counted in the first of them.
+    that several studies have is counted in the first of them. Studies whose images or weights differ where recipes are
+    the same are not paired, and it is said what differs.
 
     \b
         ftdd compare vit_freeze resnet_freeze
@@ -104,6 +105,10 @@ def _tell(laid: "Overlay", labels: Sequence[str]) -> None:
     if laid.shared:
         runs = "1 run is" if laid.shared == 1 else f"{laid.shared} runs are"
         screen.print(f"{runs} in several studies, and counted in the first of them", soft_wrap=True)
+    for label, phrases in laid.other_inputs.items():
+        for phrase in phrases:
+            line = f"{label} has other inputs, and is paired with no other study: {phrase}"
+            screen.print(line, markup=False, soft_wrap=True)
     for path, words in laid.differing.items():
         text = ", ".join(f"{word} in {label}" for label, word in words.items())
         screen.print(f"the studies differ in {path}: {text}", markup=False, soft_wrap=True)

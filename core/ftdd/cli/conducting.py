@@ -2,13 +2,13 @@
 
 import signal
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ftdd.cli.damage import tell_of_damage
+from ftdd.cli.damage import tell_of_changed, tell_of_damage
 from ftdd.cli.options import Decorator
 from ftdd.cli.progress import Progress
 from ftdd.cli.reading import Reading, check_networks, read_with_added, warn_of_left_out
@@ -17,11 +17,13 @@ from ftdd.cli.surroundings import plugins
 from ftdd.components import ComponentFailed, DataUnavailable, Executor, Unfit, error_words
 from ftdd.events import StudyRef
 from ftdd.plugins import nearest
+from ftdd.recipe.specs import Spec
 from ftdd.recipe.study import Study
 from ftdd.study.conduct import Machine, Outcome, conduct, write_down
 from ftdd.study.devices import DeviceUnavailable, fitting_device
+from ftdd.study.inputs import inputs_now
 from ftdd.study.plan import Plan, make_plan
-from ftdd.study.store import State
+from ftdd.study.store import Inputs, RunFolder, State
 
 _OPTIONS: Sequence[Decorator] = (
     click.option("--workers", type=click.IntRange(1), help="Runs at once.  [default: one per physical core, or GPU]"),
@@ -97,6 +99,20 @@ def begin(
     return Begun(reading, executor, machine)
 
 
+def plan_now(reading: Reading, known: Inputs | None = None) -> Plan:
+    """The plan, by what images and weights there are now.   known: of them, what was found out before."""
+    specs: tuple[Spec, ...] = (*reading.study.sources.values(), *reading.study.targets.values())
+    inputs = inputs_now(specs, reading.store, reading.data, known or {})
+    return make_plan(reading.study, reading.store, reading.data, inputs)
+
+
+def with_changed_open(reading: Reading, plan: Plan) -> Plan:
+    """The plan with those runs open that have ended with other inputs; their files are set aside."""
+    for run in plan.changed:
+        RunFolder(run.ref.folder).begin_anew()
+    return make_plan(reading.study, reading.store, reading.data, plan.inputs) if plan.changed else plan
+
+
 def carry_out(
     begun: Begun,
     plan: Plan,
@@ -112,6 +128,8 @@ def carry_out(
     """
     reading = begun.reading
     tell_of_damage(plan)
+    if plan.open:  # where nothing is trained, the end, where it is said again, is near
+        tell_of_changed({run.ref.id: run.damage for run in plan.changed}, [run.ref.id for run in plan.held_back])
     study = write_down(reading.study, plan, reading.store)
 
     def grown(progress: Progress) -> tuple[StudyRef, Plan] | None:
@@ -119,7 +137,7 @@ def carry_out(
         larger = more(progress)
         if larger is None:
             return None
-        plan = make_plan(larger, reading.store, reading.data)
+        plan = plan_now(replace(reading, study=larger), plan.inputs)
         return write_down(larger, plan, reading.store), plan
 
     stage = "running"
@@ -162,9 +180,10 @@ def carry_out(
 
 
 def tell_failures(begun: Begun, outcome: Outcome) -> int:
-    """Say which runs failed, and why; the command's exit code."""
+    """Say which runs failed or are left out, and why; the command's exit code."""
+    tell_of_changed(outcome.changed, outcome.held_back)
     if not outcome.failed:
-        return 0
+        return 1 if outcome.changed else 0
     errors = messages()
     errors.print(f"[red]{len(outcome.failed)} run{'s' if len(outcome.failed) > 1 else ''} failed:[/]")
     for run_id, reason in outcome.failed.items():

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ftdd.cli.adding import adding_options, budget_for, reasons_of, what_next
+from ftdd.cli.damage import tell_of_changed
 from ftdd.cli.options import data_option, recipe_argument, recipe_store_option, set_option
 from ftdd.cli.reading import Reading, read_with_added, warn_of_left_out
 from ftdd.cli.screen import duration, messages, output, shown, state_text
@@ -77,8 +78,9 @@ def command(
     )
     left = sum(run.image_passes for run in plan.open)
     seconds = plan.seconds_left(workers)
+    tell_of_changed({run.ref.id: run.damage for run in plan.changed}, [run.ref.id for run in plan.held_back])
     if not plan.open:
-        screen.print("nothing is left to do")
+        screen.print("nothing is left to do" + (" without --again" if plan.changed else ""))
     elif seconds is None:
         screen.print(f"to do: {left:,} image passes; how long they take is known after the first run")
     else:

@@ -11,7 +11,7 @@ from rich.markup import escape
 from ftdd.cli.adding import Say, adding_options, budget_for, once, one_more_round
 from ftdd.cli.answers import print_short
 from ftdd.cli.commands import COMMANDS
-from ftdd.cli.conducting import begin, carry_out, machine_options, tell_failures
+from ftdd.cli.conducting import begin, carry_out, machine_options, plan_now, tell_failures, with_changed_open
 from ftdd.cli.options import data_option, recipe_argument, recipe_store_option, set_option
 from ftdd.cli.progress import Progress
 from ftdd.cli.reading import Reading
@@ -20,7 +20,7 @@ from ftdd.cli.summary import print_summary
 from ftdd.cli.surroundings import brought_commands, plugins, warn_of_plugins
 from ftdd.recipe.study import Study, chosen_analyses
 from ftdd.study.conduct import Outcome
-from ftdd.study.plan import make_plan
+from ftdd.study.plan import Plan
 from ftdd.study.remarks import remarks_on, sides_of
 from ftdd.study.scores import failed_scores, score_study
 
@@ -31,6 +31,7 @@ from ftdd.study.scores import failed_scores, score_study
 @recipe_store_option
 @data_option
 @adding_options
+@click.option("--again", is_flag=True, help="Train those runs anew that were trained with other images or weights.")
 @machine_options
 def command(
     recipe: str,
@@ -39,6 +40,7 @@ def command(
     data: Path | None,
     more_seeds: bool,
     budget: int | None,
+    again: bool,
     **machine: Any,
 ) -> int:
     """Carry out the study of RECIPE: a file, or the name of a recipe that ships with ftdd.
@@ -46,6 +48,10 @@ def command(
     Trains the sources that are missing, then the targets, and draws the figures. What is done already is found
     done; what was interrupted goes on from its last checkpoint. Ctrl-C ends the workers within seconds and
     loses nothing: the same command goes on.
+
+    A run that is done is compared with what it would be trained with now. Where images, labels or weights are others,
+    it is said what differs, and the run is left out of every table and finding until they are back, or --again trains
+    it anew; its old files are kept as *.before. The exit code is 1 then.
 
     \b
         ftdd run quickstart
@@ -58,12 +64,13 @@ def command(
         return 1
     reading = begun.reading
     most = budget_for(reading.study, more_seeds, budget)
-    plan = make_plan(reading.study, reading.store, reading.data)
+    plan = plan_now(reading)
+    plan = with_changed_open(reading, plan) if again else plan
     screen = output()
     screen.print(
         f"[bold]{escape(reading.study.header.title or reading.study.name)}[/]: "
         f"{len(plan.runs)} runs, {len(plan.sources)} of them sources; "
-        f"{len(plan.runs) - len(plan.open)} done already; on {begun.machine.device}",
+        f"{sum(run.state.final for run in plan.runs)} done already{_left_out(plan)}; on {begun.machine.device}",
         soft_wrap=True,
     )
     for remark in remarks_on(sides_of(reading.study), reading.data):
@@ -90,6 +97,10 @@ def command(
         return 130
     _tell(reading, outcome)
     return tell_failures(begun, outcome)
+
+
+def _left_out(plan: Plan) -> str:
+    return f", {len(plan.changed)} trained with other inputs" if plan.changed else ""
 
 
 def _draw(reading: Reading, progress: Progress, say: Say) -> None:

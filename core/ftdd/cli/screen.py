@@ -12,6 +12,7 @@ STYLES = {
     State.DIVERGED: "yellow",
     State.FAILED: "red",
     State.DAMAGED: "red",
+    State.CHANGED: "yellow",
     State.RUNNING: "cyan",
     State.INTERRUPTED: "magenta",
     State.WAITING: "dim",

@@ -10,14 +10,13 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from ftdd.cli.conducting import begin, carry_out, machine_options, tell_failures
+from ftdd.cli.conducting import begin, carry_out, machine_options, plan_now, tell_failures
 from ftdd.cli.options import data_option, recipe_argument, recipe_store_option, set_option
 from ftdd.cli.screen import messages, number, output, settings_text
 from ftdd.cli.surroundings import plugins, warn_of_plugins
 from ftdd.components import Scheme
 from ftdd.plugins import nearest
 from ftdd.recipe.study import Study
-from ftdd.study.plan import make_plan
 from ftdd.study.scores import ScoreRow, score_study
 from ftdd.values import Json, flat
 
@@ -67,7 +66,7 @@ def command(
         raise click.UsageError("the labels of this recipe's pairs are numbers, and schemes compare classes")
     study = replace(reading.study, header=reading.study.header.model_copy(update={"similarity": schemes}))
     begun = replace(begun, reading=replace(reading, study=study))
-    plan = make_plan(study, reading.store, reading.data)
+    plan = plan_now(begun.reading)
     wanted = plan.sources if any("network" in scheme.needs for scheme in schemes) else ()
     found: list[ScoreRow] = []
     outcome = carry_out(

@@ -22,7 +22,10 @@ from ftdd.values import Json
 if TYPE_CHECKING:
     from ftdd.results.watching import Row, View
 
-ORDER = (State.RUNNING, State.DONE, State.DIVERGED, State.FAILED, State.DAMAGED, State.INTERRUPTED, State.WAITING)
+ORDER = (
+    *(State.RUNNING, State.DONE, State.DIVERGED, State.FAILED, State.DAMAGED, State.CHANGED),
+    *(State.INTERRUPTED, State.WAITING),
+)
 LONGEST_SPARKLINE, SHORTEST_SPARKLINE = 32, 10
 NUMBERS = 11 + 9 + 5 + 5 + 5 + 6 + 7
 """Columns of all that is neither settings nor sparkline, with a blank after each."""

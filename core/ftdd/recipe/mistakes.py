@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from ftdd.plugins import nearest
 from ftdd.recipe.document import Path
 from ftdd.recipe.fields import field_at, fields_at, without_none
-from ftdd.values import Json, Value
+from ftdd.values import LARGEST_WHOLE, Json, Value
 
 MOST_ALIKE = 5
 
@@ -70,6 +70,8 @@ def sentence(error: Mapping[str, Any], root: type[Value], tree: Json, context: A
     if kind == "extra_forbidden":
         known = fields_at(root, tree, path[:-1], context)
         return f"no such field; {nearest(str(path[-1]), known)}"
+    if kind == "too_large":
+        return f"must be {_whole_range(field, error['ctx']['number'])}, got {error['ctx']['number']}"
     if kind in ("greater_than", "greater_than_equal", "less_than", "less_than_equal"):
         return f"must be {_range(field, error)}, got {_shown(given)}"
     if kind == "too_short":
@@ -131,6 +133,15 @@ def _range(field: FieldInfo | None, error: Mapping[str, Any]) -> str:
     if above is not None and most is None:
         return f"above {_bound(above)}"
     return str(error["msg"]).removeprefix("Input should be ")
+
+
+def _whole_range(field: FieldInfo | None, number: str) -> str:
+    """What whole numbers a field takes, of one that got a number of more than 64 bits."""
+    if number.startswith("-"):
+        return f"a whole number of {-LARGEST_WHOLE - 1} or more"
+    bounds = [_whole(bound, field) for bound in without_none(field).metadata] if field else []
+    least = next((f"from {bound.ge} to" for bound in bounds if isinstance(bound, Ge)), "of at most")
+    return f"a whole number {least} {LARGEST_WHOLE}"
 
 
 def _whole(bound: Any, field: FieldInfo) -> Any:

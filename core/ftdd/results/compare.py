@@ -12,7 +12,9 @@ from ftdd.plugins import nearest
 from ftdd.results.freezingwise import AXES
 from ftdd.results.series import Series, in_order, labels_of, over_transfer, read_series
 from ftdd.results.words import plain, shown
+from ftdd.study.inputs import differences, inputs_of_study
 from ftdd.study.store import State, Store, StudyRecord
+from ftdd.values import Json
 
 VALUES = {
     "final_test_error": "final test error",
@@ -75,6 +77,9 @@ class Overlay:
     """Runs that a study before has too: they are counted there."""
     differing: Mapping[str, Mapping[str, str]]
     """Settings that are the same in all of a study and differ between studies: for each, its value by study."""
+    other_inputs: Mapping[str, Sequence[str]]
+    """For each study that has other images or weights under the names of the first study that has them: what differs.
+    Its runs are its own, whatever their ids, and none of them is paired with one of another study."""
 
     @property
     def places(self) -> str:
@@ -144,8 +149,12 @@ def overlay(
     read = [read_series(study.store, study.name) for study in studies]
     if len({one.study.labels for one in read}) > 1:
         raise CannotCompare("some of these studies learn classes and some numbers: their errors have no common scale")
-    read = _alike_in_depth(read)
     labels = tuple(study.label for study in studies)
+    other_inputs = _other_inputs(studies)
+    read = [
+        _renamed(one, label) if label in other_inputs else one
+        for one, label in zip(_alike_in_depth(read), labels, strict=True)
+    ]
     runs, shared = _once(read, labels)
     if not len(runs):
         return None
@@ -178,13 +187,32 @@ def overlay(
         panels,
         shared,
         _differing(runs, labels, settings, by),
+        other_inputs,
     )
+
+
+def _other_inputs(studies: Sequence[Named]) -> dict[str, Sequence[str]]:
+    seen: dict[str, Json] = {}
+    found: dict[str, Sequence[str]] = {}
+    for study in studies:
+        own = inputs_of_study(study.store, study.store.read_study(study.name))
+        if phrases := differences(seen, own, (f"in {studies[0].label}", f"in {study.label}")):
+            found[study.label] = phrases
+        seen = {**own, **seen}
+    return found
+
+
+def _renamed(series: Series, label: str) -> Series:
+    """The same with ids of its own: a run with other inputs is not the one that another study has under its id."""
+    own = {"id": lambda rows: rows["id"] + f" of {label}"}
+    return replace(series, runs=series.runs.assign(**own), curves=series.curves.assign(**own))
 
 
 def cells(found: Overlay) -> tuple[Cell, ...]:
     """Every line at every place, panel by panel; along epochs at powers of ten and at the last."""
     points, value = (_at_epochs(found), "test_error") if found.over == EPOCH else (found.series.runs, found.value)
     seeds = _seeds(points, found.by, found.over)
+    apart = {line.label for line in found.lines if found.studies[line.study] in found.other_inputs}
     result = []
     panels = points.groupby(list(found.panels), sort=False, dropna=False) if found.panels else [((), points)]
     for keys, panel in panels:
@@ -195,7 +223,7 @@ def cells(found: Overlay) -> tuple[Cell, ...]:
             for line in found.lines:
                 rows = by_line[line.label]
                 if len(rows):
-                    against = by_line.get(line.reference or "")
+                    against = by_line.get(line.reference or "") if line.label not in apart else None
                     result.append(_cell(words, float(str(place)), line, rows, against, value, seeds))
     return tuple(result)
 

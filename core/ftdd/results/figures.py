@@ -14,7 +14,7 @@ FIGURES = {"freezingwise": freezingwise, "epochwise": epochwise}
 
 
 def draw_figures(store: Store, name: str, x: str = "frozen_layers") -> tuple[Path, ...]:
-    """Draw what there is to see of a study into `figures/` of its folder; nothing before a run has ended.
+    """Draw what there is to see of a study into `figures/` of its folder; where no run is done, none is left there.
 
     x: what stands on the freezing-wise figure's horizontal axis, one of `freezingwise.AXES`; a figure over anything but
     frozen layers has a name of its own.
@@ -23,9 +23,11 @@ def draw_figures(store: Store, name: str, x: str = "frozen_layers") -> tuple[Pat
     LookupError where there is no such study.
     """
     series = read_series(store, name)
-    if not len(series.runs):
-        return ()
     folder = store.study_folder(name) / "figures"
+    if not len(series.runs):
+        for path in folder.glob("*.*g"):  # of runs that are left out now
+            path.unlink()
+        return ()
     written: list[Path] = []
     series = over_transfer(series)
     with journal():

@@ -99,7 +99,7 @@ def write_report(store: Store, name: str) -> Path:
         rows=summarize(store, name),
         runs=runs,
         failed=[run for run in runs if run["state"] == str(State.FAILED)],
-        damaged=[run for run in runs if run["state"] == str(State.DAMAGED)],
+        left_out=[run for run in runs if run["state"] in (str(State.DAMAGED), str(State.CHANGED))],
         scores=_scores(store, name),
         recipe=(folder / "recipe.yaml").read_text(encoding="utf-8"),
         seeds=_seeds(table, study),

@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 
 from ftdd.results.words import plain, shown
+from ftdd.study.inputs import statuses
 from ftdd.study.remarks import remarks_of_runs, repeats_of_runs
-from ftdd.study.store import Store, StudyRecord
+from ftdd.study.store import State, Store, StudyRecord
 from ftdd.values import flat
 
 MOST_VALUES = 24
@@ -163,8 +164,9 @@ def _shared(
 
 def _sides(store: Store, study: StudyRecord) -> tuple[Side, ...]:
     sides = []
+    found = statuses(store, study)
     for role, ids in (("source", study.source_ids), ("target", [entry.id for entry in study.entries])):
-        facts = [store.run(run_id).status().facts.get("data") for run_id in ids]
+        facts = [found[run_id].facts.get("data") for run_id in ids if found[run_id].state is not State.CHANGED]
         given = [one for one in facts if one]
         if given:
             columns = ("train_images", "test_images", "label_noise_realised")

@@ -20,6 +20,7 @@ from ftdd.recipe.study import Study
 from ftdd.results.contact_sheet import short_class
 from ftdd.results.words import plain, shown
 from ftdd.study.files import write_json
+from ftdd.study.inputs import images_name
 from ftdd.study.store import Store
 from ftdd.values import canonical_json, flat
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 FILE = "samples.json"
+SIDES: tuple[Side, ...] = ("source", "target")
 MOST_PAIRS, MOST_CLASSES = 3, 10
 PER_CLASS = (8, 6, 5, 4, 3, 2, 1)
 """Images of a class: the first of these with which all stay within MOST_BYTES."""
@@ -67,7 +69,11 @@ def write_samples(study: Study, store: Store, data: Path, say: Callable[[str], N
     pairs = [pair for pair in dict.fromkeys(point.spec.pair for point in study.points) if pair.labels == "classes"]
     pairs = pairs[:MOST_PAIRS]
     path = store.study_folder(study.name) / FILE
-    of = [canonical_json(pair) for pair in pairs]
+    inputs = store.read_study(study.name).inputs
+    of = [
+        [canonical_json(pair), *(inputs.get(images_name(pair.model_dump(mode="json"), side)) for side in SIDES)]
+        for pair in pairs
+    ]
     if not pairs or _written(path).get("of") == of:
         return
     try:
@@ -102,11 +108,10 @@ def _sheets(pairs: Sequence[Pair], data: Path) -> tuple[Sheet, ...]:
     """Both sides of every pair; a side that looks like one before stands there once."""
     leaves = [flat(pair.model_dump(mode="json")) for pair in pairs]
     differing = [path for path in leaves[0] if len({str(one.get(path)) for one in leaves}) > 1]
-    sides: tuple[Side, ...] = ("source", "target")
     found: dict[str, tuple[Side, str, LabelledImages]] = {}
     for pair, leaf in zip(pairs, leaves, strict=True):
         words = ", ".join(f"{plain(path)} {shown(leaf.get(path))}" for path in differing)
-        for side in sides:
+        for side in SIDES:
             try:
                 images = pair.load(side, data).train
             except Unfit:  # a pair without a source, whose networks bring their own weights

@@ -1,13 +1,15 @@
 """The tidy tables of a study, as pandas: a row per run, and a row per evaluation."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from ftdd.curve import COLUMNS, Curve
+from ftdd.study.inputs import statuses
 from ftdd.study.scores import read_scores, scores_of_run
-from ftdd.study.store import Store, StudyRecord
+from ftdd.study.store import State, Status, Store, StudyRecord
 from ftdd.values import Json, flat
 
 WHOLE = (
@@ -48,24 +50,29 @@ FRACTIONAL = (
 def runs_table(store: Store, name: str) -> pd.DataFrame:
     """A row per run, sources first: id, role, state, swept settings, measured numbers, then all other settings.
 
-    Numbers are those of runs that have ended, done or diverged; runs that wait, are at work or failed have empty
-    cells. What makes a run's files unreadable stands in its `error`. Raises LookupError where there is no such
+    Numbers are those of runs that have ended, done or diverged; runs that wait, are at work or failed, and those whose
+    inputs are not the study's, have empty cells. What makes a run's files unreadable, and what differs in its inputs,
+    stands in its `error`. Raises LookupError where there is no such
     study.
     """
     study = store.read_study(name)
     rows = read_scores(store, name)
     scores = {run_id: scores_of_run(rows, run_id) for run_id in study.run_ids}
-    return _frame([_row(store, study, run_id, scores[run_id]) for run_id in study.run_ids])
+    found = statuses(store, study)
+    return _frame([_row(store, study, run_id, found, scores[run_id]) for run_id in study.run_ids])
 
 
 def curves_table(store: Store, name: str) -> pd.DataFrame:
     """A row per evaluation: the run's id, role and swept settings, then what was measured.
 
-    Of runs at work and failed too, as far as they came. Raises LookupError where there is no such study.
+    Of runs at work and failed too, as far as they came; not of those whose inputs are not the study's. Raises
+    LookupError where there is no such study.
     """
     study = store.read_study(name)
     rows = []
-    for run_id in study.run_ids:
+    for run_id, status in statuses(store, study).items():
+        if status.state is State.CHANGED:
+            continue
         role = "source" if run_id in study.source_ids else "target"
         spec, _ = _spec(store, run_id)
         start = {"id": run_id, "role": role, **_swept(study, run_id, spec)}
@@ -107,8 +114,10 @@ def _rest(share: float | None) -> float | None:
     return None if share is None else 1 - share
 
 
-def _row(store: Store, study: StudyRecord, run_id: str, scores: dict[str, float]) -> dict[str, Any]:
-    status = store.run(run_id).status()
+def _row(
+    store: Store, study: StudyRecord, run_id: str, found: Mapping[str, Status], scores: dict[str, float]
+) -> dict[str, Any]:
+    status = found[run_id]
     spec, *unreadable = _spec(store, run_id)
     numbers = measured(store, run_id, study.eps)
     if status.state.final:
@@ -127,7 +136,7 @@ def _row(store: Store, study: StudyRecord, run_id: str, scores: dict[str, float]
         "freezing_changes": _freezing_changes(store, run_id) if status.state.final else None,
         "regime": _curve(store, run_id)[0].regime(study.eps) if status.state.final else None,
         "expected_test_error": status.facts.get("expected_test_error"),
-        "source_test_error": _final_test_error(store, sources.get(run_id)),
+        "source_test_error": _final_test_error(store, found, sources.get(run_id)),
         **scores,
         "epoch": status.epoch,
         "seconds": status.seconds,
@@ -147,9 +156,9 @@ def _freezing_changes(store: Store, run_id: str) -> int | None:
     return len(phases) - 1 if phases else None
 
 
-def _final_test_error(store: Store, run_id: str | None) -> float | None:
+def _final_test_error(store: Store, found: Mapping[str, Status], run_id: str | None) -> float | None:
     """Of a source that has ended: how good it is at its own task. Every score of a source network hangs on it."""
-    if run_id is None or not store.run(run_id).status().state.final:
+    if run_id is None or not found[run_id].state.final:
         return None
     curve, _ = _curve(store, run_id)
     return curve.last.test_error if len(curve) else None

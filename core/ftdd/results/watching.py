@@ -3,18 +3,19 @@
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ftdd.curve import Curve
 from ftdd.events import Role
+from ftdd.study.inputs import judged
 from ftdd.study.store import RunFolder, State, Status, Store
 from ftdd.values import Json
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 SHARE_BELOW = 0.85
 """Of the evaluations, whose test errors a sparkline tells apart; larger ones are full blocks."""
-ENDED = (State.DONE, State.DIVERGED, State.FAILED)
+ENDED = (State.DONE, State.DIVERGED, State.FAILED, State.CHANGED)
 
 Stamp = tuple[tuple[int, int], ...]
 
@@ -73,9 +74,9 @@ class View:
     def ended(self) -> bool:
         """Whether nobody is at work and nothing is left that could be begun.
 
-        A target whose source failed waits for the next `ftdd run`, not for this one.
+        A target whose source failed, or has other inputs than the study's, waits for the next `ftdd run`, not for this.
         """
-        failed = {row.id for row in self.rows if row.state is State.FAILED}
+        failed = {row.id for row in self.rows if row.state in (State.FAILED, State.CHANGED)}
         return all(row.state in ENDED or row.source_id in failed for row in self.rows)
 
     @property
@@ -116,6 +117,8 @@ def look(store: Store, name: str, before: View | None = None) -> View:
         role: Role = "target" if entry else "source"
         source_id, settings = (entry.source_id, entry.settings) if entry else (None, {})
         rows.append(_row(store.run(run_id), role, source_id, settings, known.get(run_id)))
+    seen = judged(store, {row.id: row.status for row in rows}, study.source_of, study.inputs)
+    rows = [replace(row, status=seen[row.id]) for row in rows]
     places = {row.id: i for i, row in enumerate(rows)}
     return View(
         study.title,
@@ -146,7 +149,7 @@ def _roles() -> tuple[Role, ...]:
 
 def _row(folder: RunFolder, role: Role, source_id: str | None, settings: Mapping[str, Json], before: Row | None) -> Row:
     stamp = _stamp(folder.path / "status.json", folder.path / "curve.csv")
-    if before is not None and before.stamp == stamp and before.state in ENDED:
+    if before is not None and before.stamp == stamp and before.state in ENDED and before.state is not State.CHANGED:
         return before
     status = folder.status()
     try:

@@ -14,6 +14,7 @@ from ftdd.guards import component_words
 from ftdd.listeners import Listeners
 from ftdd.recipe.study import Study
 from ftdd.study.files import make_folder, sync_folder, write_json
+from ftdd.study.inputs import judged, keep_inputs
 from ftdd.study.plan import Plan, PlannedRun
 from ftdd.study.remarks import repeats_in
 from ftdd.study.store import RunFolder, State, Status, Store, StudyEntry, StudyRecord, Unreadable
@@ -72,6 +73,10 @@ class Outcome:
     diverged: tuple[str, ...]
     failed: Mapping[str, str]
     """Ids of failed runs, and why."""
+    changed: Mapping[str, str]
+    """Ids of runs that have ended with other inputs than the study's, and what differs."""
+    held_back: tuple[str, ...]
+    """Ids of runs that were not carried out because their source is one of these."""
     seconds: float
 
 
@@ -115,7 +120,7 @@ def _likeness(study: Study) -> dict[str, Json]:
 
 def write_down(study: Study, plan: Plan, store: Store) -> StudyRef:
     """Write the study's folder and every run's spec, and give the reference that listeners are told of."""
-    record = study_record(study)
+    record = replace(study_record(study), inputs=plan.inputs)
     store.write_study(record, study.text)
     runs = store.path / "runs"
     make_folder(runs)
@@ -180,14 +185,26 @@ def conduct(
                     reasons |= _Shift(study, plan, runs, workplace, machine, listeners, show, say).work()
                 tried |= {run.ref.id for run in runs}
                 grown = None if workplace.broken else more()
+        store = Store(study.store)
+        keep_inputs(store, study.name)
         afterwards()
         listeners.tell("ftdd_study_finished", study=study)
-    states = {run.ref.id: Store(study.store).run(run.ref.id).status() for run in plan.runs}
+    own = {run.ref.id: store.run(run.ref.id).status() for run in plan.runs}
+    source_of = {run.ref.id: run.ref.source_id for run in plan.runs}
+    states = judged(store, own, source_of, store.read_study(study.name).inputs)
+    changed = {key: status.error for key, status in states.items() if status.state is State.CHANGED}
+    held_back = tuple(run.ref.id for run in plan.held_back if not states[run.ref.id].state.final)
     return Outcome(
         carried_out=sum(states[run_id].state.final for run_id in tried),
         found_done=len(plan.runs) - len(tried),
         diverged=tuple(key for key, status in states.items() if status.state is State.DIVERGED),
-        failed={key: status.error or reasons.get(key, "") for key, status in states.items() if not status.state.final},
+        failed={
+            key: status.error or reasons.get(key, "")
+            for key, status in states.items()
+            if not status.state.final and key not in changed and key not in held_back
+        },
+        changed=changed,
+        held_back=held_back,
         seconds=time.monotonic() - began,
     )
 

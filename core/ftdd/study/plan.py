@@ -1,7 +1,7 @@
 """The plan: what a study asks for, what is done already, and what the rest will cost."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 
@@ -9,7 +9,8 @@ from ftdd.components import DataUnavailable
 from ftdd.events import RunRef
 from ftdd.recipe.specs import SourceSpec, Spec, TargetSpec, TaskSettings
 from ftdd.recipe.study import Study
-from ftdd.study.store import RunFolder, State, Store, Unreadable
+from ftdd.study.inputs import judged, known_inputs, weights_now
+from ftdd.study.store import Inputs, RunFolder, State, Status, Store, Unreadable
 from ftdd.values import Json, flat
 
 
@@ -25,7 +26,7 @@ class PlannedRun:
     settings: Mapping[str, Json]
     """Its value on each swept path; nothing for sources."""
     damage: str = ""
-    """Of a run that had ended: why it is to be carried out again."""
+    """Of a run that had ended: why it is to be carried out again, or what differs where its inputs have changed."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Plan:
     runs: tuple[PlannedRun, ...]
     seconds_per_pass: float | None
     """Of one worker, as finished runs of the same network and images in this store took; None without any."""
+    inputs: Inputs = field(default_factory=dict)
+    """The study's; see `ftdd.study.inputs`."""
 
     @property
     def sources(self) -> tuple[PlannedRun, ...]:
@@ -49,7 +52,20 @@ class Plan:
     @property
     def open(self) -> tuple[PlannedRun, ...]:
         """What is still to be carried out."""
-        return tuple(run for run in self.runs if not run.state.final)
+        left_out = {run.ref.id for run in (*self.changed, *self.held_back)}
+        return tuple(run for run in self.runs if not run.state.final and run.ref.id not in left_out)
+
+    @property
+    def changed(self) -> tuple[PlannedRun, ...]:
+        """Those that have ended with other inputs than the study's."""
+        return tuple(run for run in self.runs if run.state is State.CHANGED)
+
+    @property
+    def held_back(self) -> tuple[PlannedRun, ...]:
+        """Those that would start from such a source, and wait until it is trained anew."""
+        sources = {run.ref.id for run in self.changed}
+        waiting = (run for run in self.runs if not run.state.final and run.state is not State.CHANGED)
+        return tuple(run for run in waiting if run.ref.source_id in sources)
 
     def seconds_left(self, workers: int) -> float | None:
         """Foreseen time for what is open; None where nothing like it was measured yet."""
@@ -58,24 +74,38 @@ class Plan:
         return self.seconds_per_pass * sum(run.image_passes for run in self.open) / max(workers, 1)
 
 
-def make_plan(study: Study, store: Store, data: Path) -> Plan:
+def make_plan(study: Study, store: Store, data: Path, inputs: Inputs | None = None) -> Plan:
     """What there is to do for a study in a store; writes nothing.
 
     data: the folder where data sets lie, to know how many images `all` are.
+    inputs: what there is now; where it is left out, what the study was last run with, and the files of weights that
+    there are now: images are not loaded.
     """
-    targets = [_planned(point.spec, store, point.settings, data) for point in study.points]
-    needed = {run.ref.source_id for run in targets if not run.state.final}
-    sources = [_with_weights(_planned(spec, store, {}, data), needed) for spec in study.sources.values()]
+    specs: tuple[Spec, ...] = (*study.sources.values(), *study.targets.values())
+    if inputs is None:
+        inputs = {**known_inputs(study.name, store), **weights_now(specs, store)}
+    refs = {spec.id: _ref(spec, store) for spec in specs}
+    own = {run_id: store.run(run_id).status() for run_id in refs}
+    found = judged(store, own, {run_id: ref.source_id for run_id, ref in refs.items()}, inputs)
+
+    def planned(spec: Spec, settings: Mapping[str, Json]) -> PlannedRun:
+        return _planned(refs[spec.id], spec, found[spec.id], settings, data)
+
+    targets = [planned(point.spec, point.settings) for point in study.points]
+    needed = {run.ref.source_id for run in targets if not run.state.final and run.state is not State.CHANGED}
+    sources = [_with_weights(planned(spec, {}), needed) for spec in study.sources.values()]
     runs = (*sources, *targets)
-    return Plan(runs, _seconds_per_pass(runs, store))
+    return Plan(runs, _seconds_per_pass(runs, store), inputs)
 
 
-def _planned(spec: Spec, store: Store, settings: Mapping[str, Json], data: Path) -> PlannedRun:
+def _ref(spec: Spec, store: Store) -> RunRef:
     source = spec.source_spec if isinstance(spec, TargetSpec) else None
-    folder = store.run(spec.id)
-    ref = RunRef(spec.id, spec.role, source.id if source else None, folder.path, flat(spec.model_dump(mode="json")))
-    status = folder.status()
-    damage = status.error if status.state is State.DAMAGED else ""
+    settings = flat(spec.model_dump(mode="json"))
+    return RunRef(spec.id, spec.role, source.id if source else None, store.run(spec.id).path, settings)
+
+
+def _planned(ref: RunRef, spec: Spec, status: Status, settings: Mapping[str, Json], data: Path) -> PlannedRun:
+    damage = status.error if status.state in (State.DAMAGED, State.CHANGED) else ""
     return PlannedRun(ref, spec, status.state, _image_passes(spec, data), settings, damage)
 
 

@@ -5,7 +5,7 @@ import platform
 import socket
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -25,9 +25,10 @@ from ftdd.recipe.specs import SourceSettings, SourceSpec, Spec, TargetSpec, read
 from ftdd.study import checkpoint
 from ftdd.study.drawing import draw
 from ftdd.study.files import json_text
+from ftdd.study.inputs import differences, inputs_of, recorded_inputs
 from ftdd.study.remarks import remarks_on
 from ftdd.study.start import RunRefused, anchor_of, recalibrate_frozen, side_of, source_id_of, starting_chain
-from ftdd.study.store import FolderGone, RunFolder, State, Status, Store, TakenFolder
+from ftdd.study.store import BEFORE_ENDING, FolderGone, RunFolder, State, Status, Store, TakenFolder
 from ftdd.training.features import CacheBudget, Pixels
 from ftdd.training.freezing import layer_facts, ledger
 from ftdd.training.loop import Assignment, Moment, train
@@ -67,7 +68,7 @@ def carry_out(job: Job) -> None:
             return
         if before.state.final or before.state is State.DAMAGED:
             folder.set_aside(path for path in folder.damage(folder.said()) if path != folder.spec)
-            before = Status(State.WAITING)
+            before = Status(State.WAITING, facts={"inputs": recorded_inputs(folder, before)})
         try:
             spec = _own_spec(folder)
             _prepare_torch(job)
@@ -113,7 +114,8 @@ def _prepare_torch(job: Job) -> None:
 
 def _carry_out(spec: Spec, folder: TakenFolder, store: Store, job: Job, before: Status) -> None:
     settings, seed = side_of(spec)
-    drawn = draw(spec.pair.load(spec.task, job.data), settings, seed, spec.task)
+    loaded = spec.pair.load(spec.task, job.data)
+    drawn = draw(loaded, settings, seed, spec.task)
     folder.write_text(folder.path / "train_images.csv", drawn.table())
     task = Task(drawn.task.train.to(job.device), drawn.task.test.to(job.device))
     normalization = spec.architecture.normalization(drawn.task.train.shape) or spec.pair.normalization()
@@ -125,7 +127,8 @@ def _carry_out(spec: Spec, folder: TakenFolder, store: Store, job: Job, before: 
     if isinstance(spec, TargetSpec) and spec.batch_norm == "recalibrate":
         pixels = Pixels(task.train.images, normalization, spec.architecture.memory_format)
         recalibrate_frozen(spec, chain, pixels, settings.training.batch_size)
-    found, unusable = _found(folder, chain)
+    inputs = inputs_of(spec, loaded, store)
+    found, unusable = _found(folder, chain, differences(recorded_inputs(folder, before), inputs))
     resumed_at = [*before.facts.get("resumed_at", ()), *([found.moment.epoch] if found else [])]
     expected = spec.pair.expected_test_error(flat(spec.model_dump(mode="json")))
     repeated = repeats(drawn.task)
@@ -142,6 +145,7 @@ def _carry_out(spec: Spec, folder: TakenFolder, store: Store, job: Job, before: 
             {} if isinstance(spec, SourceSpec) else {"untrained": spec.architecture.untrained().model_dump(mode="json")}
         ),
         "data": drawn.facts(settings.label_noise),
+        "inputs": inputs,
         **machine_facts(job),
         "memory_format": spec.architecture.memory_format,
         **({} if expected is None else {"expected_test_error": expected if math.isfinite(expected) else None}),
@@ -200,8 +204,14 @@ def _untrained(spec: Spec) -> Mapping[str, object]:
     return {} if isinstance(spec, SourceSpec) else {"untrained": spec.architecture.untrained().model_dump(mode="json")}
 
 
-def _found(folder: RunFolder, chain: Chain) -> tuple[checkpoint.Checkpoint | None, str]:
-    """The checkpoint to go on from, its weights in the chain; or none, and why one that is there is of no use."""
+def _found(folder: RunFolder, chain: Chain, changed: Sequence[str]) -> tuple[checkpoint.Checkpoint | None, str]:
+    """The checkpoint to go on from, its weights in the chain; or none, and why one that is there is of no use.
+
+    changed: in what the inputs differ from those that it was made with.
+    """
+    if changed and folder.checkpoint.exists():
+        folder.set_aside([folder.checkpoint], BEFORE_ENDING)  # before status.json says what is trained with now
+        return None, f"the checkpoint was made with other inputs: {'; '.join(changed)}"
     try:
         found = checkpoint.load(folder, chain)
     except checkpoint.CheckpointUnusable as error:

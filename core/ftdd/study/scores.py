@@ -1,16 +1,17 @@
 """How alike source and target are: every scheme of a study on every pair and source, each computed once.
 
 A score is kept in `scores/<id>.json` of the store, by all that it depends on: the scheme with its fields, the pair, and
-the runs whose networks it looks at. What a study asked for lies in its `scores.json`.
+the runs whose networks it looks at. Beside it lie digests of the images and weights, and where these have changed it is
+computed anew. What a study asked for lies in its `scores.json`.
 """
 
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from filelock import FileLock
 
@@ -18,7 +19,8 @@ from ftdd.comparison import Comparison, Network
 from ftdd.components import KINDS, Architecture, ComponentFailed, DataUnavailable, Scheme, Score, Side, Unfit
 from ftdd.recipe.study import Group, Study
 from ftdd.study.files import write_json
-from ftdd.study.store import State, Store
+from ftdd.study.inputs import differences, images_name, known_inputs, of_images, of_source, of_weights
+from ftdd.study.store import Inputs, State, Store
 from ftdd.values import Json, Value, tree_identity
 
 LONGEST_LABEL = 80
@@ -85,8 +87,9 @@ def score_study(
     """
     rows = []
     named = labels(schemes)
+    known = known_inputs(study.name, store)
     for group in study.groups:
-        comparison = _Once(group, store, data)
+        comparison = _Once(group, store, data, known)
         for scheme in named:
             say(f"similarity: {named[scheme]}")
             rows.append(_row(scheme, named[scheme], group, comparison, store, say))
@@ -131,13 +134,37 @@ def scores_of_run(rows: Sequence[ScoreRow], run_id: str) -> dict[str, float]:
 class _Once:
     """A comparison whose tasks and networks are loaded when they are first asked for, and kept for the next scheme."""
 
-    def __init__(self, group: Group, store: Store, data: Path) -> None:
-        self._group, self._store, self._data = group, store, data
+    def __init__(self, group: Group, store: Store, data: Path, known: Inputs) -> None:
+        self._group, self._store, self._data, self._known = group, store, data, known
         self._tasks: dict[Side, Any] = {}
         self._networks: dict[Side, Network] = {}
 
     def value(self) -> Comparison:
         return Comparison(lambda side: self._group.pair.classes(side, self._data), self._task, self._network)
+
+    def inputs(self, scheme: Scheme) -> Inputs:
+        """What a score depends on beside its id. Images are looked at where the study does not know them."""
+        group, sides = self._group, get_args(Side)
+        classes: list[Json] = [list(group.pair.classes(side, self._data)) for side in sides]
+        found: dict[str, Json] = {"classes": tree_identity(classes)}
+        if scheme.needs != "classes":
+            tree = group.pair.model_dump(mode="json")
+            for side in sides:
+                name = images_name(tree, side)
+                found[name] = self._known[name] if name in self._known else of_images(group.pair, self._task(side))
+        for side, spec in _networks(scheme, group):
+            if isinstance(spec, str):
+                found |= of_source(self._store, spec)
+            elif side == "source":
+                found |= of_weights(group.architecture)
+        return found
+
+    def valid(self, scheme: Scheme, kept: Mapping[str, Any]) -> bool:
+        """Whether a score that is kept was made of what there is now; believed where that cannot be known."""
+        try:
+            return "inputs" in kept and not differences(kept["inputs"], self.inputs(scheme))
+        except (Unfit, DataUnavailable):
+            return True
 
     def _task(self, side: Side) -> Any:
         if side not in self._tasks:
@@ -194,13 +221,13 @@ def _row(
     row = ScoreRow(label, pair, source_id, None, runs=group.runs, source_test_error=_test_error(store, source_id))
     path = store.path / "scores" / f"{_score_id(scheme, group)}.json"
     kept = _kept(path)
-    if kept is None:
+    if kept is None or not comparison.valid(scheme, kept):
         began = time.perf_counter()
         try:
             if group.pair.labels == "numbers":
                 raise Unfit("compares classes; the labels of this pair are numbers")
             scheme.prepare(say)
-            found = _plain(scheme.score(comparison.value()))
+            found = {**_plain(scheme.score(comparison.value())), "inputs": comparison.inputs(scheme)}
         except Exception as error:  # whatever a scheme raises, it costs this score and nothing else
             known = isinstance(error, (ComponentFailed, Unfit, LookupError, ImportError, DataUnavailable, ValueError))
             said = str(error.args[0] if error.args else error)

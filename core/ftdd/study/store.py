@@ -8,6 +8,7 @@
                       weights.safetensors   of sources
                       checkpoint.pt    while it runs: where to go on
                       log.txt          the traceback of a run that failed
+                      *.before         what it had said before it was trained anew with other inputs
                       lock             held by the process that carries it out; freed by the kernel with its holder
     studies/<name>/   recipe.yaml  runs.json  added.json  scores.json  findings.json  figures/  report.html
     scores/<id>.json  a scheme's score of two tasks, kept by what it depends on
@@ -36,8 +37,13 @@ from ftdd.study.files import UNFINISHED, json_text, make_folder, sweep, write_js
 from ftdd.study.weights import whole_weights
 from ftdd.values import Json
 
+Inputs = Mapping[str, Json]
+"""What runs were trained with beside their specs; see `ftdd.study.inputs`."""
+
 DAMAGED_ENDING = ".damaged"
-"""Of files that were set aside."""
+"""Of damaged files that were set aside."""
+BEFORE_ENDING = ".before"
+"""Of files of a run that was trained anew with other inputs."""
 
 TABLES = ("train_images.csv", "curve.csv", "ledger.json")
 """What every run leaves beside its spec and its status; sources leave weights too."""
@@ -74,6 +80,10 @@ class State(str, Enum):
     """Something went wrong that another try may mend; log.txt has the traceback."""
     DAMAGED = "damaged"
     """It had ended, and a file with its numbers is not what was written: the next `ftdd run` carries it out again."""
+
+    CHANGED = "changed"
+    """It has ended, with other inputs than its study's: other images or weights. Only a study can tell; see
+    `ftdd.study.inputs.statuses`. It is not carried out again unless that is asked for."""
 
     @property
     def final(self) -> bool:
@@ -292,11 +302,17 @@ class RunFolder:
         except OSError:
             return []
 
-    def set_aside(self, paths: Iterable[Path]) -> None:
-        """Rename damaged files, `curve.csv` to `curve.csv.damaged`, so that new ones can be written."""
+    def set_aside(self, paths: Iterable[Path], ending: str = DAMAGED_ENDING) -> None:
+        """Rename files, `curve.csv` to `curve.csv.damaged`, so that new ones can be written."""
         for path in paths:
             if path.exists():
-                path.replace(path.with_name(path.name + DAMAGED_ENDING))
+                path.replace(path.with_name(path.name + ending))
+
+    def begin_anew(self) -> None:
+        """Rename all that the run has said, `curve.csv` to `curve.csv.before`: it waits to be carried out again."""
+        with self.lock():
+            curve, images, status = (self.path / name for name in ("curve.csv", "train_images.csv", "status.json"))
+            self.set_aside([self.checkpoint, curve, images, self.ledger, self.weights, status], BEFORE_ENDING)
 
     def write_status(self, status: Status, *, lasting: bool = True) -> None:
         """Replace status.json."""
@@ -426,6 +442,8 @@ class StudyRecord:
     """Swept settings of the pair by which source and target are more or less alike; see `Pair.likeness`."""
     analyses: tuple[Json, ...] | None = None
     """The analyses that the recipe chooses, with their fields; None for all that are installed."""
+    inputs: Inputs = field(default_factory=dict)
+    """What it was last run with."""
 
     @property
     def source_ids(self) -> tuple[str, ...]:
@@ -437,6 +455,11 @@ class StudyRecord:
     def run_ids(self) -> tuple[str, ...]:
         """All runs: sources first, then targets."""
         return (*self.source_ids, *(entry.id for entry in self.entries))
+
+    @property
+    def source_of(self) -> Mapping[str, str | None]:
+        """For each run the one that it starts from."""
+        return {**dict.fromkeys(self.source_ids), **{entry.id: entry.source_id for entry in self.entries}}
 
 
 @dataclass(frozen=True)
@@ -479,10 +502,13 @@ class Store:
 
     def write_study(self, record: StudyRecord, recipe: str) -> None:
         """Write a study's recipe and its list of runs."""
-        folder = self.study_folder(record.name)
-        write_text(folder / "recipe.yaml", recipe)
+        write_text(self.study_folder(record.name) / "recipe.yaml", recipe)
+        self.write_record(record)
+
+    def write_record(self, record: StudyRecord) -> None:
+        """Write a study's list of runs."""
         write_json(
-            folder / "runs.json",
+            self.study_folder(record.name) / "runs.json",
             {
                 "name": record.name,
                 "title": record.title,
@@ -494,6 +520,7 @@ class Store:
                 "labels": record.labels,
                 "likeness": dict(record.likeness),
                 "analyses": None if record.analyses is None else list(record.analyses),
+                "inputs": dict(record.inputs),
             },
         )
 
@@ -515,4 +542,5 @@ def _record(tree: Mapping[str, Any]) -> StudyRecord:
         tree.get("labels", "classes"),
         tree.get("likeness", {}),
         None if analyses is None else tuple(analyses),
+        dict(tree.get("inputs", {})),
     )

@@ -10,7 +10,7 @@ from typing import Any
 from ftdd.curve import COLUMNS, Curve, Record
 from ftdd.results.table import measured
 from ftdd.study.scores import read_scores, scores_of_run
-from ftdd.study.store import DAMAGED_ENDING, State, Store, StudyRecord
+from ftdd.study.store import BEFORE_ENDING, DAMAGED_ENDING, State, Store, StudyRecord
 from ftdd.values import Json, flat
 
 STATUS = {
@@ -21,10 +21,11 @@ STATUS = {
     State.DIVERGED: "FINISHED",
     State.FAILED: "FAILED",
     State.DAMAGED: "FAILED",
+    State.CHANGED: "FAILED",
 }
 """MLflow's word for each state; a run that diverged has the tag ftdd.state = diverged."""
 
-NOT_MIRRORED = (".safetensors", ".pt", ".npy", DAMAGED_ENDING)
+NOT_MIRRORED = (".safetensors", ".pt", ".npy", DAMAGED_ENDING, BEFORE_ENDING)
 LONGEST_PARAM = 6000
 MOST_EVALUATIONS = 300
 """Of a run: MLflow's charts draw 320 points of a line, sampled, and a peak between two samples would be gone."""

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ftdd.study.inputs import statuses
 from ftdd.study.scores import read_scores, scores_of_run
-from ftdd.study.store import State, Store, StudyRecord, Unreadable
+from ftdd.study.store import State, Status, Store, StudyRecord, Unreadable
 from ftdd.values import Json, flat
 from ftdd_plugins.mirror.addresses import local_path
 from ftdd_plugins.mirror.content import Content, DataSet, Point, content
@@ -79,7 +80,7 @@ class Mirror:
         """Make all runs right, then add the study's own files; gives how many runs were changed.
 
         thorough: look into runs also where a tag says that they are right already. Raises Unreadable, after all others
-        were made right, where a run's folder is damaged.
+        were made right, where a run's folder is damaged. A run whose inputs are not the study's is taken out of MLflow.
         """
         known = self._digests()
         if thorough:
@@ -87,17 +88,19 @@ class Mirror:
                 self._remove_nobodys()
         changed = 0
         damaged = []
-        for run_id in self.record.run_ids:
-            status = self.store.run(run_id).status()
+        found = statuses(self.store, self.store.read_study(self.record.name))
+        for run_id, status in found.items():
             if status.state is State.DAMAGED:
                 damaged.append(status.error)
+            elif status.state is State.CHANGED:
+                changed += self._take_out(run_id)
             elif thorough or known.get(run_id) != self._digest(run_id):
                 try:
                     changed += self.run(run_id)
                 except Unreadable as error:
                     damaged.append(str(error))
         with locked(self.store.path):
-            self._study_files()
+            self._study_files(list(found.values()))
         if damaged:
             raise Unreadable("; ".join(damaged))
         return changed
@@ -147,6 +150,14 @@ class Mirror:
         for key, value in wrong.items():
             self.client.set_tag(mlflow_id, key, value)
         return bool(wrong)
+
+    def _take_out(self, run_id: str) -> bool:
+        """Delete MLflow's run of this id: `sync` makes it again once it is the study's again."""
+        with locked(self.store.path):
+            found = self.client.search_runs([self.experiment], f"tags.`ftdd.id` = '{run_id}'")
+            for run in found:
+                self.client.delete_run(run.info.run_id)
+        return bool(found)
 
     def _link(self, wanted: Content) -> dict[str, str]:
         """The source's run in MLflow, as a tag and as a link in the run's description."""
@@ -264,9 +275,9 @@ class Mirror:
             if nobodys:
                 self.client.delete_run(run.info.run_id)
 
-    def _study_files(self) -> None:
+    def _study_files(self, found: Sequence[Status]) -> None:
         """The study's own run: how far it has come, and its recipe, page, findings and figures as artifacts."""
-        states = [self.store.run(run_id).status().state for run_id in self.record.run_ids]
+        states = [status.state for status in found]
         counts = {
             "runs": len(states),
             "runs_done": states.count(State.DONE),
