@@ -508,6 +508,7 @@ def main() -> int:
             lost_power = stand.go_on() if undone else None
             stand.resume_killed()
             killed = stand.go_on()
+            print(f"{len(results) // 2 + 1} of {len(chosen)}: {event[0]} {event[1]}", file=sys.stderr, flush=True)
             for end, found in (("kill", killed), ("power loss", killed if lost_power is None else lost_power)):
                 results.append((place, end, found))
                 if found:
