@@ -513,7 +513,7 @@ def main() -> int:
                 results.append((place, end, found))
                 if found:
                     print(f"{end} before event {number}, {event[0]} {event[1]}: {json.dumps(found)[:3000]}", flush=True)
-    text = table(results)
+    text = f"Tried: {len(chosen):,} of {len(events):,} events, evenly spread.\n\n{table(results)}\n"
     print(text)
     if options.write:
         write(text)
@@ -522,9 +522,9 @@ def main() -> int:
 
 def write(text: str) -> None:
     page = PAGE.read_text(encoding="utf-8")
-    begin, end = "<!-- crash points: from here -->\n", "\n<!-- to here -->"
+    begin, end = "<!-- crash points: from here -->\n", "<!-- to here -->"
     before, _, rest = page.partition(begin)
-    PAGE.write_text(before + begin + text + end + rest.partition(end)[2], encoding="utf-8")
+    PAGE.write_text(before + begin + text + "\n" + end + rest.partition(end)[2], encoding="utf-8")
 
 
 if __name__ == "__main__":
