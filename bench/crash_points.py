@@ -499,8 +499,8 @@ def main() -> int:
         stand = Stand(Path(folder), options.birth)
         events = stand.prepare()
         numbers = [i + 1 for i, (_, path) in enumerate(events) if options.only in place_of(path)]
-        every = max(len(numbers) / options.points, 1) if options.points else 1
-        chosen = [numbers[int(i * every)] for i in range(int(len(numbers) / every))]
+        count = min(options.points or len(numbers), len(numbers))
+        chosen = [numbers[i * len(numbers) // count] for i in range(count)]
         print(f"{len(events):,} events, {len(chosen):,} of them tried", flush=True)
         for number in chosen:
             event, undone = stand.ended_at(number)
