@@ -499,8 +499,8 @@ def main() -> int:
         stand = Stand(Path(folder), options.birth)
         events = stand.prepare()
         numbers = [i + 1 for i, (_, path) in enumerate(events) if options.only in place_of(path)]
-        every = max(len(numbers) / options.points, 1) if options.points else 1
-        chosen = [numbers[int(i * every)] for i in range(int(len(numbers) / every))]
+        count = min(options.points or len(numbers), len(numbers))
+        chosen = [numbers[i * len(numbers) // count] for i in range(count)]
         print(f"{len(events):,} events, {len(chosen):,} of them tried", flush=True)
         for number in chosen:
             event, undone = stand.ended_at(number)
@@ -508,11 +508,12 @@ def main() -> int:
             lost_power = stand.go_on() if undone else None
             stand.resume_killed()
             killed = stand.go_on()
+            print(f"{len(results) // 2 + 1} of {len(chosen)}: {event[0]} {event[1]}", file=sys.stderr, flush=True)
             for end, found in (("kill", killed), ("power loss", killed if lost_power is None else lost_power)):
                 results.append((place, end, found))
                 if found:
                     print(f"{end} before event {number}, {event[0]} {event[1]}: {json.dumps(found)[:3000]}", flush=True)
-    text = table(results)
+    text = f"Tried: {len(chosen):,} of {len(events):,} events, evenly spread.\n\n{table(results)}\n"
     print(text)
     if options.write:
         write(text)
@@ -521,9 +522,9 @@ def main() -> int:
 
 def write(text: str) -> None:
     page = PAGE.read_text(encoding="utf-8")
-    begin, end = "<!-- crash points: from here -->\n", "\n<!-- to here -->"
+    begin, end = "<!-- crash points: from here -->\n", "<!-- to here -->"
     before, _, rest = page.partition(begin)
-    PAGE.write_text(before + begin + text + end + rest.partition(end)[2], encoding="utf-8")
+    PAGE.write_text(before + begin + text + "\n" + end + rest.partition(end)[2], encoding="utf-8")
 
 
 if __name__ == "__main__":
