@@ -78,4 +78,6 @@ def _phase(tree: dict[str, Any]) -> Phase:
         tuple(tree["before"]),
         tuple(tree["after"]),
         tuple(tuple(names) for names in tree["moving"]),
+        tree["probed_images"],
+        tuple(tree["drifted"]),
     )

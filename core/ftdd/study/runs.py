@@ -27,8 +27,9 @@ from ftdd.study.files import write_json, write_text, write_with
 from ftdd.study.start import RunRefused, anchor_of, recalibrate_frozen, side_of, source_id_of, starting_chain
 from ftdd.study.store import RunFolder, State, Status, Store
 from ftdd.training.features import CacheBudget, Pixels
-from ftdd.training.freezing import FrozenLayerChanged, layer_facts, ledger
+from ftdd.training.freezing import layer_facts, ledger
 from ftdd.training.loop import Assignment, Moment, train
+from ftdd.training.probe import FrozenLayerChanged
 from ftdd.training.settings import EveryEpochs, evaluation_epochs
 from ftdd.values import flat
 
@@ -102,7 +103,6 @@ def _carry_out(spec: Spec, folder: RunFolder, store: Store, job: Job, before: St
     if isinstance(spec, TargetSpec) and spec.batch_norm == "recalibrate":
         pixels = Pixels(task.train.images, normalization, spec.architecture.memory_format)
         recalibrate_frozen(spec, chain, pixels, settings.training.batch_size)
-    sizes = layer_facts(chain, drawn.task.train.shape)
     found, unusable = _found(folder, chain)
     resumed_at = [*before.facts.get("resumed_at", ()), *([found.moment.epoch] if found else [])]
     expected = spec.pair.expected_test_error(flat(spec.model_dump(mode="json")))
@@ -142,6 +142,7 @@ def _carry_out(spec: Spec, folder: RunFolder, store: Store, job: Job, before: St
         if moment.record is not None:
             curve = Curve((*curve.records, moment.record))
         if moment.ended:
+            sizes = layer_facts(chain, drawn.task.train.shape)  # not before: an image would pass through the chain
             write_json(folder.ledger, ledger(sizes, moment.phases))
             journal.show(curve, moment)
             state = State.DIVERGED if moment.diverged else State.DONE

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -10,10 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ftdd.chain import Chain, Features
 from ftdd.image_shape import ImageShape
-
-
-class FrozenLayerChanged(RuntimeError):
-    """A frozen layer is not what it was before training: the run proves the opposite of what it says."""
+from ftdd.training.probe import FrozenLayerChanged, Probe, drifted, moved, undisturbed
 
 
 @dataclass(frozen=True)
@@ -29,6 +26,10 @@ class Phase:
     after: tuple[str, ...]
     moving: tuple[tuple[str, ...], ...]
     """Of every layer: the tensors that were spared although it was frozen. Its hashes leave them out."""
+    probed_images: int = 0
+    """So many images were put through the frozen layers when it began; 0 where nothing was frozen."""
+    drifted: tuple[int, ...] = ()
+    """Frozen layers that gave these images other features when it ended, although their hashes did not change."""
 
 
 @dataclass(frozen=True)
@@ -68,37 +69,71 @@ def hashes(chain: Chain) -> tuple[str, ...]:
     return tuple(layer_hash(layer, chain.moving(i)) for i, layer in enumerate(chain.layers))
 
 
-def check_unchanged(chain: Chain, phase: Phase) -> None:
-    """Raise FrozenLayerChanged if a layer frozen in a phase has another hash after it than before."""
-    changed = [chain.names[i] for i in phase.frozen if phase.before[i] != phase.after[i]]
+def open_phase(chain: Chain, epoch: int) -> Phase:
+    """The phase that begins after so many epochs, with the layers that are frozen now."""
+    before = hashes(chain)
+    moving = tuple(tuple(sorted(chain.moving(i))) for i in range(len(chain.names)))
+    return Phase(epoch, epoch, tuple(sorted(chain.frozen)), before, before, moving)
+
+
+def close_phase(chain: Chain, phase: Phase, epoch: int, probe: Probe) -> Phase:
+    """The phase as it ended after so many epochs; probe: made when it began, or when this process went on with it."""
+    after = hashes(chain)
+    still = tuple(i for i in drifted(chain, probe) if phase.before[i] == after[i])
+    return replace(phase, last_epoch=epoch, after=after, drifted=still)
+
+
+def check_unchanged(chain: Chain, phase: Phase, probe: Probe) -> None:
+    """Raise FrozenLayerChanged if a layer frozen in a phase is another one after it than before.
+
+    probe: made when it began, or when this process went on with it; tells which tensors moved.
+    """
+    epochs = f"(epochs {phase.first_epoch} to {phase.last_epoch})"
+    changed = [_named(chain, probe, i) for i in phase.frozen if phase.before[i] != phase.after[i]]
     if changed:
         raise FrozenLayerChanged(
-            f"frozen layers changed during training: {', '.join(changed)} "
-            f"(epochs {phase.first_epoch} to {phase.last_epoch}); a parameter or a buffer moved although the "
-            "layer was frozen and in evaluation mode"
+            f"frozen layers changed during training: {', '.join(changed)} {epochs}; a parameter or a buffer moved "
+            "although the layer was frozen and in evaluation mode"
+        )
+    if phase.drifted:
+        names = ", ".join(f"'{chain.names[i]}'" for i in phase.drifted)
+        raise FrozenLayerChanged(
+            f"frozen layers give the same images other features after training than before: {names} {epochs}; "
+            "something that is neither a parameter nor a buffer moved in them"
         )
 
 
+def check_resumed(chain: Chain, phase: Phase) -> None:
+    """Raise FrozenLayerChanged if a frozen layer is not the one with which the phase that goes on began."""
+    changed = [chain.names[i] for i in phase.frozen if layer_hash(chain.layers[i], phase.moving[i]) != phase.before[i]]
+    if changed:
+        raise FrozenLayerChanged(
+            f"frozen layers are not those with which epoch {phase.first_epoch} began: {', '.join(changed)}; "
+            "the weights in the checkpoint moved, or loading them changes them"
+        )
+
+
+def _named(chain: Chain, probe: Probe, index: int) -> str:
+    tensors = moved(chain, probe, index)
+    return f"{chain.names[index]} ({', '.join(tensors)})" if tensors else chain.names[index]
+
+
 def layer_facts(chain: Chain, image: ImageShape) -> tuple[LayerFacts, ...]:
-    """Sizes and forward FLOPs of every layer, for one image of this shape. Leaves chain and mode as they were."""
+    """Sizes and forward FLOPs of every layer, for one image of this shape.
+
+    Leaves the mode, the tensors and the random generators as they were; an attribute of a layer that is neither a
+    parameter nor a buffer may move as the image passes.
+    """
     facts = []
-    mode = chain.training
     parameter = next(chain.parameters())
     x: Features = torch.zeros((1, *image), dtype=parameter.dtype, device=parameter.device)
-    chain.eval()
-    with torch.no_grad():
+    with undisturbed(chain, chain.layers):
         for name, layer in zip(chain.names, chain.layers, strict=True):
+            parameters = {key: tensor.numel() for key, tensor in layer.named_parameters()}
+            buffers = {key: tensor.numel() for key, tensor in layer.named_buffers()}
             with FlopCounterMode(display=False) as counter:
                 x = layer(x)
-            facts.append(
-                LayerFacts(
-                    name,
-                    {key: tensor.numel() for key, tensor in layer.named_parameters()},
-                    {key: tensor.numel() for key, tensor in layer.named_buffers()},
-                    counter.get_total_flops(),
-                )
-            )
-    chain.train(mode)
+            facts.append(LayerFacts(name, parameters, buffers, counter.get_total_flops()))
     return tuple(facts)
 
 
@@ -123,13 +158,17 @@ def ledger(facts: tuple[LayerFacts, ...], phases: tuple[Phase, ...]) -> dict[str
         "frozen_share_of_parameters": frozen_parameters / parameters if parameters else 0.0,
         "forward_flops": flops,
         "frozen_share_of_forward_flops": frozen_flops / flops if flops else 0.0,
-        "unchanged": all(phase.before[i] == phase.after[i] for phase in phases for i in phase.frozen),
+        "unchanged": all(
+            phase.before[i] == phase.after[i] and i not in phase.drifted for phase in phases for i in phase.frozen
+        ),
         "phases": [
             {
                 "first_epoch": phase.first_epoch,
                 "last_epoch": phase.last_epoch,
                 "frozen": [facts[i].name for i in phase.frozen],
                 "trained": [layer.name for i, layer in enumerate(facts) if i not in phase.frozen],
+                "probed_images": phase.probed_images,
+                "drifted": [facts[i].name for i in phase.drifted],
                 "layers": [
                     {
                         "name": layer.name,

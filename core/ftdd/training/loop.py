@@ -26,10 +26,11 @@ from ftdd.training.features import (
     augmented_inputs,
     prefix_inputs,
 )
-from ftdd.training.freezing import Phase, check_unchanged, hashes
+from ftdd.training.freezing import Phase, check_resumed, check_unchanged, close_phase, open_phase
 from ftdd.training.least_squares import fit
 from ftdd.training.objective import mean_loss
 from ftdd.training.optimizers import Anchor, build_optimizer, carry_over, parameter_groups, set_learning_rate
+from ftdd.training.probe import Probe, probe, spread
 from ftdd.training.settings import CropAndFlip, LeastSquares, Training
 
 
@@ -88,7 +89,8 @@ def train(chain: Chain, assignment: Assignment, resume: Moment | None = None) ->
 
     resume: the moment to go on from, before the last epoch; the chain then has the weights of that moment, and the
     next moment given is that of the following epoch. Ends early, with `diverged`, where a loss is not finite. Raises
-    FrozenLayerChanged, after the last moment, where a frozen layer moved.
+    FrozenLayerChanged where a frozen layer is no fixed function of an image, before any step, or where it moved, after
+    the last moment.
     """
     task, settings = assignment.task, assignment.training
     labels = task.train.labels
@@ -105,8 +107,10 @@ def train(chain: Chain, assignment: Assignment, resume: Moment | None = None) ->
     optimizer = build_optimizer(settings.optimizer, parameter_groups(chain, assignment.layer_decay))
     if resume:
         optimizer.load_state_dict(resume.optimizer)
+        check_resumed(chain, resume.phases[-1])
+    phases = resume.phases if resume else (open_phase(chain, 0),)
+    proof, phases = _probed(chain, assignment, phases)
     views = _Views(chain, assignment)
-    phases = resume.phases if resume else (_open_phase(chain, 0),)
 
     def moment(epoch: int, finite: bool = True) -> Moment:
         record = None
@@ -127,7 +131,7 @@ def train(chain: Chain, assignment: Assignment, resume: Moment | None = None) ->
             not finite,
             ended,
             optimizer.state_dict(),
-            _closed(chain, phases, epoch) if ended else phases,
+            (*phases[:-1], close_phase(chain, phases[-1], epoch, proof)) if ended else phases,
             views.place,
         )
 
@@ -138,10 +142,10 @@ def train(chain: Chain, assignment: Assignment, resume: Moment | None = None) ->
             return
     for epoch in range(resume.epoch if resume else 0, settings.epochs):
         if assignment.frozen_at(epoch) != chain.frozen:
-            phases = _closed(chain, phases, epoch)
-            check_unchanged(chain, phases[-1])
+            closed = close_phase(chain, phases[-1], epoch, proof)
+            check_unchanged(chain, closed, proof)
             chain.freeze(assignment.frozen_at(epoch), assignment.spared)
-            phases = (*phases, _open_phase(chain, epoch))
+            proof, phases = _probed(chain, assignment, (*phases[:-1], closed, open_phase(chain, epoch)))
             groups = parameter_groups(chain, assignment.layer_decay)
             carried, optimizer = optimizer, build_optimizer(settings.optimizer, groups)
             carry_over(carried, optimizer)
@@ -172,7 +176,7 @@ def train(chain: Chain, assignment: Assignment, resume: Moment | None = None) ->
         yield now
         if now.ended:
             break
-    check_unchanged(chain, now.phases[-1])
+    check_unchanged(chain, now.phases[-1], proof)
 
 
 def batch_slices(images: int, batch_size: int) -> list[slice]:
@@ -237,11 +241,9 @@ def _evaluate(
     )
 
 
-def _open_phase(chain: Chain, epoch: int) -> Phase:
-    before = hashes(chain)
-    moving = tuple(tuple(sorted(chain.moving(i))) for i in range(len(chain.names)))
-    return Phase(epoch, epoch, tuple(sorted(chain.frozen)), before, before, moving)
-
-
-def _closed(chain: Chain, phases: tuple[Phase, ...], epoch: int) -> tuple[Phase, ...]:
-    return (*phases[:-1], replace(phases[-1], last_epoch=epoch, after=hashes(chain)))
+def _probed(chain: Chain, assignment: Assignment, phases: tuple[Phase, ...]) -> tuple[Probe, tuple[Phase, ...]]:
+    """The probe of the layers that are frozen now, and the phases, the last of which says that it was made."""
+    images = assignment.task.train.images
+    pixels = Pixels(images, assignment.normalization, assignment.memory_format)
+    made = probe(chain, pixels.batch(spread(len(images)).to(images.device)), assignment.training.batch_size)
+    return made, (*phases[:-1], replace(phases[-1], probed_images=made.images))
