@@ -79,5 +79,6 @@ def _phase(tree: dict[str, Any]) -> Phase:
         tuple(tree["after"]),
         tuple(tuple(names) for names in tree["moving"]),
         tree["probed_images"],
+        tuple((size, product) for size, product in tree["marks"]),
         tuple(tree["drifted"]),
     )

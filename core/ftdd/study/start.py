@@ -9,9 +9,10 @@ from ftdd.recipe.specs import SourceSpec, Spec, TargetSpec, TaskSettings
 from ftdd.seeds import stream_seed
 from ftdd.study.store import State, Store
 from ftdd.training.features import Pixels
-from ftdd.training.freezing import hashes
+from ftdd.training.freezing import hashes, layer_hash
 from ftdd.training.optimizers import Anchor
-from ftdd.training.recalibration import recalibrate
+from ftdd.training.probe import FrozenLayerChanged
+from ftdd.training.recalibration import recalibrate, statistics
 from ftdd.training.transfer import transfer
 
 
@@ -80,8 +81,20 @@ def anchor_of(spec: Spec, chain: Chain) -> Anchor | None:
 
 
 def recalibrate_frozen(spec: TargetSpec, chain: Chain, pixels: Pixels, batch_size: int) -> None:
-    """Batch normalizations of frozen layers take their statistics from the target's training images, in their order."""
+    """Batch normalizations of frozen layers take their statistics from the target's training images, in their order.
+
+    Raises FrozenLayerChanged where anything else moves in any layer as the images pass.
+    """
+    frozen = spec.frozen(chain.names, 0)
+    estimated = [statistics(layer) if i in frozen else () for i, layer in enumerate(chain.layers)]
+    before = [layer_hash(layer, names) for layer, names in zip(chain.layers, estimated, strict=True)]
     count = len(pixels.images)
     whole = torch.arange(count, device=pixels.images.device)[: max(count // batch_size, 1) * batch_size]
     batches = (pixels.batch(indices) for indices in whole.split(batch_size))  # type: ignore[no-untyped-call]
-    recalibrate(chain, spec.frozen(chain.names, 0), batches)
+    recalibrate(chain, frozen, batches)
+    for name, layer, names, was in zip(chain.names, chain.layers, estimated, before, strict=True):
+        if layer_hash(layer, names) != was:
+            raise FrozenLayerChanged(
+                f"layer '{name}' moves a parameter or a buffer while images pass through it in evaluation mode: "
+                "batch_norm: recalibrate would take it for another than was transferred"
+            )

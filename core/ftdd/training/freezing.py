@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ftdd.chain import Chain, Features
 from ftdd.image_shape import ImageShape
-from ftdd.training.probe import FrozenLayerChanged, Probe, drifted, moved, undisturbed
+from ftdd.training.probe import FrozenLayerChanged, Mark, Probe, drifted, moved, undisturbed
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class Phase:
     """Of every layer: the tensors that were spared although it was frozen. Its hashes leave them out."""
     probed_images: int = 0
     """So many images were put through the frozen layers when it began; 0 where nothing was frozen."""
+    marks: tuple[Mark, ...] = ()
+    """Of what each layer of the fixed prefix gave for these images."""
     drifted: tuple[int, ...] = ()
     """Frozen layers that gave these images other features when it ended, although their hashes did not change."""
 

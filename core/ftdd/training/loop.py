@@ -25,12 +25,13 @@ from ftdd.training.features import (
     Place,
     augmented_inputs,
     prefix_inputs,
+    slices,
 )
 from ftdd.training.freezing import Phase, check_resumed, check_unchanged, close_phase, open_phase
 from ftdd.training.least_squares import fit
 from ftdd.training.objective import mean_loss
 from ftdd.training.optimizers import Anchor, build_optimizer, carry_over, parameter_groups, set_learning_rate
-from ftdd.training.probe import Probe, probe, spread
+from ftdd.training.probe import Probe, check_kept, check_marks, probe, spread
 from ftdd.training.settings import CropAndFlip, LeastSquares, Training
 
 
@@ -109,8 +110,11 @@ def train(chain: Chain, assignment: Assignment, resume: Moment | None = None) ->
         optimizer.load_state_dict(resume.optimizer)
         check_resumed(chain, resume.phases[-1])
     phases = resume.phases if resume else (open_phase(chain, 0),)
-    proof, phases = _probed(chain, assignment, phases)
-    views = _Views(chain, assignment)
+    proof = _probe(chain, assignment)
+    if resume:
+        check_marks(chain, phases[-1].marks, proof)
+    phases = _with_probe(phases, proof)
+    views = _proved_views(chain, assignment, proof)
 
     def moment(epoch: int, finite: bool = True) -> Moment:
         record = None
@@ -145,11 +149,13 @@ def train(chain: Chain, assignment: Assignment, resume: Moment | None = None) ->
             closed = close_phase(chain, phases[-1], epoch, proof)
             check_unchanged(chain, closed, proof)
             chain.freeze(assignment.frozen_at(epoch), assignment.spared)
-            proof, phases = _probed(chain, assignment, (*phases[:-1], closed, open_phase(chain, epoch)))
+            phases = (*phases[:-1], closed, open_phase(chain, epoch))
+            proof = _probe(chain, assignment)
+            phases = _with_probe(phases, proof)
             groups = parameter_groups(chain, assignment.layer_decay)
             carried, optimizer = optimizer, build_optimizer(settings.optimizer, groups)
             carry_over(carried, optimizer)
-            views = _Views(chain, assignment)
+            views = _proved_views(chain, assignment, proof)
         order = permutation(stream_seed(assignment.seed, assignment.side, "batch order", epoch), len(task.train))
         shuffled = torch.from_numpy(order).to(labels.device)
         torch.manual_seed(stream_seed(assignment.seed, assignment.side, "dropout", epoch))
@@ -241,9 +247,24 @@ def _evaluate(
     )
 
 
-def _probed(chain: Chain, assignment: Assignment, phases: tuple[Phase, ...]) -> tuple[Probe, tuple[Phase, ...]]:
-    """The probe of the layers that are frozen now, and the phases, the last of which says that it was made."""
+def _probe(chain: Chain, assignment: Assignment) -> Probe:
     images = assignment.task.train.images
     pixels = Pixels(images, assignment.normalization, assignment.memory_format)
-    made = probe(chain, pixels.batch(spread(len(images)).to(images.device)), assignment.training.batch_size)
-    return made, (*phases[:-1], replace(phases[-1], probed_images=made.images))
+    chosen = torch.tensor(spread(len(images)), device=images.device)
+    return probe(chain, pixels.batch(chosen), assignment.training.batch_size)
+
+
+def _with_probe(phases: tuple[Phase, ...], proof: Probe) -> tuple[Phase, ...]:
+    """The last phase with what its probe says; one that goes on keeps what it began with."""
+    last = phases[-1]
+    return (*phases[:-1], replace(last, probed_images=proof.images, marks=last.marks or proof.marks))
+
+
+def _proved_views(chain: Chain, assignment: Assignment, proof: Probe) -> _Views:
+    """The views, their first piece compared with the probe, whether it is kept or made anew each time."""
+    views, images = _Views(chain, assignment), assignment.task.train.images
+    if proof.prefix is not None:
+        piece = next(slices(images))
+        both = [(row, i) for i, row in enumerate(spread(len(images))) if row < len(piece)]
+        check_kept(chain, proof, views.train_plain.batch(piece), *zip(*both, strict=True))
+    return views

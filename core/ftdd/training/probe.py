@@ -6,6 +6,7 @@ remembers or looks at other images, or drifts in an attribute that is neither.
 
 import hashlib
 import itertools
+import math
 import random
 import zlib
 from collections import deque
@@ -25,6 +26,8 @@ PROBED_IMAGES = 8
 ROUNDING = 1e-4
 """How far features may differ, over the largest of them, where the order of sums may differ: between batches of other
 sizes, at other places in a batch, and with gradients or without."""
+DEEP_ROUNDING = 1e-3
+"""The same for a whole prefix, where a layer is given what other layers rounded, perhaps on another machine."""
 
 
 class FrozenLayerChanged(RuntimeError):
@@ -43,6 +46,10 @@ class Fault:
     """A clause whose subject is the layer."""
 
 
+Mark = tuple[float, float]
+"""The size of some features (root mean square), and their product with a fixed vector of about the same size."""
+
+
 @dataclass(frozen=True)
 class Probe:
     """What the frozen layers made of some images when a phase began."""
@@ -55,6 +62,10 @@ class Probe:
     """Of the features that each fixed layer gave, by its index."""
     checksums: Mapping[int, Mapping[str, int]]
     """Of the tensors of each frozen layer, by its index: they tell which tensor moved."""
+    prefix: "Features | None"
+    """What the last layer of the fixed prefix gave; None where there is none."""
+    marks: tuple[Mark, ...]
+    """Of the features that each layer of the fixed prefix gave: what a checkpoint keeps of them."""
 
 
 def probe(chain: Chain, images: torch.Tensor, batch_size: int = 1) -> Probe:
@@ -66,12 +77,13 @@ def probe(chain: Chain, images: torch.Tensor, batch_size: int = 1) -> Probe:
     """
     frozen = chain.frozen
     if not frozen:
-        return Probe(0, {}, {}, {})
+        return Probe(0, {}, {}, {}, None, ())
     moving = {i: chain.moving(i) for i in frozen}
     fixed = {i for i in frozen if not moving[i]}
     sums = {i: checksums(chain.layers[i], moving[i]) for i in frozen}
     inputs: dict[int, Features] = {}
     digests: dict[int, str] = {}
+    prefix, marks = None, []
     others = [layer for i, layer in enumerate(chain.layers) if i not in frozen and i < max(frozen)]
     x: Features = images
     with undisturbed(chain, others):
@@ -89,7 +101,10 @@ def probe(chain: Chain, images: torch.Tensor, batch_size: int = 1) -> Probe:
             x = _passed(layer, x)
             if i in fixed:
                 digests[i] = _digest(x)
-    return Probe(_count(images), inputs, digests, sums)
+            if fixed.issuperset(range(i + 1)):
+                prefix = x
+                marks.append(_mark(x))
+    return Probe(_count(images), inputs, digests, sums, prefix, tuple(marks))
 
 
 def drifted(chain: Chain, before: Probe) -> tuple[int, ...]:
@@ -113,9 +128,33 @@ def moved(chain: Chain, before: Probe, index: int) -> tuple[str, ...]:
     return tuple(name for name, value in before.checksums[index].items() if now.get(name) != value)
 
 
-def spread(count: int) -> torch.Tensor:
-    """Indices of the images to probe among so many, int64: evenly spread, so that they differ."""
-    return torch.linspace(0, count - 1, min(count, PROBED_IMAGES)).long()
+def check_kept(chain: Chain, before: Probe, features: Features, rows: Sequence[int], probed: Sequence[int]) -> None:
+    """Raise FrozenLayerChanged if the fixed prefix gave images other features in a large batch than in the probe.
+
+    features: of the large batch; its images at `rows` are those of the probe at `probed`.
+    """
+    if before.prefix is not None and not near(rows_of(features, rows), rows_of(before.prefix, probed), DEEP_ROUNDING):
+        layers = chain.names[: len(before.marks)]
+        raise FrozenLayerChanged(
+            f"frozen layers give an image other features in a batch of {_count(features)} images than in one of "
+            f"{before.images}: one of {', '.join(layers)} looks at its batch"
+        )
+
+
+def check_marks(chain: Chain, marks: Sequence[Mark], before: Probe) -> None:
+    """Raise FrozenLayerChanged if the fixed prefix does not give what it gave when these marks were made."""
+    for name, (size, product), (was, old) in zip(chain.names, before.marks, marks, strict=False):
+        if max(abs(size - was), abs(product - old)) > DEEP_ROUNDING * max(size, was):
+            raise FrozenLayerChanged(
+                f"layer '{name}' is frozen and gives the same images other features than before the run was "
+                "interrupted: something in it that is neither a parameter nor a buffer was lost, or came with loading"
+            )
+
+
+def spread(count: int) -> list[int]:
+    """Indices of the images to probe among so many, rising from 0: evenly spread, so that they differ."""
+    chosen = min(count, PROBED_IMAGES)
+    return [i * count // chosen for i in range(chosen)]
 
 
 def faults(
@@ -296,7 +335,7 @@ def _same(one: Features, other: Features) -> bool:
     return all(a.shape == b.shape and _bytes(a) == _bytes(b) for a, b in pairs)
 
 
-def near(one: Features, other: Features) -> bool:
+def near(one: Features, other: Features, rounding: float = ROUNDING) -> bool:
     """Whether two are equal up to rounding."""
     for a, b in zip(_tensors(one), _tensors(other), strict=True):
         if a.shape != b.shape:
@@ -307,7 +346,7 @@ def near(one: Features, other: Features) -> bool:
             continue
         finite = a.detach().abs().double().nan_to_num(posinf=0.0)
         size = float(finite.max()) if finite.numel() else 0.0
-        if not torch.allclose(a, b, rtol=0.0, atol=ROUNDING * size, equal_nan=True):
+        if not torch.allclose(a, b, rtol=0.0, atol=rounding * size, equal_nan=True):
             return False
     return True
 
@@ -318,3 +357,14 @@ def _digest(x: Features) -> str:
         sha.update(f"{t.dtype} {tuple(t.shape)}".encode())
         sha.update(_bytes(t))
     return sha.hexdigest()
+
+
+def _mark(x: Features) -> Mark:
+    values = torch.cat([t.detach().double().flatten()[:: max(t.numel() // _MARKED, 1)] for t in _tensors(x)])
+    vector = torch.arange(len(values), dtype=values.dtype, device=values.device).cos()
+    count = max(len(values), 1)
+    return math.sqrt(float(values.square().sum()) / count), float(values @ vector) / math.sqrt(count)
+
+
+_MARKED = 4096
+"""Values of a tensor that its mark is made of, about."""

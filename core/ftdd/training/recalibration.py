@@ -1,6 +1,6 @@
 """Statistics of batch normalizations, estimated anew on other images."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 
 import torch
 from torch import nn
@@ -14,12 +14,7 @@ def recalibrate(chain: Chain, layers: Collection[int], batches: Iterable[Feature
 
     Every batch counts alike, so make them of one size. Weights stay as they are, and so do modes.
     """
-    chosen = [
-        part
-        for index in layers
-        for _, part in normalizations(chain.layers[index])
-        if isinstance(part, nn.modules.batchnorm._BatchNorm) and part.running_mean is not None
-    ]
+    chosen = [part for index in layers for _, part in _estimated(chain.layers[index])]
     if not chosen:
         return
     modes = {part: part.training for part in chain.modules()}
@@ -37,3 +32,16 @@ def recalibrate(chain: Chain, layers: Collection[int], batches: Iterable[Feature
             part.momentum = momentum
         for module, mode in modes.items():
             module.training = mode
+
+
+def statistics(layer: nn.Module) -> frozenset[str]:
+    """Names of the buffers of a layer that `recalibrate` replaces."""
+    return frozenset(
+        f"{path}{name}" for path, part in _estimated(layer) for name, _ in part.named_buffers(recurse=False)
+    )
+
+
+def _estimated(layer: nn.Module) -> Iterator[tuple[str, nn.modules.batchnorm._BatchNorm]]:
+    for path, part in normalizations(layer):
+        if isinstance(part, nn.modules.batchnorm._BatchNorm) and part.running_mean is not None:
+            yield path, part

@@ -234,7 +234,7 @@ class IsAnotherWhenResumed(MovesWhenResumed):
 class ChangesAsItIsLoaded(MovesWhenResumed):
     def __init__(self) -> None:
         super().__init__()
-        self.register_load_state_dict_post_hook(lambda module, keys: module.ema.add_(1))
+        self.register_load_state_dict_post_hook(lambda module, keys: setattr(module, "ema", module.ema + 1))
 
     def lie(self, x: torch.Tensor) -> torch.Tensor:
         return x
