@@ -16,7 +16,20 @@ from ftdd.findings import Finding, Proposal
 from ftdd.image_shape import ImageShape, Normalization
 from ftdd.images import LabelledImages, Task
 from ftdd.testing import check, check_analysis, checks_of
+from ftdd.testing.architectures import (
+    gives_the_same_again,
+    keeps_frozen_layers,
+    keeps_its_state,
+    treats_images_apart,
+)
 from ftdd_plugins.digits import Digits
+from tests.core.training.liars import (
+    LIARS,
+    DriftsUnseen,
+    IsAnotherWhenResumed,
+    MovesWhenResumed,
+    MovesWithGradients,
+)
 
 
 class Small(Architecture):
@@ -74,6 +87,24 @@ class LooksAtTheBatch(Small):
     def parts(self, image: ImageShape, classes: int) -> list[nn.Module]:
         first, second, head = super().parts(image, classes)
         return [first, nn.Sequential(_Centred(), second), head]
+
+
+class _CountsInEvaluation(nn.Module):
+    """It has an effect only after many calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        calls = iter(range(10**9))
+        self._late = lambda: next(calls) > 40
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return 2 * x if not self.training and self._late() else x
+
+
+class DriftsLater(Small):
+    def parts(self, image: ImageShape, classes: int) -> list[nn.Module]:
+        first, second, head = super().parts(image, classes)
+        return [nn.Sequential(first, _CountsInEvaluation()), second, head]
 
 
 class AlwaysTheSame(Small):
@@ -138,6 +169,7 @@ BROKEN_ARCHITECTURES = {
     "gives_logits": OneLogitMore(),
     "goes_on_from_any_layer": DoesNotGoOn(),
     "treats_images_apart": LooksAtTheBatch(),
+    "gives_the_same_again": DriftsLater(),
     "builds_the_same_from_the_same_seed": AlwaysTheSame(),
     "keeps_its_state": HidesItsState(),
     "learns_where_it_is_not_frozen": HasAnIdleWeight(),
@@ -422,6 +454,36 @@ def _refused(component: Component) -> list[str]:
 def test_a_fault_is_refused_by_its_own_check_alone(name: str) -> None:
     ASKED.clear()
     assert _refused(BROKEN[name]) == [name]
+
+
+def _lying(liar: Callable[[], nn.Module]) -> Architecture:
+    class Lies(Small):
+        def parts(self, image: ImageShape, classes: int) -> list[nn.Module]:
+            first = nn.Sequential(nn.Conv2d(image.channels, 4, 1), liar())
+            rest = nn.Sequential(nn.Flatten(), nn.Linear(4 * image.height * image.width, 16))
+            return [first, rest, nn.Linear(16, classes)]
+
+    return Lies()
+
+
+@pytest.mark.parametrize(
+    "liar",
+    [*LIARS, MovesWithGradients, MovesWhenResumed, IsAnotherWhenResumed, DriftsUnseen],
+    ids=lambda liar: liar.__name__,
+)
+def test_a_layer_that_is_no_fixed_function_of_an_image_is_refused(liar: Callable[[], nn.Module]) -> None:
+    """Each way in which one can fail a run: an author hears of it before."""
+    shown = (treats_images_apart, gives_the_same_again, keeps_its_state, keeps_frozen_layers)
+    component = _lying(liar)
+    said = []
+    for one in shown:
+        try:
+            one(component)
+        except AssertionError as error:
+            said.append(str(error))
+    assert any("'first'" in sentence or "training moves first" in sentence for sentence in said) or (
+        liar is IsAnotherWhenResumed and said
+    )
 
 
 @pytest.mark.parametrize(

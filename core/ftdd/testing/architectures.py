@@ -9,6 +9,7 @@ from ftdd.chain import Chain, Features
 from ftdd.components import Architecture, Unfit
 from ftdd.image_shape import ImageShape
 from ftdd.training.freezing import hashes
+from ftdd.training.probe import Kind, faults, undisturbed
 
 SHAPES = (
     *(ImageShape(channels, side, side) for side in (32, 16, 8, 64, 160, 224) for channels in (3, 1)),
@@ -16,6 +17,7 @@ SHAPES = (
 )
 CLASSES = 5
 INTERPOLATED, MOST_STEPS = 32, 400
+MANY_CALLS = 50
 
 
 def takes_some_images(architecture: Architecture) -> None:
@@ -70,6 +72,24 @@ def treats_images_apart(architecture: Architecture) -> None:
                 assert torch.allclose(one, torch.cat(others), rtol=1e-3, atol=1e-3 * _size(one)), (
                     f"in evaluation mode, layer '{chain.names[k - 1]}' gives an image other features in other company"
                 )
+    _has_no_fault(architecture, "company", "size")
+
+
+def gives_the_same_again(architecture: Architecture) -> None:
+    """In evaluation mode the same images get the same features each time, bit for bit: nothing is drawn or counted."""
+    _has_no_fault(architecture, "changes", "draws")
+    chain, images = _built(architecture), _images(architecture, 4)
+    chain.freeze(range(len(chain.names) - 1))
+    with undisturbed(chain, ()):
+        first = [_tensors(chain(images.clone(), stop=k)) for k in range(1, len(chain.names))]
+        for _ in range(MANY_CALLS):
+            chain(images.clone())
+        for k, features in enumerate(first, start=1):
+            again = _tensors(chain(images.clone(), stop=k))
+            assert all(torch.equal(a, b) for a, b in zip(features, again, strict=True)), (
+                f"in evaluation mode, layer '{chain.names[k - 1]}' gives the same images other features after "
+                f"{MANY_CALLS} calls: it counts, or something in it drifts"
+            )
 
 
 def builds_the_same_from_the_same_seed(architecture: Architecture) -> None:
@@ -109,7 +129,8 @@ def learns_where_it_is_not_frozen(architecture: Architecture) -> None:
 
 
 def keeps_frozen_layers(architecture: Architecture) -> None:
-    """With k layers frozen, training moves no bit of them, parameters and buffers alike, for every k."""
+    """Images that pass, and training with k layers frozen, move no bit of them, parameters and buffers alike."""
+    _has_no_fault(architecture, "moves")
     images = _images(architecture, 8)
     for k in range(1, len(_built(architecture).names)):
         chain = _built(architecture)
@@ -147,6 +168,7 @@ ARCHITECTURE_CHECKS: tuple[Callable[[Architecture], None], ...] = (
     gives_logits,
     goes_on_from_any_layer,
     treats_images_apart,
+    gives_the_same_again,
     builds_the_same_from_the_same_seed,
     keeps_its_state,
     learns_where_it_is_not_frozen,
@@ -176,6 +198,18 @@ def _built(architecture: Architecture, seed: int = 0) -> Chain:
 def _images(architecture: Architecture, count: int) -> torch.Tensor:
     generator = torch.Generator().manual_seed(3)
     return torch.randn(count, *_image(architecture), generator=generator)
+
+
+def _has_no_fault(architecture: Architecture, *kinds: Kind) -> None:
+    """Below the head, each layer as a run tries what it freezes, once it was loaded as from a checkpoint."""
+    chain = _built(architecture)
+    chain.load_state_dict({name: tensor.clone() for name, tensor in chain.state_dict().items()})
+    x: Features = _images(architecture, 8)
+    with undisturbed(chain, ()):
+        for name, layer in zip(chain.names[:-1], chain.layers, strict=False):
+            for fault in faults(layer, x, batch_size=20):
+                assert fault.kind not in kinds, f"in evaluation mode, layer '{name}' {fault.text}"
+            x = layer(x)
 
 
 def _weights(chain: Chain) -> list[torch.Tensor]:
