@@ -251,7 +251,8 @@ def _probe(chain: Chain, assignment: Assignment) -> Probe:
     images = assignment.task.train.images
     pixels = Pixels(images, assignment.normalization, assignment.memory_format)
     chosen = torch.tensor(spread(len(images)), device=images.device)
-    return probe(chain, pixels.batch(chosen), assignment.training.batch_size)
+    batch_size = min(assignment.training.batch_size, len(images))
+    return probe(chain, pixels.batch(chosen), batch_size, len(next(slices(images))))
 
 
 def _with_probe(phases: tuple[Phase, ...], proof: Probe) -> tuple[Phase, ...]:

@@ -68,12 +68,13 @@ class Probe:
     """Of the features that each layer of the fixed prefix gave: what a checkpoint keeps of them."""
 
 
-def probe(chain: Chain, images: torch.Tensor, batch_size: int = 1) -> Probe:
+def probe(chain: Chain, images: torch.Tensor, batch_size: int = 1, most: int = 1000) -> Probe:
     """Try every frozen layer as a function of one image, on what the layers before it make of these images.
 
     images: normalized, as the chain takes them, shape (n, C, H, W).   batch_size: of the training; a batch of that size
-    is made of these images. Leaves the random generators, the mode, and the tensors of layers that are not frozen as
-    they were. Raises FrozenLayerChanged, with the layer's name and what it did.
+    is made of these images.   most: images that a fixed prefix is given at once, whatever the training is.
+    Leaves the random generators, the mode, and the tensors of layers that are not frozen as they were. Raises
+    FrozenLayerChanged, with the layer's name and what it did.
     """
     frozen = chain.frozen
     if not frozen:
@@ -91,7 +92,8 @@ def probe(chain: Chain, images: torch.Tensor, batch_size: int = 1) -> Probe:
             layer = chain.layers[i]
             if i in frozen:
                 above_trained = not fixed.issuperset(range(i + 1))
-                for fault in faults(layer, x, batch_size, above_trained, moving[i]):
+                size = batch_size if above_trained else min(batch_size, most)
+                for fault in faults(layer, x, size, above_trained, moving[i]):
                     raise FrozenLayerChanged(
                         f"layer '{chain.names[i]}' is frozen and no fixed function of an image: it {fault.text} "
                         "(docs/howto/architecture.md says what a frozen layer must be)"
@@ -270,7 +272,7 @@ def _differ(before: Mapping[str, object], after: Mapping[str, object]) -> list[s
 @contextmanager
 def undisturbed(chain: Chain, layers: Sequence[nn.Module]) -> Iterator[None]:
     """Within it the chain is in evaluation mode; after it mode, generators and these layers' tensors are as before."""
-    kept = [(tensor, tensor.detach().clone()) for layer in layers for tensor in _tensors_of(layer).values()]
+    kept = [{name: t.detach().clone() for name, t in _tensors_of(layer).items()} for layer in layers]
     python, numpys, mode = random.getstate(), np.random.get_state(), chain.training
     devices = {p.device for p in chain.parameters() if p.device.type == "cuda"}
     chain.eval()
@@ -279,8 +281,10 @@ def undisturbed(chain: Chain, layers: Sequence[nn.Module]) -> Iterator[None]:
             yield
     finally:
         with torch.no_grad():
-            for tensor, was in kept:
-                tensor.copy_(was)
+            for layer, tensors in zip(layers, kept, strict=True):
+                for name, tensor in _tensors_of(layer).items():
+                    if name in tensors:
+                        tensor.copy_(tensors[name])
         random.setstate(python)
         np.random.set_state(numpys)
         chain.train(mode)
@@ -296,9 +300,9 @@ def _tensors_of(layer: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def _passed(layer: nn.Module, x: Features, rows: Sequence[int] | None = None) -> Features:
-    """What a layer gives for all or some rows, from copies: it may write into what it is given."""
+    """A copy of what a layer gives for a copy of all or some rows: it may write into both."""
     y: Features = layer(_each(x, torch.clone) if rows is None else rows_of(x, rows))
-    return _each(y, torch.Tensor.detach)
+    return _each(y, lambda t: t.detach().clone())
 
 
 def rows_of(x: Features, rows: Sequence[int]) -> Features:
@@ -325,14 +329,18 @@ def _count(x: Features) -> int:
     return len(_tensors(x)[0])
 
 
+def _bits(t: torch.Tensor) -> torch.Tensor:
+    return t.detach().contiguous().flatten().view(torch.uint8)
+
+
 def _bytes(t: torch.Tensor) -> memoryview:
-    return t.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data
+    return _bits(t).cpu().numpy().data
 
 
 def _same(one: Features, other: Features) -> bool:
     """Whether two are equal, bit for bit."""
     pairs = zip(_tensors(one), _tensors(other), strict=True)
-    return all(a.shape == b.shape and _bytes(a) == _bytes(b) for a, b in pairs)
+    return all(a.shape == b.shape and a.dtype == b.dtype and torch.equal(_bits(a), _bits(b)) for a, b in pairs)
 
 
 def near(one: Features, other: Features, rounding: float = ROUNDING) -> bool:

@@ -94,6 +94,23 @@ class DrawsFromItsOwnGenerator(_Liar):
         return x + 0.01 * torch.randn(x.shape, generator=self.generator)
 
 
+class DrawsIntoWhatItGivesAgain(DrawsFromItsOwnGenerator):
+    """All it ever gives is one tensor, so that what it gave before changes too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._given: dict[int, torch.Tensor] = {}
+
+    def lie(self, x: torch.Tensor) -> torch.Tensor:
+        return self._given.setdefault(len(x), torch.empty_like(x)).copy_(super().lie(x).detach())
+
+
+class AssignsABuffer(MovesABuffer):
+    def lie(self, x: torch.Tensor) -> torch.Tensor:
+        self.ema = 0.9 * self.ema + 0.1 * x.detach().mean()
+        return x
+
+
 class DrawsTheSameForEachPlace(_Liar):
     """The same numbers each time: an image's features hang on its place in the batch."""
 
@@ -243,6 +260,7 @@ class ChangesAsItIsLoaded(MovesWhenResumed):
 LIARS: dict[Callable[[], nn.Module], str] = {
     MovesABuffer: "moves its buffer '4.ema' when images pass through it",
     MovesABufferItNeverUses: "moves its buffer '4.ema'",
+    AssignsABuffer: "moves its buffer '4.ema'",
     MovesItsParameter: "moves its parameter '4.scale'",
     MovesWithoutGradients: "moves its buffer '4.ema'",
     RegistersABuffer: "moves its buffer '4.seen'",
@@ -251,6 +269,7 @@ LIARS: dict[Callable[[], nn.Module], str] = {
     DrawsFromNumpy: "draws from numpy's generator",
     DrawsFromPython: "draws from Python's generator",
     DrawsFromItsOwnGenerator: "gives the same images other features the second time",
+    DrawsIntoWhatItGivesAgain: "gives the same images other features the second time",
     DrawsTheSameForEachPlace: "at another place or in a batch of another size: it looks at its batch",
     CountsItsCalls: "gives the same images other features the second time",
     DriftsAfterMany: "moves its attribute '4.calls' when images pass through it: it counts",
