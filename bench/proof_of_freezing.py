@@ -2,9 +2,9 @@
 
     python bench/proof_of_freezing.py [--rounds 3] [--epochs 160]
 
-Carries out recipes/quickstart.yaml, one seed of it, in this process, in a folder that is deleted, and times with the processor's clock
-what the proof consists of: hashes, probe, comparison of the first kept features, and the probe's end. Medians over
-rounds for each number of frozen layers. Then a ViT-Tiny on 224 × 224 pixels, all but the head frozen: the
+Carries out one seed of recipes/quickstart.yaml in this process, in a folder that is deleted, and times with the
+processor's clock what the proof consists of: hashes, probe, comparison of the first kept features, and the probe's end.
+Medians over rounds for each number of frozen layers. Then a ViT-Tiny on 224 × 224 pixels, all but the head frozen: the
 proof of one phase beside one epoch of 1,000 images without a cache, from the median of a few steps.
 """
 
