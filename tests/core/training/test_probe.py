@@ -97,6 +97,25 @@ def test_what_drifts_only_after_many_calls_is_found_when_the_phase_ends(at: int)
     assert book["phases"][0]["drifted"] == [small_chain().names[at]]  # type: ignore[index]
 
 
+class _Follows(nn.Module):
+    """Looks at another layer's weights, which it keeps out of sight."""
+
+    def __init__(self, other: nn.Module) -> None:
+        super().__init__()
+        self.others = [other]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + sum(p.mean() for p in self.others[0].parameters()).detach()  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("budget", [CacheBudget(), CacheBudget(memory=1 << 20)], ids=["recomputed", "memory"])
+def test_a_frozen_layer_that_hangs_on_a_trained_one_is_found(budget: CacheBudget) -> None:
+    chain = small_chain()
+    chain.layers[0].append(_Follows(chain.layers[2]))  # type: ignore[operator]
+    with pytest.raises(FrozenLayerChanged, match=r"other features after training than before: 'one' \(epochs 0 to 3\)"):
+        trained(chain, assignment(1, cache=budget))
+
+
 def test_a_drift_ends_the_run_with_its_phase() -> None:
     frozen_at = lambda epoch: frozenset({0, 1}) if epoch < 2 else frozenset({0})  # noqa: E731
     with pytest.raises(FrozenLayerChanged, match=r"'two' \(epochs 0 to 2\)"):
