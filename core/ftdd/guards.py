@@ -122,6 +122,8 @@ def _guarded(name: str, method: Callable[..., Any], check: Check) -> Callable[..
         try:
             with watched:
                 given = method(self, *arguments, **named)
+                if inspect.isgenerator(given):  # what it raises, it raises when it is run through
+                    given = tuple(given)
         except declared:
             raise
         except (Exception, SystemExit) as error:

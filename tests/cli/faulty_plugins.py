@@ -235,6 +235,10 @@ COSTS_ITSELF = {
     ),
     "findings_none": (analysis("findings_none", "return None"), "findings gave None; it must be a sequence of Finding"),
     "findings_raise": (analysis("findings_raise", "1 / 0"), "failed in findings: ZeroDivisionError"),
+    "findings_yield": (
+        analysis("findings_yield", "yield Finding('findings_yield', 'So.', 'not seen', ''); 1 / 0"),
+        "failed in findings: ZeroDivisionError",
+    ),
     "score_float": (scheme("score_float", "return 0.5"), "score gave 0.5; it must be an ftdd.components.Score"),
     "score_nan": (scheme("score_nan", "return Score(float('nan'))"), "which is no number to compare"),
     "score_raises": (scheme("score_raises", "1 / 0"), "failed in score: ZeroDivisionError"),

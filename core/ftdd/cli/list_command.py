@@ -6,10 +6,12 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
+from ftdd.cli.commands import COMMANDS
 from ftdd.cli.options import store_option
 from ftdd.cli.screen import output
 from ftdd.cli.surroundings import plugins, shipped_recipes, warn_of_plugins
 from ftdd.components import KINDS, Kind
+from ftdd.plugins import plugin_commands
 from ftdd.study.store import Store, Unreadable
 
 TOPICS = (*(kind.plural for kind in KINDS.values()), "plugins", "recipes", "studies")
@@ -102,5 +104,6 @@ def _plugins() -> None:
         )
     screen = output()
     screen.print(table)
-    for problem in plugins().problems:
+    _, wrong_commands = plugin_commands(plugins(), tuple(COMMANDS))
+    for problem in (*plugins().problems, *wrong_commands):
         screen.print(f"[yellow]problem:[/] {escape(problem)}", soft_wrap=True)

@@ -9,7 +9,7 @@ from types import TracebackType
 from ftdd.components import Crew, Executor, Job, error_words
 from ftdd.guards import component_words
 
-SAY_SECONDS = 5.0
+SAY_SECONDS = 15.0
 """After which one says that workers are waited for."""
 LEAVE_SECONDS = 60.0
 """How long an executor may take to end its workers."""
