@@ -14,7 +14,6 @@ import json
 import os
 import re
 import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -93,7 +92,7 @@ def built(library: str, name: str) -> Any:
 def cut_one(library: str, names: list[str], place: Path) -> dict[str, Any]:
     """Cut the family's smallest network through ftdd's own plugin, without weights and with.
 
-    place: a folder in which the libraries keep what they fetch (TORCH_HOME, HF_HUB_CACHE).
+    place: the folder in which the libraries keep what they fetch (TORCH_HOME, HF_HUB_CACHE).
     """
     import torch
 
@@ -249,28 +248,34 @@ def entering(network: Any, name: str, images: Any) -> Any:
 
 
 def measured(library: str, family: str, names: list[str]) -> dict[str, Any]:
-    """The row of one family, cut in a process of its own."""
+    """The row of one family, cut in a process of its own, forked before torch has computed anything."""
     row: dict[str, Any] = {"library": library, "family": family}
-    with tempfile.TemporaryDirectory() as place:
-        done = subprocess.run(
-            [sys.executable, __file__, "--one", library, *names],
-            capture_output=True,
-            text=True,
-            check=False,
-            env=os.environ | {"TORCH_HOME": place, "HF_HUB_CACHE": place, "HF_HUB_OFFLINE": "1"},
-            preexec_fn=_limited,
-        )
-    try:
-        return row | json.loads(done.stdout.splitlines()[-1])
-    except (IndexError, ValueError):
-        reason = done.stderr.strip().splitlines()[-1:] if done.returncode > 0 else []
-        limits = f"not done within {SECONDS} s of computing and {BYTES >> 30} GiB"
-        return row | {"model": names[0], "refused": reason[0] if reason else limits}
+    with tempfile.TemporaryDirectory() as folder:
+        place, said = Path(folder), Path(folder) / "row.json"
+        child = os.fork()
+        if child == 0:
+            try:
+                said.write_text(json.dumps(_limited(library, names, place)), encoding="utf-8")
+            finally:
+                os._exit(0)
+        os.waitpid(child, 0)
+        if said.exists():
+            return row | json.loads(said.read_text(encoding="utf-8"))
+    return row | {"model": names[0], "refused": f"not done within {SECONDS} s of computing and {BYTES >> 30} GiB"}
 
 
-def _limited() -> None:
+def _limited(library: str, names: list[str], place: Path) -> dict[str, Any]:
+    import huggingface_hub.constants
+
     resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+    os.environ["TORCH_HOME"] = huggingface_hub.constants.HF_HUB_CACHE = str(place)
+    try:
+        return cut_one(library, names, place)
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever goes wrong with one network is in its row
+        return {"model": names[0], "refused": f"{type(error).__name__}: {error}"}
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -288,7 +293,7 @@ def table(rows: list[dict[str, Any]]) -> str:
             if "layers" in row:
                 names = " ".join(f"`{name}`" if name != "…" else name for name in row["names"])
                 cells = [row["family"], row["model"], row["pixels"], row["layers"], names, row["seconds"]]
-                cells.append(row.get("weights", "–"))
+                cells.append(row.get("weights", "not tried"))
             else:
                 cells = [row["family"], row["model"], row.get("pixels", ""), "–", f"refused: {row['refused']}", "", "–"]
             lines.append("| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells) + " |")
@@ -296,15 +301,12 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def main() -> int:
-    """Measure and write; or, in a process of its own, one network as JSON."""
+    """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="*", default=[], help="families, as the page calls them; nothing is written")
     parser.add_argument("--rows", type=Path, help="a file of rows, one a line, which is gone on with")
-    parser.add_argument("--one", nargs="+", help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.one:
-        print(json.dumps(cut_one(given.one[0], given.one[1:], Path(os.environ["TORCH_HOME"]))))
-        return 0
+    os.environ["HF_HUB_OFFLINE"] = "1"
     kept = given.rows.read_text(encoding="utf-8").splitlines() if given.rows and given.rows.exists() else []
     rows = {(row["library"], row["family"]): row for row in map(json.loads, kept)}
     for (library, family), names in families().items():

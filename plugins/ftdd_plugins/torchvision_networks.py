@@ -18,6 +18,7 @@ from ftdd_plugins.networks.zoo import (
     check_reachable,
     fetch,
     fetched,
+    first_line,
     in_hub,
     loading,
     say_what_is_taken,
@@ -125,8 +126,15 @@ class TorchVision(NamedNetwork):
 
         published = _weights(self.model)
         with torch.random.fork_rng(devices=[]), loading(self.model, origin, head, _resize_positions) as loaded:
-            with _in_place_of(published, weights):
-                theirs: nn.Module = _models().get_model(self.model, weights=published, progress=False)
+            try:
+                with _in_place_of(published, weights):
+                    theirs: nn.Module = _models().get_model(self.model, weights=published, progress=False)
+            except DataUnavailable:
+                raise
+            except Exception as error:  # whatever torchvision's own code raises for weights that are not the model's
+                raise DataUnavailable(
+                    f"the weights of {origin} do not fit: torchvision says: {first_line(error)}", "checkpoint"
+                ) from error
             loaded.prove()
             if _same_shapes(theirs, network, head):
                 for name in head:

@@ -205,6 +205,7 @@ MISFITS: dict[str, tuple[Callable[[State], Any], str]] = {
         r"do not fit: .* the file has 'stem.conv.weight', 'stem.norm.weight', of which '.*' is nearest to",
     ),
     "no tensors": (lambda s: {"epoch": 3, "history": [1]}, "has no tensors by name: its keys are epoch, history"),
+    "numbers for names": (lambda s: dict(enumerate(s.values())) | {"conv1.weight": torch.ones(2)}, r"do not fit: "),
     "a list": (lambda s: list(s.values()), "has no tensors by name: it is of type list"),
     "nothing": (lambda s: {}, "has no tensors by name: it is empty"),
 }
@@ -314,3 +315,16 @@ def test_torchvisions_positions_are_resized_as_torchvision_does(tmp_path: Path) 
     expected = interpolate_embeddings(64, 32, dict(trained))
     for key, value in network.state_dict().items():
         assert key.startswith("heads.") or torch.equal(value, expected[key]), key
+
+
+@pytest.mark.parametrize("what", ["a layer is missing", "another network", "numbers for names"])
+def test_torchvision_refuses_in_one_sentence_too(what: str, tmp_path: Path) -> None:
+    declare_operators()
+    from torchvision.models import mnasnet0_5
+
+    state = mnasnet0_5(num_classes=7).state_dict()
+    made = _without("layers.0.weight") if what == "a layer is missing" else MISFITS[what][0]
+    torch.save(made(state), tmp_path / "m.pth")
+    with pytest.raises(DataUnavailable, match=r"do not fit: .*; the file has ") as caught:
+        TorchVision(model="mnasnet0_5", checkpoint=str(tmp_path / "m.pth")).prepare(lambda line: None)
+    assert "\n" not in str(caught.value)

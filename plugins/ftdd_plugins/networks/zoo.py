@@ -198,7 +198,7 @@ def _given(network: "nn.Module", weights: Mapping[str, Any], fresh: tuple[str, .
     import torch
 
     given: OrderedDict[str, torch.Tensor] = OrderedDict(
-        (key, value) for key, value in weights.items() if not key.startswith(fresh)
+        (key, value) for key, value in weights.items() if isinstance(key, str) and not key.startswith(fresh)
     )
     for key in network.state_dict():
         if key.endswith(f".{COUNTER}") and key not in given and not key.startswith(fresh):
