@@ -1,7 +1,7 @@
 """`ftdd sync` mends every state that a kill or a hand can leave, and leaves alone what users have made."""
 
-import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,10 @@ def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mirror:
     add_run(store, "a0", [0.8, 0.4, 0.6, 0.5], [0.8, 0.2, 0.0, 0.0], 0)
     add_run(store, "b0", [0.8, 0.7], [0.8, 0.7], 2, State.DIVERGED)
     for run_id in ("a0", "b0"):
-        status = store.run(run_id).path / "status.json"
-        tree = json.loads(status.read_text())
         data = {"train_digest": "1" * 8, "test_digest": "2" * 8, "train_images": 60, "test_images": 20}
-        status.write_text(json.dumps(tree | {"facts": {**tree.get("facts", {}), "data": data}}))
+        folder = store.run(run_id)
+        status = folder.status()
+        folder.write_status(replace(status, facts={**status.facts, "data": data}))
     add_study(store, [("a0", {"freezing.count": 0, "seed": 0}), ("b0", {"freezing.count": 2, "seed": 0})])
     made = open_mirror(store, "one")
     made.study()
@@ -59,7 +59,7 @@ def all_of_it(store: Store) -> dict[str, Any]:
         "name": experiment.name,
         "stage": experiment.lifecycle_stage,
         "views": {key for key in experiment.tags if key.startswith("mlflow.sharedViewState")},
-        "runs": sorted(shown, key=repr),
+        "runs": sorted(shown, key=lambda run: run[0].get("ftdd.id", "")),
     }
 
 

@@ -49,10 +49,6 @@ class MirrorUnavailable(RuntimeError):
     """MLflow's store cannot be used: a sentence that says which, why, and what to do."""
 
 
-class MirrorBroken(MirrorUnavailable):
-    """The store's own database is not what MLflow needs: `ftdd sync` sets it aside, and makes it anew."""
-
-
 def tell(line: str) -> None:
     """A line for the user, from any thread."""
     click.echo(f"ftdd: {line}", err=True)
@@ -189,7 +185,7 @@ def unavailable(store: Path, error: Exception) -> MirrorUnavailable:
         if not is_file(address):
             remedy = f"see that it answers, or {remedy},"
     elif database.says_broken(str(error)):
-        return MirrorBroken(
+        return MirrorUnavailable(
             f"MLflow's store {path} is broken ({reason}); `ftdd sync` makes it anew from the run folders"
         )
     else:
