@@ -20,7 +20,7 @@ from ftdd.recipe.study import Study
 from ftdd.results.contact_sheet import short_class
 from ftdd.results.words import plain, shown
 from ftdd.study.files import write_json
-from ftdd.study.inputs import images_name
+from ftdd.study.inputs import images_name, known_inputs
 from ftdd.study.store import Store
 from ftdd.values import canonical_json, flat
 
@@ -69,7 +69,7 @@ def write_samples(study: Study, store: Store, data: Path, say: Callable[[str], N
     pairs = [pair for pair in dict.fromkeys(point.spec.pair for point in study.points) if pair.labels == "classes"]
     pairs = pairs[:MOST_PAIRS]
     path = store.study_folder(study.name) / FILE
-    inputs = store.read_study(study.name).inputs
+    inputs = known_inputs(study.name, store)
     of = [
         [canonical_json(pair), *(inputs.get(images_name(pair.model_dump(mode="json"), side)) for side in SIDES)]
         for pair in pairs

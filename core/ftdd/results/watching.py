@@ -118,7 +118,7 @@ def look(store: Store, name: str, before: View | None = None) -> View:
         source_id, settings = (entry.source_id, entry.settings) if entry else (None, {})
         rows.append(_row(store.run(run_id), role, source_id, settings, known.get(run_id)))
     seen = judged(store, {row.id: row.status for row in rows}, study.source_of, study.inputs)
-    rows = [replace(row, status=seen[row.id]) for row in rows]
+    rows = [row if seen[row.id] is row.status else replace(row, status=seen[row.id]) for row in rows]
     places = {row.id: i for i, row in enumerate(rows)}
     return View(
         study.title,

@@ -19,6 +19,7 @@ from ftdd.recipe.read import read_study
 from ftdd.results.compare import cells, named, overlay
 from ftdd.results.findings import read_evidence
 from ftdd.results.report import write_report
+from ftdd.results.samples import read_samples, write_samples
 from ftdd.results.series import read_series
 from ftdd.results.summary import summarize
 from ftdd.results.table import curves_table, runs_table
@@ -439,7 +440,21 @@ def test_nor_one_that_a_kill_has_left_in_a_run_that_had_ended(desk: Desk) -> Non
         assert desk.states() == ["done", "done"]
 
 
-# ---- scores
+# ---- scores and samples
+
+
+def test_the_page_shows_samples_of_the_images_that_there_are_now(desk: Desk) -> None:
+    desk.run()
+    study = read_study(desk.recipes / "one.yaml", installed_plugins(), desk.data, ())
+    write_samples(study, desk.store, desk.data, lambda _: None)
+    before = read_samples(desk.store, "one")
+    for k in range(10):
+        photo(desk.data / "leaves/ash" / f"{k}.bmp", 700 + k)
+    desk.run()
+    write_samples(study, desk.store, desk.data, lambda _: None)
+    (old_source, old_target), (source, target) = before, read_samples(desk.store, "one")
+    assert source == old_source
+    assert target != old_target
 
 
 def test_a_score_of_other_images_is_computed_anew(desk: Desk) -> None:
