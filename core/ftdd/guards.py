@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import wraps
+from pathlib import Path
 from typing import Any, get_args
 
 from ftdd.components import (
@@ -28,6 +29,7 @@ from ftdd.components import (
 )
 from ftdd.findings import Answer, Finding, Proposal
 from ftdd.image_shape import ImageShape, Normalization
+from ftdd.repeats import Repeats
 
 SLOW_SECONDS = 10.0
 """After which a call that should be quick is spoken of."""
@@ -237,6 +239,21 @@ def _expected(component: Any, given: Any, arguments: Sequence[Any]) -> str | Non
     return None if right else f"{_shown(given)}; it must be a number or None"
 
 
+def _files(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
+    right = isinstance(given, (tuple, list)) and all(isinstance(one, Path) for one in given)
+    return None if right else f"{_shown(given)}; it must be a sequence of Paths"
+
+
+def _remarks(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
+    right = isinstance(given, (tuple, list)) and all(isinstance(one, str) for one in given)
+    return None if right else f"{_shown(given)}; it must be a sequence of sentences"
+
+
+def _repeats(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
+    right = given is None or isinstance(given, Repeats)
+    return None if right else f"{_shown(given)}; it must be an ftdd.repeats.Repeats or None"
+
+
 def _frozen(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
     layers: tuple[str, ...] = arguments[0]
     if not isinstance(given, frozenset) or not all(type(one) is int for one in given):
@@ -336,6 +353,7 @@ CHECKS: Mapping[str, Mapping[str, Check]] = {
         "prepare": _anything,
         "build": _chain,
         "layers": _layers,
+        "weight_files": _files,
     },
     "pair": {
         "image_shape": _shape,
@@ -345,6 +363,8 @@ CHECKS: Mapping[str, Mapping[str, Check]] = {
         "class_counts": _counts,
         "prepare": _anything,
         "expected_test_error": _expected,
+        "remarks": _remarks,
+        "repeats": _repeats,
     },
     "scheme": {"fits": _anything, "prepare": _anything, "needs": _needs, "score": _score},
     "policy": {"frozen": _frozen},

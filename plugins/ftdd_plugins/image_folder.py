@@ -52,6 +52,7 @@ class ImageFolder(Pair):
     """
 
     examples: ClassVar[Sequence[Mapping[str, Json]]] = ({"target": "photos", "image_size": 8},)
+    split_version: ClassVar[int] = 2
 
     name: Literal["image_folder"] = "image_folder"
     target: str

@@ -141,9 +141,7 @@ def _carry_out(spec: Spec, folder: TakenFolder, store: Store, job: Job, before: 
         ],
         **({} if repeated is None else {"repeats": repeated.facts()}),
         "source_id": source_id_of(spec),
-        **(
-            {} if isinstance(spec, SourceSpec) else {"untrained": spec.architecture.untrained().model_dump(mode="json")}
-        ),
+        **_untrained(spec),
         "data": drawn.facts(settings.label_noise),
         "inputs": inputs,
         **machine_facts(job),
