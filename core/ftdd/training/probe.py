@@ -133,9 +133,8 @@ def drifted(chain: Chain, before: Probe) -> tuple[int, ...]:
 def _others_than(chain: Chain, before: Probe) -> Iterator[int]:
     """The first layer of each row of fixed ones that does not give what it gave then, or that draws at random."""
     for first, given in before.inputs.items():
-        x, i = given, first
+        x, i, drawn = given, first, generators(given)
         while i in before.digests:
-            drawn = generators(x)
             x = _passed(partial(chain, start=i, stop=i + 1), x)
             if _digest(x) != before.digests[i] or generators(x) != drawn:
                 yield i

@@ -1,6 +1,7 @@
 """One id, one set of inputs: a run that has ended with other images or weights than its study's is left out of it."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,13 +27,14 @@ from ftdd.results.table import curves_table, runs_table
 from ftdd.results.watching import look
 from ftdd.study import checkpoint
 from ftdd.study.conduct import write_down
-from ftdd.study.inputs import inputs_now, keep_inputs, statuses, unchecked
+from ftdd.study.inputs import differences, inputs_now, keep_inputs, of_weights, statuses, unchecked
 from ftdd.study.plan import Plan, make_plan
 from ftdd.study.runs import carry_out
 from ftdd.study.store import State, Status, Store
 from ftdd.training.loop import Moment
 from ftdd_plugins.image_folder import ImageFolder
 from ftdd_plugins.image_sets import folders
+from ftdd_plugins.resnet import ResNet
 from tests.core.study.small_study import job
 
 RECIPE = """\
@@ -305,6 +307,33 @@ def test_another_file_of_weights_under_the_same_name_is_said(desk: Desk, tmp_pat
     _weights(tmp_path / "best.pth", 0)
     (changed,) = desk.run("sweep.seed=[0,1]", recipe=recipe).changed
     assert changed.settings["seed"] == 1
+
+
+class _Library(ResNet):
+    """Starts from whatever files of weights its folder has."""
+
+    folder: str
+
+    def weight_files(self) -> list[Path]:
+        return sorted(Path(self.folder).glob("**/*.pth"))
+
+
+def test_weights_are_compared_whatever_their_files_are_called(tmp_path: Path) -> None:
+    """A library renames what it publishes; and two files of one name are two."""
+    network = _Library(folder=str(tmp_path))
+    for name in ("a/w.pth", "b/w.pth"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(name)
+    first = of_weights(network)
+    (tmp_path / "a/w.pth").write_text("another")
+    (phrase,) = differences(first, of_weights(network))
+    assert phrase.startswith("the weights file w.pth is another one: ")
+    (tmp_path / "a/w.pth").write_text("a/w.pth")
+    (tmp_path / "a/w.pth").rename(tmp_path / "a/v2.pth")
+    assert differences(first, of_weights(network)) == []
+    (tmp_path / "a/v2.pth").write_text("another")
+    (phrase,) = differences(first, of_weights(network))
+    assert re.fullmatch(r"the weights file v2\.pth is another one: \w+… \(w\.pth\) when .*, \w+… now", phrase)
 
 
 # ---- ftdd's own code
