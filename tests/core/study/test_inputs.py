@@ -349,7 +349,7 @@ def test_a_split_that_moves_is_said_to_have_moved(desk: Desk, monkeypatch: pytes
     assert [run.damage.split(": ")[0] for run in changed if run.ref.role == "target"] == [
         "ftdd splits the target's images in another way"
     ]
-    assert "version 7 now, 1 when it was trained" in changed[-1].damage
+    assert "version 7 now, 2 when it was trained" in changed[-1].damage
 
 
 def test_another_way_to_draw_changes_every_run(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
