@@ -26,7 +26,7 @@ from ftdd.results.summary import summarize
 from ftdd.results.table import curves_table, runs_table
 from ftdd.results.watching import look
 from ftdd.study import checkpoint
-from ftdd.study.conduct import write_down
+from ftdd.study.conduct import begin_changed_anew, write_down
 from ftdd.study.inputs import differences, inputs_now, keep_inputs, of_weights, statuses, unchecked
 from ftdd.study.plan import Plan, make_plan
 from ftdd.study.runs import carry_out
@@ -81,8 +81,7 @@ class Desk:
         inputs = inputs_now(specs, self.store, self.data, {})
         plan = make_plan(study, self.store, self.data, inputs)
         if again:
-            for run in plan.changed:
-                self.store.run(run.ref.id).begin_anew()
+            begin_changed_anew(plan, self.store)
             plan = make_plan(study, self.store, self.data, inputs)
         write_down(study, plan, self.store)
         for run in plan.open:
@@ -251,6 +250,29 @@ def test_again_trains_source_and_targets_anew(desk: Desk) -> None:
     plan = desk.run("sweep.seed=[0,1]", again=True)
     assert len(plan.open) == 3
     assert desk.averaged() == 2
+
+
+def test_again_leaves_what_another_process_has_trained_anew_meanwhile(desk: Desk) -> None:
+    """Two commands with --again at once: the second has looked before the first began, and acts when it has ended."""
+    desk.run()
+    photo(desk.data / "trees/ash/3.bmp", 502)
+    late = desk.run()
+    assert len(late.changed) == 2
+    desk.run(again=True)
+    files = {path: path.read_bytes() for path in desk.store.path.glob("runs/*/*")}
+    begin_changed_anew(late, desk.store)
+    assert {path: path.read_bytes() for path in desk.store.path.glob("runs/*/*")} == files
+    assert desk.states() == ["done"] * 2
+
+
+def test_again_does_not_wait_for_a_run_that_another_process_is_at_work_on(desk: Desk) -> None:
+    desk.run()
+    photo(desk.data / "trees/ash/3.bmp", 502)
+    late = desk.run()
+    with desk.store.run(late.targets[0].ref.id).lock():
+        begin_changed_anew(late, desk.store)
+    assert desk.store.run(late.targets[0].ref.id).status().state is State.DONE
+    assert desk.store.run(late.sources[0].ref.id).status().state is State.WAITING
 
 
 def test_targets_of_a_source_that_was_trained_again_are_not_those_of_the_new_one(desk: Desk) -> None:
@@ -431,7 +453,7 @@ def _interrupted(desk: Desk, run_id: str) -> None:
     for tensor in chain.state_dict().values():
         tensor.zero_()
     moment = Moment(0, 0, 0.0, None, False, False, {}, (), "none")
-    checkpoint.save(folder.checkpoint, chain, moment, Curve())
+    checkpoint.save(folder.taken(), chain, moment, Curve())
     folder.write_status(Status(State.RUNNING, epochs=1, started=1.0, facts={"inputs": inputs}))
 
 
