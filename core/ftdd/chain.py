@@ -34,14 +34,18 @@ class Chain(nn.Module):
         self._names = tuple(name for name, _ in named)
         self._frozen: frozenset[int] = frozenset()
         self._spared: frozenset[Spared] = frozenset()
+        self._shares = False
 
     def forward(self, x: Features, start: int = 0, stop: int | None = None) -> Features:
         """Logits, shape (N, classes), of a batch; or what layer `stop` would be given.
 
         x: images, float, shape (N, C, H, W); or, where start > 0, what layer `start` is given.
         """
-        for layer in self.layers[start:stop]:
-            x = layer(x)
+        layers = self.layers
+        for index in range(*slice(start, stop).indices(len(layers))):
+            if self.training and self._shares:
+                self._set_mode(index, True)
+            x = layers[index](x)
         return x
 
     @property
@@ -81,12 +85,14 @@ class Chain(nn.Module):
                         "freeze both or neither"
                     )
         self._frozen, self._spared = frozen, frozenset(spared)
+        at_rest = {part for index in frozen for part in self.layers[index].modules()}
+        self._shares = any(
+            part in at_rest for i, layer in enumerate(self.layers) if i not in frozen for part in layer.modules()
+        )
         for index, layer in enumerate(self.layers):
-            layer.requires_grad_(index not in frozen)
             moving = self.moving(index)
             for name, parameter in layer.named_parameters():
-                if name in moving:
-                    parameter.requires_grad_(True)
+                parameter.requires_grad_(index not in frozen or name in moving)
         self.train(self.training)
 
     def moving(self, index: int) -> frozenset[str]:
@@ -114,14 +120,19 @@ class Chain(nn.Module):
         """Set training mode for what is trained; frozen layers stay in evaluation mode whatever is asked.
 
         Where the running statistics of frozen layers are spared, their batch normalizations are in training mode.
+        A module that a frozen and a trained layer share, such as a dropout, has the mode of the layer at work.
         """
         self.training = mode
-        for index, layer in enumerate(self.layers):
-            layer.train(mode and index not in self._frozen)
-            if mode and index in self._frozen and "batch_norm_statistics" in self._spared:
-                for _, part in normalizations(layer):
-                    part.training = _has_statistics(part)
+        for index in range(len(self.layers)):
+            self._set_mode(index, mode)
         return self
+
+    def _set_mode(self, index: int, mode: bool) -> None:
+        layer = self.layers[index]
+        layer.train(mode and index not in self._frozen)
+        if mode and index in self._frozen and "batch_norm_statistics" in self._spared:
+            for _, part in normalizations(layer):
+                part.training = _has_statistics(part)
 
 
 def _key(name: str) -> str:
@@ -146,4 +157,4 @@ _NORMALIZATIONS = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.modules.batchnorm.
 
 def _has_statistics(part: nn.Module) -> bool:
     """Whether it normalizes by running statistics of batches."""
-    return isinstance(part._buffers.get("running_mean"), torch.Tensor)
+    return "running_mean" in dict(part.named_buffers(recurse=False))

@@ -19,11 +19,11 @@ from ftdd.events import StudyRef
 from ftdd.plugins import nearest
 from ftdd.recipe.specs import Spec
 from ftdd.recipe.study import Study
-from ftdd.study.conduct import Machine, Outcome, conduct, write_down
+from ftdd.study.conduct import Machine, Outcome, begin_changed_anew, conduct, write_down
 from ftdd.study.devices import DeviceUnavailable, fitting_device
 from ftdd.study.inputs import inputs_now
 from ftdd.study.plan import Plan, make_plan
-from ftdd.study.store import Inputs, RunFolder, State
+from ftdd.study.store import Inputs, State
 
 _OPTIONS: Sequence[Decorator] = (
     click.option("--workers", type=click.IntRange(1), help="Runs at once.  [default: one per physical core, or GPU]"),
@@ -108,8 +108,7 @@ def plan_now(reading: Reading, known: Inputs | None = None) -> Plan:
 
 def with_changed_open(reading: Reading, plan: Plan) -> Plan:
     """The plan with those runs open that have ended with other inputs; their files are set aside."""
-    for run in plan.changed:
-        RunFolder(run.ref.folder).begin_anew()
+    begin_changed_anew(plan, reading.store)
     return make_plan(reading.study, reading.store, reading.data, plan.inputs) if plan.changed else plan
 
 

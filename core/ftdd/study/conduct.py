@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -140,6 +141,16 @@ def write_down(study: Study, plan: Plan, store: Store) -> StudyRef:
         record.eps,
         tuple(run.ref for run in plan.runs),
     )
+
+
+def begin_changed_anew(plan: Plan, store: Store) -> None:
+    """Set the files of those runs aside that have ended with other inputs; what another process does stays."""
+    for run in reversed(plan.changed):  # targets before the sources that they are judged by
+        folder, source_id = RunFolder(run.ref.folder), run.ref.source_id
+        with suppress(Timeout), folder.lock(timeout=0):
+            own = {run_id: store.run(run_id).status() for run_id in (run.ref.id, source_id) if run_id}
+            if judged(store, own, {run.ref.id: source_id}, plan.inputs)[run.ref.id].state is State.CHANGED:
+                folder.begin_anew()
 
 
 def _says(folder: RunFolder, spec: Mapping[str, Json]) -> bool:

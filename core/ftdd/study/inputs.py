@@ -153,7 +153,10 @@ def _differences(name: str, then: Json, now: Json, when: tuple[str, str]) -> Ite
     elif then == now:
         return
     elif kind == "weights":
-        yield f"the weights file {rest[-1]} is another one: {_short(then)} {before}, {_short(now)} {since}"
+        (old, was), (new, name) = (str(value).split(" ", 1) for value in (then, now))
+        if old != new:
+            other = "" if was == name else f" ({was})"
+            yield f"the weights file {name} is another one: {_short(old)}{other} {before}, {_short(new)} {since}"
     elif kind == "source":
         yield f"the weights of source {rest[0]} are others {since} than {before}"
     elif kind == "drawing":
@@ -236,10 +239,13 @@ def _of_code_and_weights(spec: Spec) -> dict[str, Json]:
 
 
 def of_weights(architecture: Architecture) -> dict[str, Json]:
-    """The digest of each file of weights that a network starts from."""
+    """Digest and name of each file of weights that a network starts from."""
     identity = tree_identity(architecture.model_dump(mode="json"))
-    files = dict.fromkeys(architecture.weight_files())
-    return {f"weights {identity} {path.name}": file_digest(path) for path in files if path.is_file()}
+    return {
+        f"weights {identity} {number}": f"{file_digest(path)} {path.name}"  # a library may change its files' names
+        for number, path in enumerate(architecture.weight_files(), start=1)
+        if path.is_file()
+    }
 
 
 def of_source(store: Store, source_id: str) -> dict[str, Json]:

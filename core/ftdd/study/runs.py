@@ -27,12 +27,20 @@ from ftdd.study.drawing import draw
 from ftdd.study.files import json_text
 from ftdd.study.inputs import differences, inputs_of, recorded_inputs
 from ftdd.study.remarks import remarks_on
-from ftdd.study.start import RunRefused, anchor_of, recalibrate_frozen, side_of, source_id_of, starting_chain
+from ftdd.study.start import (
+    RunRefused,
+    anchor_of,
+    check_transferable,
+    recalibrate_frozen,
+    side_of,
+    source_id_of,
+    starting_chain,
+)
 from ftdd.study.store import BEFORE_ENDING, FolderGone, RunFolder, State, Status, Store, TakenFolder
 from ftdd.training.features import CacheBudget, Pixels
 from ftdd.training.freezing import layer_facts, ledger
 from ftdd.training.loop import Assignment, Moment, train
-from ftdd.training.probe import FrozenLayerChanged
+from ftdd.training.probe import FrozenLayerChanged, spread
 from ftdd.training.settings import EveryEpochs, evaluation_epochs
 from ftdd.values import flat
 
@@ -189,6 +197,9 @@ def _carry_out(spec: Spec, folder: TakenFolder, store: Store, job: Job, before: 
             "it more epochs or images"
         )
     if isinstance(spec, SourceSpec) and state is State.DONE:
+        chosen = torch.tensor(spread(len(task.train)), device=job.device)
+        images = Pixels(task.train.images, normalization, spec.architecture.memory_format).batch(chosen)
+        check_transferable(spec, chain, images, len(task.train.classes))
         weights = {
             name: tensor.cpu().clone(memory_format=torch.contiguous_format)
             for name, tensor in chain.state_dict().items()

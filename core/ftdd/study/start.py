@@ -11,9 +11,9 @@ from ftdd.study.store import State, Store
 from ftdd.training.features import Pixels
 from ftdd.training.freezing import hashes, layer_hash
 from ftdd.training.optimizers import Anchor
-from ftdd.training.probe import FrozenLayerChanged
+from ftdd.training.probe import FrozenLayerChanged, first_other
 from ftdd.training.recalibration import recalibrate, statistics
-from ftdd.training.transfer import transfer
+from ftdd.training.transfer import TransferRefused, transfer
 
 
 class RunRefused(RuntimeError):
@@ -63,6 +63,25 @@ def starting_chain(spec: Spec, image: ImageShape, classes: int, store: Store) ->
                 f"delete the folder {source.path} and run again"
             )
     return chain
+
+
+def check_transferable(spec: SourceSpec, chain: Chain, images: torch.Tensor, classes: int) -> None:
+    """Raise RunRefused if a new network gives other features than a trained one although it has its weights.
+
+    images: some, as the chain takes them, shape (n, C, H, W).
+    """
+    torch.manual_seed(stream_seed(spec.source.seed + 1, spec.role, "initialization"))
+    fresh = spec.architecture.build(ImageShape(*images.shape[1:]), classes).to(images.device)
+    try:
+        transfer(fresh, chain.state_dict())
+    except TransferRefused as error:
+        raise RunRefused(f"{error} once it was trained: a buffer must be whole when `build` returns") from error
+    if (index := first_other(chain, fresh, images)) is not None:
+        raise RunRefused(
+            f"layer '{chain.names[index]}' gives other features when its weights are loaded into a new network: "
+            "something in it is neither a parameter nor a buffer of its state dict, and would not be transferred "
+            "(docs/howto/architecture.md says what a layer must be)"
+        )
 
 
 def anchor_of(spec: Spec, chain: Chain) -> Anchor | None:

@@ -309,10 +309,12 @@ class RunFolder:
                 path.replace(path.with_name(path.name + ending))
 
     def begin_anew(self) -> None:
-        """Rename all that the run has said, `curve.csv` to `curve.csv.before`: it waits to be carried out again."""
-        with self.lock():
-            curve, images, status = (self.path / name for name in ("curve.csv", "train_images.csv", "status.json"))
-            self.set_aside([self.checkpoint, curve, images, self.ledger, self.weights, status], BEFORE_ENDING)
+        """Rename all that the run has said, `curve.csv` to `curve.csv.before`: it waits to be carried out again.
+
+        For the holder of the lock.
+        """
+        curve, images, status = (self.path / name for name in ("curve.csv", "train_images.csv", "status.json"))
+        self.set_aside([self.checkpoint, curve, images, self.ledger, self.weights, status], BEFORE_ENDING)
 
     def write_status(self, status: Status, *, lasting: bool = True) -> None:
         """Replace status.json."""

@@ -12,7 +12,8 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -34,7 +35,11 @@ class FrozenLayerChanged(RuntimeError):
     """A frozen layer is not one and the same function of an image: the run proves the opposite of what it says."""
 
 
-Kind = Literal["moves", "draws", "changes", "company", "size"]
+class NoBatch(FrozenLayerChanged):
+    """A layer gives what cannot pass between layers."""
+
+
+Kind = Literal["shape", "moves", "draws", "changes", "company", "size"]
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,7 @@ def probe(chain: Chain, images: torch.Tensor, batch_size: int = 1, most: int = 1
         return Probe(0, {}, {}, {}, None, ())
     moving = {i: chain.moving(i) for i in frozen}
     fixed = {i for i in frozen if not moving[i]}
+    still = {i for i in frozen if moving[i].isdisjoint(dict(chain.layers[i].named_buffers()))}  # until a step is taken
     sums = {i: checksums(chain.layers[i], moving[i]) for i in frozen}
     inputs: dict[int, Features] = {}
     digests: dict[int, str] = {}
@@ -94,34 +100,57 @@ def probe(chain: Chain, images: torch.Tensor, batch_size: int = 1, most: int = 1
                 above_trained = not fixed.issuperset(range(i + 1))
                 size = batch_size if above_trained else min(batch_size, most)
                 for fault in faults(layer, x, size, above_trained, moving[i]):
-                    raise FrozenLayerChanged(
-                        f"layer '{chain.names[i]}' is frozen and no fixed function of an image: it {fault.text} "
-                        "(docs/howto/architecture.md says what a frozen layer must be)"
-                    )
-            if i in fixed and i - 1 not in fixed:
+                    raise _refused(chain, i, fault.text)
+            if i in still and (i - 1 not in still or (i in fixed and i - 1 not in fixed)):
                 inputs[i] = x
             x = _passed(layer, x)
-            if i in fixed:
+            if i in still:
                 digests[i] = _digest(x)
             if fixed.issuperset(range(i + 1)):
                 prefix = x
                 marks.append(_mark(x))
-    return Probe(_count(images), inputs, digests, sums, prefix, tuple(marks))
+        made = Probe(_count(images), inputs, digests, sums, prefix, tuple(marks))
+        chain.train()
+        for i in _others_than(chain, made):
+            raise _refused(chain, i, MODE)
+    kept = {i: features for i, features in inputs.items() if i in fixed}
+    return replace(made, inputs=kept, digests={i: digest for i, digest in digests.items() if i in fixed})
+
+
+def _refused(chain: Chain, index: int, text: str) -> FrozenLayerChanged:
+    return FrozenLayerChanged(
+        f"layer '{chain.names[index]}' is frozen and no fixed function of an image: it {text} "
+        "(docs/howto/architecture.md says what a frozen layer must be)"
+    )
 
 
 def drifted(chain: Chain, before: Probe) -> tuple[int, ...]:
     """The fixed layers that no longer give what they gave when the probe was made, the first of each row of them."""
-    found = []
     with undisturbed(chain, []):
-        for first, given in before.inputs.items():
-            x, i = given, first
-            while i in before.digests:
-                x = _passed(chain.layers[i], x)
-                if _digest(x) != before.digests[i]:
-                    found.append(i)
-                    break
-                i += 1
-    return tuple(found)
+        return tuple(_others_than(chain, before))
+
+
+def _others_than(chain: Chain, before: Probe) -> Iterator[int]:
+    """The first layer of each row of fixed ones that does not give what it gave then, or that draws at random."""
+    for first, given in before.inputs.items():
+        x, i, drawn = given, first, generators(given)
+        while i in before.digests:
+            x = _passed(partial(chain, start=i, stop=i + 1), x)
+            if _digest(x) != before.digests[i] or generators(x) != drawn:
+                yield i
+                break
+            i += 1
+
+
+def first_other(one: Chain, other: Chain, images: torch.Tensor) -> int | None:
+    """The first layer below the heads of two chains of the same layers that does not give the same in both."""
+    x: Features = images
+    with undisturbed(one, one.layers), undisturbed(other, other.layers):
+        for i in range(len(one.names) - 1):
+            given, x = x, _passed(one.layers[i], x)
+            if not near(x, _passed(other.layers[i], given)):
+                return i
+    return None
 
 
 def moved(chain: Chain, before: Probe, index: int) -> tuple[str, ...]:
@@ -173,7 +202,11 @@ def faults(
     for gradients in (False, True)[: 1 + with_gradients]:
         with torch.set_grad_enabled(gradients):
             given = _each(x, lambda t: t.detach().requires_grad_(gradients and t.is_floating_point()))  # noqa: B023
-            first, fault = _tried(layer, given, batch_size)
+            try:
+                first, fault = _tried(layer, given, batch_size)
+            except NoBatch as error:
+                yield Fault("shape", str(error))
+                return
         firsts.append(first)
         found += [fault] if fault else []
     if not found and not near(firsts[0], firsts[-1]):
@@ -208,6 +241,7 @@ def _tried(layer: nn.Module, x: Features, batch_size: int) -> tuple[Features, Fa
 AGAIN = "gives the same images other features the second time: it draws at random, counts its calls or remembers images"
 COMPANY = "gives an image other features beside other images: it looks at its batch"
 SIZE = "gives an image other features at another place or in a batch of another size: it looks at its batch"
+MODE = "gives other features, or draws at random, while other layers are trained: it looks at another module's mode"
 
 
 def generators(x: Features) -> dict[str, object]:
@@ -299,9 +333,21 @@ def _tensors_of(layer: nn.Module) -> dict[str, torch.Tensor]:
     return {**dict(layer.named_parameters()), **dict(layer.named_buffers())}
 
 
-def _passed(layer: nn.Module, x: Features, rows: Sequence[int] | None = None) -> Features:
-    """A copy of what a layer gives for a copy of all or some rows: it may write into both."""
-    y: Features = layer(_each(x, torch.clone) if rows is None else rows_of(x, rows))
+def _passed(layer: Callable[[Features], Features], x: Features, rows: Sequence[int] | None = None) -> Features:
+    """A copy of what a layer gives for a copy of all or some rows: it may write into both. Raises NoBatch."""
+    given = _each(x, torch.clone) if rows is None else rows_of(x, rows)
+    count, y = _count(given), layer(given)
+    for part in _tensors(y) or ((),):
+        if not isinstance(part, torch.Tensor) or part.shape[:1] != (count,):
+            sort = (
+                f"a tensor of shape {tuple(part.shape)}"
+                if isinstance(part, torch.Tensor)
+                else f"a {type(part).__name__}"
+            )
+            raise NoBatch(
+                f"gives {sort} for {count} images, and between layers pass tensors, or tuples of tensors, whose first "
+                "axis is the batch"
+            )
     return _each(y, lambda t: t.detach().clone())
 
 

@@ -1,6 +1,7 @@
 """One id, one set of inputs: a run that has ended with other images or weights than its study's is left out of it."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,14 +26,15 @@ from ftdd.results.summary import summarize
 from ftdd.results.table import curves_table, runs_table
 from ftdd.results.watching import look
 from ftdd.study import checkpoint
-from ftdd.study.conduct import write_down
-from ftdd.study.inputs import inputs_now, keep_inputs, statuses, unchecked
+from ftdd.study.conduct import begin_changed_anew, write_down
+from ftdd.study.inputs import differences, inputs_now, keep_inputs, of_weights, statuses, unchecked
 from ftdd.study.plan import Plan, make_plan
 from ftdd.study.runs import carry_out
 from ftdd.study.store import State, Status, Store
 from ftdd.training.loop import Moment
 from ftdd_plugins.image_folder import ImageFolder
 from ftdd_plugins.image_sets import folders
+from ftdd_plugins.resnet import ResNet
 from tests.core.study.small_study import job
 
 RECIPE = """\
@@ -79,8 +81,7 @@ class Desk:
         inputs = inputs_now(specs, self.store, self.data, {})
         plan = make_plan(study, self.store, self.data, inputs)
         if again:
-            for run in plan.changed:
-                self.store.run(run.ref.id).begin_anew()
+            begin_changed_anew(plan, self.store)
             plan = make_plan(study, self.store, self.data, inputs)
         write_down(study, plan, self.store)
         for run in plan.open:
@@ -251,6 +252,29 @@ def test_again_trains_source_and_targets_anew(desk: Desk) -> None:
     assert desk.averaged() == 2
 
 
+def test_again_leaves_what_another_process_has_trained_anew_meanwhile(desk: Desk) -> None:
+    """Two commands with --again at once: the second has looked before the first began, and acts when it has ended."""
+    desk.run()
+    photo(desk.data / "trees/ash/3.bmp", 502)
+    late = desk.run()
+    assert len(late.changed) == 2
+    desk.run(again=True)
+    files = {path: path.read_bytes() for path in desk.store.path.glob("runs/*/*")}
+    begin_changed_anew(late, desk.store)
+    assert {path: path.read_bytes() for path in desk.store.path.glob("runs/*/*")} == files
+    assert desk.states() == ["done"] * 2
+
+
+def test_again_does_not_wait_for_a_run_that_another_process_is_at_work_on(desk: Desk) -> None:
+    desk.run()
+    photo(desk.data / "trees/ash/3.bmp", 502)
+    late = desk.run()
+    with desk.store.run(late.targets[0].ref.id).lock():
+        begin_changed_anew(late, desk.store)
+    assert desk.store.run(late.targets[0].ref.id).status().state is State.DONE
+    assert desk.store.run(late.sources[0].ref.id).status().state is State.WAITING
+
+
 def test_targets_of_a_source_that_was_trained_again_are_not_those_of_the_new_one(desk: Desk) -> None:
     """Whoever did it: here another study in the same store."""
     desk.run("sweep.seed=[0,1]")
@@ -307,6 +331,33 @@ def test_another_file_of_weights_under_the_same_name_is_said(desk: Desk, tmp_pat
     assert changed.settings["seed"] == 1
 
 
+class _Library(ResNet):
+    """Starts from whatever files of weights its folder has."""
+
+    folder: str
+
+    def weight_files(self) -> list[Path]:
+        return sorted(Path(self.folder).glob("**/*.pth"))
+
+
+def test_weights_are_compared_whatever_their_files_are_called(tmp_path: Path) -> None:
+    """A library renames what it publishes; and two files of one name are two."""
+    network = _Library(folder=str(tmp_path))
+    for name in ("a/w.pth", "b/w.pth"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(name)
+    first = of_weights(network)
+    (tmp_path / "a/w.pth").write_text("another")
+    (phrase,) = differences(first, of_weights(network))
+    assert phrase.startswith("the weights file w.pth is another one: ")
+    (tmp_path / "a/w.pth").write_text("a/w.pth")
+    (tmp_path / "a/w.pth").rename(tmp_path / "a/v2.pth")
+    assert differences(first, of_weights(network)) == []
+    (tmp_path / "a/v2.pth").write_text("another")
+    (phrase,) = differences(first, of_weights(network))
+    assert re.fullmatch(r"the weights file v2\.pth is another one: \w+… \(w\.pth\) when .*, \w+… now", phrase)
+
+
 # ---- ftdd's own code
 
 
@@ -320,7 +371,7 @@ def test_a_split_that_moves_is_said_to_have_moved(desk: Desk, monkeypatch: pytes
     assert [run.damage.split(": ")[0] for run in changed if run.ref.role == "target"] == [
         "ftdd splits the target's images in another way"
     ]
-    assert "version 7 now, 1 when it was trained" in changed[-1].damage
+    assert "version 7 now, 2 when it was trained" in changed[-1].damage
 
 
 def test_another_way_to_draw_changes_every_run(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -402,7 +453,7 @@ def _interrupted(desk: Desk, run_id: str) -> None:
     for tensor in chain.state_dict().values():
         tensor.zero_()
     moment = Moment(0, 0, 0.0, None, False, False, {}, (), "none")
-    checkpoint.save(folder.checkpoint, chain, moment, Curve())
+    checkpoint.save(folder.taken(), chain, moment, Curve())
     folder.write_status(Status(State.RUNNING, epochs=1, started=1.0, facts={"inputs": inputs}))
 
 

@@ -67,7 +67,9 @@ def test_a_run_whose_frozen_stem_lies_fails_with_its_name(
     store, run_id = _carried_out(tmp_path, *overrides, **settings)
     status = store.run(run_id).status()
     assert status.state is State.FAILED
-    assert re.match(r"layer 'stem' (is frozen and no fixed function of an image|moves a)", status.error), status.error
+    source_id = re.fullmatch("its source (.*) is failed, so there is nothing to transfer", status.error)
+    error = store.run(source_id[1]).status().error if source_id else status.error
+    assert re.match(r"layer 'stem' (is frozen and no fixed function of an image|moves a|gives other)", error), error
 
 
 @pytest.mark.parametrize("liar", [liars.MovesWhenResumed, liars.IsAnotherWhenResumed], ids=lambda liar: liar.__name__)
@@ -93,6 +95,21 @@ def test_a_stem_that_begins_to_lie_with_the_checkpoint_fails_the_run(
 def _until_the_third(self: runs._Journal, curve: Curve, moment: Moment | None) -> None:
     if moment is not None and moment.epoch >= 3:
         raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("keeper", liars.KEEPERS, ids=lambda keeper: keeper.__name__)
+def test_a_source_that_keeps_what_cannot_be_transferred_fails(
+    keeper: Callable[[], nn.Module], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is honest in evaluation mode, but what it has learned is not all in its weights."""
+    monkeypatch.setattr(ResNet, "build", _with_stem(keeper))
+    study, store = written(tmp_path, 'sweep={"freezing.count": [3]}')
+    (source_id,) = study.sources
+    carry_out(job(store, source_id))
+    status = store.run(source_id).status()
+    assert status.state is State.FAILED
+    assert liars.KEEPERS[keeper] in status.error
+    assert not store.run(source_id).weights.exists()
 
 
 def test_what_is_trained_may_move_and_begins_as_the_source_ended(

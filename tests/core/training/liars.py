@@ -289,6 +289,61 @@ LIARS: dict[Callable[[], nn.Module], str] = {
 """Those that are found as soon as they are frozen, each with what is said of it."""
 
 
+class KeepsATensor(nn.Module):
+    """Moves it in training mode only, as is right, but not in a buffer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mean = torch.zeros(())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.training:
+            self.mean = 0.9 * self.mean + 0.1 * x.detach().mean()
+        return x - self.mean
+
+
+class KeepsABufferToItself(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("noise", torch.randn(()), persistent=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.noise
+
+
+class RegistersABufferLate(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not hasattr(self, "table"):
+            self.register_buffer("table", torch.ones(()))
+        return x + self.table
+
+
+KEEPERS: dict[Callable[[], nn.Module], str] = {
+    KeepsATensor: "layer 'stem' gives other features when its weights are loaded into a new network",
+    KeepsABufferToItself: "layer 'stem' gives other features when its weights are loaded into a new network",
+    RegistersABufferLate: "stem.1.table is not in the network once it was trained",
+}
+"""Those that hold what no state dict has, each with what is said of a source that ends in it."""
+
+
+class LooksAtAnother(nn.Module):
+    """Drops out when another module is in training mode."""
+
+    def __init__(self, other: nn.Module) -> None:
+        super().__init__()
+        self.others = [other]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.dropout(x, 0.5, training=self.others[0].training)
+
+
+class GivesATable(_Liar):
+    """Beside its features, a tensor that is the same for all images."""
+
+    def lie(self, x: torch.Tensor) -> torch.Tensor:
+        return x, torch.zeros(1, *x.shape[1:])  # type: ignore[return-value]
+
+
 def chain_with(liar: Callable[[], nn.Module], at: int = 0) -> Chain:
     """The small chain of three layers and a head, whose layer `at` lies."""
     chain = small_chain()

@@ -22,7 +22,7 @@ from ftdd.training.probe import PROBED_IMAGES, FrozenLayerChanged, plain_state, 
 from ftdd.training.settings import Adam, CropAndFlip, Training
 from tests.core.training import liars
 from tests.core.training.liars import LIARS, chain_with
-from tests.core.training.test_freezing import assignment, random_task, small_chain, trained
+from tests.core.training.test_freezing import assignment, measurements, random_task, small_chain, trained
 
 AUGMENTED = Training(epochs=3, batch_size=20, optimizer=Adam(lr=1e-2), augmentation=CropAndFlip(padding=1))
 LARGE = Training(epochs=3, batch_size=20, optimizer=Adam(lr=1e-2))
@@ -114,6 +114,44 @@ def test_a_frozen_layer_that_hangs_on_a_trained_one_is_found(budget: CacheBudget
     chain.layers[0].append(_Follows(chain.layers[2]))  # type: ignore[operator]
     with pytest.raises(FrozenLayerChanged, match=r"other features after training than before: 'one' \(epochs 0 to 3\)"):
         trained(chain, assignment(1, cache=budget))
+
+
+@pytest.mark.parametrize("way", ["recomputed", "in memory", "augmented", "scales move"])
+@pytest.mark.parametrize("at", [None, 2], ids=["chain", "trained layer"])
+def test_a_frozen_layer_that_looks_at_the_mode_of_another_module_is_found(
+    at: int | None, way: str, tmp_path: Path
+) -> None:
+    chain = small_chain()
+    other = chain if at is None else chain.layers[at]
+    chain.layers[0].append(liars.LooksAtAnother(other))  # type: ignore[operator]
+    with pytest.raises(FrozenLayerChanged, match=r"layer 'one' .* draws at random, while other layers are trained"):
+        trained(chain, _given(way, tmp_path))
+
+
+def test_what_cannot_pass_between_layers_is_said() -> None:
+    with pytest.raises(FrozenLayerChanged, match=r"layer 'one' .* gives a tensor of shape \(1, 4, 6, 6\) for 8 images"):
+        trained(chain_with(liars.GivesATable), assignment(2))
+
+
+@pytest.mark.parametrize("budget", [CacheBudget(), CacheBudget(memory=1 << 20)], ids=["recomputed", "memory"])
+def test_a_dropout_that_layers_share_rests_in_those_that_are_frozen(budget: CacheBudget) -> None:
+    """And only there: the curves are those of layers that have one each."""
+
+    def chain(shared: bool) -> Chain:
+        made, dropout = small_chain(dropout=0.0), nn.Dropout(0.5)
+        for layer in made.layers[:-1]:
+            layer.append(dropout if shared else nn.Dropout(0.5))  # type: ignore[operator]
+        return made
+
+    given = assignment(2, cache=budget)
+    assert measurements(trained(chain(True), given)) == measurements(trained(chain(False), given))
+
+
+def test_scripted_layers_can_be_frozen() -> None:
+    chain = small_chain()
+    scripted = [*(torch.jit.script(layer) for layer in chain.layers[:2]), *chain.layers[2:]]
+    moments = trained(Chain(zip(chain.names, scripted, strict=True)), assignment(2))
+    assert moments[-1].ended
 
 
 def test_a_drift_ends_the_run_with_its_phase() -> None:
