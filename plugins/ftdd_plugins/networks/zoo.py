@@ -197,7 +197,7 @@ def loading(
 def _fresh(head: Collection[str]) -> tuple[str, ...]:
     """How the names of weights begin that are not taken: of heads, and of heads that only training needs.
 
-    A part of the latter kind that has one of the heads in it is needed: LeViT normalizes what enters `head_dist.linear`.
+    Of the latter, one that has a head in it is needed: LeViT normalizes what enters `head_dist.linear`.
     """
     spare = [name for name in AUXILIARY if not any(one.startswith(f"{name}.") for one in head)]
     return tuple(f"{name}." for name in (*head, *spare))
