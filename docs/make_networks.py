@@ -49,7 +49,7 @@ def families() -> dict[tuple[str, str], list[str]]:
 
 
 def smallest(library: str, names: list[str]) -> str:
-    """The network with the fewest parameters among those whose names promise few."""
+    """The network with the fewest parameters among those whose names promise few, of which there are weights."""
     import torch
 
     small = (
@@ -69,6 +69,8 @@ def smallest(library: str, names: list[str]) -> str:
         "0_5",
         "18",
     )
+    if library == "timm":
+        names = [name for name in names if published(name)] or names
     likely = sorted(names, key=lambda name: (not any(word in name for word in small), len(name), name))[:CANDIDATES]
     counted = []
     for name in likely:
@@ -78,6 +80,13 @@ def smallest(library: str, names: list[str]) -> str:
         except Exception:  # one that cannot be made without weights is not the smallest
             continue
     return min(counted)[1] if counted else likely[0]
+
+
+def published(name: str) -> bool:
+    """Whether timm has weights of a network."""
+    import timm
+
+    return bool(timm.get_pretrained_cfg(name).has_weights)
 
 
 def built(library: str, name: str) -> Any:
@@ -114,6 +123,8 @@ def cut_one(library: str, names: list[str], place: Path) -> dict[str, Any]:
     row |= {"layers": len(chain.names), "seconds": round(time.process_time() - began, 1)}
     row |= {"names": [*chain.names[:2], "…", *chain.names[-2:]]}
     del chain
+    if library == "timm" and not published(name):
+        return row | {"weights": "none published"}
     put_weights(library, name, place)
     return row | {"weights": "equal" if same_features(library, name, image) else "other features"}
 
@@ -171,8 +182,7 @@ def put_weights(library: str, name: str, place: Path) -> None:
     config = timm.get_pretrained_cfg(name)
     state = {key: value.clone() for key, value in _used(timm.create_model(name)).state_dict().items()}
     if not config.hf_hub_id:
-        address = config.url or "https://host.invalid/none.pth"
-        _save(state, place / "hub" / "checkpoints" / address.rpartition("/")[2], torch.save)
+        _save(state, place / "hub" / "checkpoints" / config.url.rpartition("/")[2], torch.save)
         return
     repository = place / f"models--{config.hf_hub_id.partition('@')[0].replace('/', '--')}"
     (repository / "refs").mkdir(parents=True)

@@ -91,6 +91,8 @@ class Timm(NamedNetwork):
         """The network before it is cut, and the names of its heads."""
         config, timm = _config(self.model), _timm()
         given = {"num_classes": classes, "in_chans": image.channels}
+        if self.pretrained and not config.has_weights:
+            raise DataUnavailable(f"timm has no weights of {self.model}; say pretrained: false")
         if self.pretrained and not self.weight_files():
             raise DataUnavailable(f"the weights of {self.model} are not on this machine; ftdd run fetches them")
         network, size = sized(
