@@ -6,7 +6,9 @@ Of timm the smallest network of every family (a module of timm's), of torchvisio
 cut at its own image size, then built once more with weights: made up, in the layout in which the library publishes
 them, at the place where it keeps what it has fetched. What then enters the head must be what enters the head of the
 library's own network with these weights, bit for bit. Each is tried in a process of its own, with a limit in time and
-memory; that takes hours. With --rows, what was measured is kept in a file, and a second call goes on from there.
+memory; that takes hours. With --rows, what was measured is kept in a file, and a second call goes on from there, the
+quickest networks first. With --minutes, none is begun after so long; a network whose turn did not come keeps its row in
+the page, or gets one that says so.
 """
 
 import argparse
@@ -47,7 +49,7 @@ def families() -> dict[tuple[str, str], list[str]]:
 
 
 def smallest(library: str, names: list[str]) -> str:
-    """The network with the fewest parameters among those whose names promise few."""
+    """The network with the fewest parameters among those whose names promise few, of which there are weights."""
     import torch
 
     small = (
@@ -67,6 +69,8 @@ def smallest(library: str, names: list[str]) -> str:
         "0_5",
         "18",
     )
+    if library == "timm":
+        names = [name for name in names if published(name)] or names
     likely = sorted(names, key=lambda name: (not any(word in name for word in small), len(name), name))[:CANDIDATES]
     counted = []
     for name in likely:
@@ -76,6 +80,13 @@ def smallest(library: str, names: list[str]) -> str:
         except Exception:  # one that cannot be made without weights is not the smallest
             continue
     return min(counted)[1] if counted else likely[0]
+
+
+def published(name: str) -> bool:
+    """Whether timm has weights of a network."""
+    import timm
+
+    return bool(timm.get_pretrained_cfg(name).has_weights)
 
 
 def built(library: str, name: str) -> Any:
@@ -112,6 +123,8 @@ def cut_one(library: str, names: list[str], place: Path) -> dict[str, Any]:
     row |= {"layers": len(chain.names), "seconds": round(time.process_time() - began, 1)}
     row |= {"names": [*chain.names[:2], "…", *chain.names[-2:]]}
     del chain
+    if library == "timm" and not published(name):
+        return row | {"weights": "none published"}
     put_weights(library, name, place)
     return row | {"weights": "equal" if same_features(library, name, image) else "other features"}
 
@@ -169,8 +182,7 @@ def put_weights(library: str, name: str, place: Path) -> None:
     config = timm.get_pretrained_cfg(name)
     state = {key: value.clone() for key, value in _used(timm.create_model(name)).state_dict().items()}
     if not config.hf_hub_id:
-        address = config.url or "https://host.invalid/none.pth"
-        _save(state, place / "hub" / "checkpoints" / address.rpartition("/")[2], torch.save)
+        _save(state, place / "hub" / "checkpoints" / config.url.rpartition("/")[2], torch.save)
         return
     repository = place / f"models--{config.hf_hub_id.partition('@')[0].replace('/', '--')}"
     (repository / "refs").mkdir(parents=True)
@@ -211,7 +223,7 @@ def same_features(library: str, name: str, image: Any) -> bool:
 
         network = models.get_model(name, weights=models.get_model_weights(name).DEFAULT)
         last = [path for path, part in network.named_modules() if isinstance(part, torch.nn.Linear | torch.nn.Conv2d)]
-        head = "fc" if hasattr(network, "fc") else last[-1]
+        heads = ["fc" if hasattr(network, "fc") else last[-1]]
     else:
         import timm
 
@@ -220,18 +232,18 @@ def same_features(library: str, name: str, image: Any) -> bool:
             network = timm.create_model(name, img_size=(image.height, image.width), **given)
         except TypeError:  # takes any size
             network = timm.create_model(name, **given)
-        head = first_head(network, chain)
+        heads = heads_of(network)
     x = torch.randn(2, *image)
-    ours, theirs = entering(chain, head, x), entering(network, head, x)
-    return torch.equal(ours, theirs) and bool(theirs.isfinite().all())
+    pairs = [(entering(chain, head, x), entering(network, head, x)) for head in heads]
+    return all(torch.equal(ours, theirs) and bool(theirs.isfinite().all()) for ours, theirs in pairs)
 
 
-def first_head(network: Any, chain: Any) -> str:
-    """The name of the first module that gives logits."""
-    classifier = network.pretrained_cfg["classifier"]
-    if classifier:
-        return classifier if isinstance(classifier, str) else classifier[0]
-    return [path for path, part in network.named_modules() if any(p.ndim > 1 for p in part.parameters(False))][-1]
+def heads_of(network: Any) -> list[str]:
+    """The names of the modules that give logits in a network of timm's."""
+    named = network.pretrained_cfg["classifier"]
+    if named:
+        return [named] if isinstance(named, str) else list(named)
+    return [path for path, part in network.named_modules() if any(p.ndim > 1 for p in part.parameters(False))][-1:]
 
 
 def entering(network: Any, name: str, images: Any) -> Any:
@@ -295,9 +307,39 @@ def table(rows: list[dict[str, Any]]) -> str:
                 cells = [row["family"], row["model"], row["pixels"], row["layers"], names, row["seconds"]]
                 cells.append(row.get("weights", "not tried"))
             else:
-                cells = [row["family"], row["model"], row.get("pixels", ""), "–", f"refused: {row['refused']}", "", "–"]
+                why = f"refused: {row['refused']}" if "refused" in row else "not tried"
+                cells = [row["family"], row["model"], row.get("pixels", ""), "–", why, "", "–"]
             lines.append("| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells) + " |")
     return "\n".join(lines)
+
+
+def in_page(page: str) -> dict[tuple[str, str], dict[str, Any]]:
+    """The rows of a page that was written before."""
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    library = ""
+    for line in page.partition(BEGIN)[2].partition(END)[0].splitlines():
+        if line.startswith("## "):
+            library = line[3:].partition(":")[0]
+        cells = [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        if len(cells) != 7 or cells[0] in ("family", "---"):
+            continue
+        family, model, pixels, layers, names, seconds, weights = cells
+        row = {"library": library, "family": family, "model": model, "pixels": pixels}
+        if layers != "–":
+            row |= {"layers": layers, "names": names.replace("`", "").split(), "seconds": seconds, "weights": weights}
+        elif names.startswith("refused: "):
+            row["refused"] = names.removeprefix("refused: ")
+        rows[library, family] = row
+    return rows
+
+
+def effort(library: str, names: list[str], row: dict[str, Any]) -> float:
+    """What a network will take, roughly, in seconds: measured before, or from the size of torchvision's weights."""
+    if library == "torchvision":
+        import torchvision.models as models
+
+        return float(models.get_model_weights(names[0]).DEFAULT.meta["num_params"]) / 1e7
+    return float(row.get("seconds") or SECONDS)
 
 
 def main() -> int:
@@ -305,12 +347,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="*", default=[], help="families, as the page calls them; nothing is written")
     parser.add_argument("--rows", type=Path, help="a file of rows, one a line, which is gone on with")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="none is begun after so long")
     given = parser.parse_args()
     os.environ["HF_HUB_OFFLINE"] = "1"
     kept = given.rows.read_text(encoding="utf-8").splitlines() if given.rows and given.rows.exists() else []
     rows = {(row["library"], row["family"]): row for row in map(json.loads, kept)}
-    for (library, family), names in families().items():
-        if (library, family) in rows or (given.only and family not in given.only):
+    page = PAGE.read_text(encoding="utf-8")
+    before = in_page(page)
+    everything = families()
+    until = time.monotonic() + 60 * given.minutes
+    for library, family in sorted(everything, key=lambda key: effort(key[0], everything[key], before.get(key, {}))):
+        names = everything[library, family]
+        if (library, family) in rows or (given.only and family not in given.only) or time.monotonic() > until:
             continue
         rows[library, family] = row = measured(library, family, names)
         print(json.dumps(row), file=sys.stderr, flush=True)
@@ -318,9 +366,10 @@ def main() -> int:
             with given.rows.open("a", encoding="utf-8") as file:
                 print(json.dumps(row), file=file)
     if not given.only:
-        page = PAGE.read_text(encoding="utf-8")
-        before, after = page.partition(BEGIN)[0], page.partition(END)[2]
-        PAGE.write_text(f"{before}{BEGIN}\n{table(list(rows.values()))}\n{END}{after}", encoding="utf-8")
+        none = {key: {"library": key[0], "family": key[1], "model": names[0]} for key, names in everything.items()}
+        known = [rows.get(key) or before.get(key) or none[key] for key in everything]
+        above, below = page.partition(BEGIN)[0], page.partition(END)[2]
+        PAGE.write_text(f"{above}{BEGIN}\n{table(known)}\n{END}{below}", encoding="utf-8")
     return 0
 
 

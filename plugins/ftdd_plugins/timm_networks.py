@@ -1,7 +1,9 @@
 """The architecture `timm`: any network of timm, by its name."""
 
+import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -89,6 +91,8 @@ class Timm(NamedNetwork):
         """The network before it is cut, and the names of its heads."""
         config, timm = _config(self.model), _timm()
         given = {"num_classes": classes, "in_chans": image.channels}
+        if self.pretrained and not config.has_weights:
+            raise DataUnavailable(f"timm has no weights of {self.model}; say pretrained: false")
         if self.pretrained and not self.weight_files():
             raise DataUnavailable(f"the weights of {self.model} are not on this machine; ftdd run fetches them")
         network, size = sized(
@@ -128,7 +132,7 @@ def _with_weights(
     import torch
 
     overlay = {**source, "custom_load": "file" in source, "num_classes": -1}  # -1: of no head that could be kept
-    with torch.random.fork_rng(devices=[]), loading(model, origin, head) as loaded:
+    with torch.random.fork_rng(devices=[]), loading(model, origin, head) as loaded, _silent():
         try:
             theirs: nn.Module = _timm().create_model(model, pretrained=True, pretrained_cfg_overlay=overlay, **given)
         except DataUnavailable:
@@ -145,6 +149,18 @@ def _with_weights(
         if key.startswith(fresh):
             own[key].copy_(tensor)
     return theirs
+
+
+@contextmanager
+def _silent() -> "Iterator[None]":
+    """Keep timm from listing keys that are left over: `Loaded.prove` says what matters of them."""
+    log = logging.getLogger("timm")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def _read(file: Path) -> Mapping[str, Any]:

@@ -79,6 +79,7 @@ def test_the_page_says_it(place: Path, ran: Said) -> None:
     page = (place / "store" / "studies" / "leak" / "report.html").read_text()
     assert f"<b>Warning:</b> {LEAK.removeprefix('warning: ')}</li>" in page
     assert f"<li>{LEFT_OUT.removeprefix('note: ')}</li>" in page
+    assert '<a href="#remarks">repeated images</a>' in page
 
 
 def test_of_images_without_a_fault_nothing_is_said(place: Path) -> None:

@@ -77,6 +77,34 @@ def test_cutting_leaves_modes_buffers_and_torchs_generator_alone() -> None:
     assert all(parameter.grad is None for parameter in network.parameters())
 
 
+class Sized(Block):
+    """Makes a table anew where images have another size, as ConViT does of distances."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width)
+        self.register_buffer("table", torch.zeros(1, 1), persistent=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.table.shape[1] != x.shape[3]:
+            self.table = torch.arange(1.0, x.shape[3] + 1)[None]
+        return super().forward(x * self.table)
+
+
+class WithTable(Network):
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks[1] = Sized(4)
+
+
+def test_a_buffer_that_the_network_makes_anew_is_put_back_and_not_overwritten() -> None:
+    """Its old values, copied into the new one, would be a table of zeros."""
+    network = made(WithTable).eval()
+    expected = made(WithTable).eval()(IMAGES)
+    chain = cut(network, IMAGES).eval()
+    assert torch.equal(network(IMAGES), expected)
+    assert torch.equal(chain(IMAGES), expected)
+
+
 def test_finer_pieces_are_cut_where_one_tensor_crosses() -> None:
     class Plain(nn.Sequential):
         def __init__(self) -> None:

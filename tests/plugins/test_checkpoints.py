@@ -105,6 +105,7 @@ WRITTEN: dict[str, Callable[[State], Any]] = {
     "a backbone": lambda s: _prefixed("backbone.")(s) | {"projector.0.weight": torch.ones(2, 2)},
     "nested prefixes": lambda s: {"state_dict": _prefixed("module.encoder.net.")(s)},
     "nested keys": lambda s: {"checkpoint": {"best": {"model": s}}},
+    "a list": lambda s: {"models": [s, {"epoch": 3}]},
     "parameters": lambda s: OrderedDict((key, torch.nn.Parameter(v, False)) for key, v in s.items()),
     "no counters": lambda s: {key: value for key, value in s.items() if not key.endswith("num_batches_tracked")},
     "averaged by torch": lambda s: _prefixed("module.")(s) | {"n_averaged": torch.tensor(5)},
@@ -147,6 +148,8 @@ PREFERRED = {
     "averaged before raw": ("state_dict_ema", "state_dict"),
     "a model's average": ("model_ema", "model"),
     "a teacher before its student": ("teacher", "student"),
+    "averaged over steps": ("swa_state_dict", "model_state_dict"),
+    "BYOL's network that is trained": ("online_network", "target_network"),
 }
 
 
@@ -206,6 +209,14 @@ MISFITS: dict[str, tuple[Callable[[State], Any], str]] = {
     ),
     "no tensors": (lambda s: {"epoch": 3, "history": [1]}, "has no tensors by name: its keys are epoch, history"),
     "numbers for names": (lambda s: dict(enumerate(s.values())) | {"conv1.weight": torch.ones(2)}, r"do not fit: "),
+    "a network within": (
+        lambda s: {"epoch": 3, "model": Trainer()},
+        r"its keys are epoch, model; under `model` it is an object of .*Trainer, which only that code could read",
+    ),
+    "a sparse tensor": (
+        lambda s: dict(s) | {"layer1.0.conv1.weight": s["layer1.0.conv1.weight"].to_sparse()},
+        r"do not fit: Error\(s\) in loading state_dict for ResNet: .*layer1\.0\.conv1\.weight",
+    ),
     "a list": (lambda s: list(s.values()), "has no tensors by name: it is of type list"),
     "nothing": (lambda s: {}, "has no tensors by name: it is empty"),
 }
@@ -243,7 +254,9 @@ def test_files_that_are_something_else_are_named(network: torch.nn.Module, tmp_p
         "empty.pth": (b"", "it is empty"),
         "page.pth": (b"<!DOCTYPE html><html>Not found", "it is a web page"),
         "lfs.pth": (b"version https://git-lfs.github.com/spec/v1\noid sha256:1", "`git lfs pull` fetches"),
-        "text.pth": (b"hello world, this is text", "is no file of torch.save or safetensors"),
+        "comment.pth": (b"\xef\xbb\xbf<!-- moved --><html>", "it is a web page"),
+        "answer.pth": (b'{"error": "Not\n found"}', """it is a text that begins with '{"error": "Not found"}'"""),
+        "bytes.pth": (bytes(range(1, 200)), "is no file of torch.save or safetensors"),
         "arrays.npz": (None, "zip archive of NumPy arrays"),
         "script.pt": (None, "TorchScript program"),
         "protocol.pth": (None, "pickle protocol"),

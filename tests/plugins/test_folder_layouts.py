@@ -171,6 +171,24 @@ def test_of_domains_it_is_said_that_classes_lie_within_them(tmp_path: Path, imag
     shutil.rmtree(tmp_path / "d")
     lay(tmp_path, image, "benign/patient*/scan.png malign/patient*/scan.png")
     assert PAIR.remarks("target", tmp_path) == ()
+    shutil.rmtree(tmp_path / "d")
+    lay(tmp_path, image, " ".join(f"{half}/{of}/*.jpg" for half in ("train", "test") for of in ("art/dog", "art/cat")))
+    lay(tmp_path, image, "train/photo/dog/*.jpg train/photo/cat/*.jpg test/photo/dog/*.jpg")
+    (said,) = PAIR.remarks("target", tmp_path)
+    assert said.endswith(f"put them right into {tmp_path / 'd' / 'train'} and the folder to test on")
+
+
+def test_a_class_called_like_an_image_is_no_image(tmp_path: Path, image: Path) -> None:
+    lay(tmp_path, image, "a.png/*.jpg b.mpo/*.mpo")
+    assert PAIR.classes("target", tmp_path) == ("a.png", "b.mpo")
+    assert PAIR.remarks("target", tmp_path) == ()
+
+
+def test_a_folder_of_masks_is_not_offered_for_the_classes(tmp_path: Path, image: Path) -> None:
+    lay(tmp_path, image, "images/*.jpg annotations/trimaps/*.png")
+    with pytest.raises(DataUnavailable, match="parts of a data set") as refused:
+        PAIR.classes("target", tmp_path)
+    assert "annotations if" not in sentence(refused.value)
 
 
 def test_a_share_of_each_class_is_held_out_where_all_files_have_one_name(tmp_path: Path, image: Path) -> None:

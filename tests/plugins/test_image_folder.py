@@ -4,7 +4,7 @@ import io
 import json
 import os
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -560,14 +560,14 @@ def test_a_folder_without_leave_to_read_is_named(name: str, tmp_path: Path, monk
     closed.chmod(0)
     try:
         if os.access(closed, os.R_OK):
-            plain = Path.iterdir
+            plain = os.scandir
 
-            def iterdir(path: Path) -> Iterator[Path]:
+            def scandir(path: Path) -> Any:
                 if path == closed:
                     raise PermissionError(13, "Permission denied", str(path))
                 return plain(path)
 
-            monkeypatch.setattr(Path, "iterdir", iterdir)
+            monkeypatch.setattr(os, "scandir", scandir)
         assert f"{closed} cannot be read: permission denied; make it readable" in said_of(tmp_path, PHOTOS, "target")
     finally:
         closed.chmod(0o755)

@@ -251,6 +251,14 @@ def test_what_was_found_is_kept_and_a_damaged_note_is_found_again(tmp_path: Path
     assert scale_of(photograph, "Test", tmp_path, quiet) == kept_scale(photograph, tmp_path) == Scale()
 
 
+def test_more_than_8_bits_under_the_name_of_a_jpeg_are_refused_and_not_black(tmp_path: Path) -> None:
+    """Their values were not looked at for the scale."""
+    image = encoded((RAMP * 4095).astype(np.uint16), "PNG")
+    lay(tmp_path, {f"{name}/{i}.jpg": image for name in "ab" for i in range(3)})
+    with pytest.raises(DataUnavailable, match=r"PNG of more than 8 bits: give it the ending of its format"):
+        PAIR.load("target", tmp_path)
+
+
 def test_a_picture_that_is_none_is_still_named(tmp_path: Path) -> None:
     lay(tmp_path, {f"{n}/{i}.png": encoded((RAMP * 1000).astype(np.uint16), "PNG") for n in "ab" for i in range(3)})
     lay(tmp_path, {"a/wrong.png": b"none"})

@@ -261,6 +261,7 @@ def script() -> ModuleType:
         ("timm", "mobilenetv3_small_050", ImageShape(1, 64, 64)),
         ("timm", "test_resnet", ImageShape(5, 64, 64)),
         ("timm", "legacy_seresnet18", ImageShape(3, 64, 64)),
+        ("timm", "levit_128s", ImageShape(3, 224, 224)),
         ("timm", "inception_v3.tv_in1k", ImageShape(3, 80, 80)),
     ],
     ids=str,

@@ -9,15 +9,18 @@ from torch import nn
 
 @contextmanager
 def buffers_put_back(network: nn.Module) -> Iterator[None]:
-    """Batch statistics that move meanwhile are put back."""
-    buffers = {name: buffer.clone() for name, buffer in network.named_buffers()}
+    """Batch statistics that move meanwhile are put back, and buffers that a network replaces, as by others in size."""
+    before = [
+        (module, name, buffer, buffer.clone())
+        for module in network.modules()
+        for name, buffer in module.named_buffers(recurse=False)
+    ]
     try:
         yield
     finally:
         with torch.no_grad():
-            for name, buffer in network.named_buffers():
-                if name in buffers:
-                    buffer.copy_(buffers[name])
+            for module, name, buffer, values in before:
+                setattr(module, name, buffer.copy_(values))
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import random
 import zlib
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
@@ -21,6 +21,7 @@ import torch
 from torch import nn
 
 from ftdd.chain import Chain, Features
+from ftdd.cut.modes import buffers_put_back
 
 PROBED_IMAGES = 8
 """So many of the training images, or all where there are fewer."""
@@ -306,19 +307,19 @@ def _differ(before: Mapping[str, object], after: Mapping[str, object]) -> list[s
 @contextmanager
 def undisturbed(chain: Chain, layers: Sequence[nn.Module]) -> Iterator[None]:
     """Within it the chain is in evaluation mode; after it mode, generators and these layers' tensors are as before."""
-    kept = [{name: t.detach().clone() for name, t in _tensors_of(layer).items()} for layer in layers]
+    kept = [(t, t.detach().clone()) for layer in layers for t in layer.parameters()]
     python, numpys, mode = random.getstate(), np.random.get_state(), chain.training
     devices = {p.device for p in chain.parameters() if p.device.type == "cuda"}
     chain.eval()
     try:
-        with torch.random.fork_rng(devices=devices), torch.no_grad():
+        with torch.random.fork_rng(devices=devices), torch.no_grad(), ExitStack() as buffers:
+            for layer in layers:
+                buffers.enter_context(buffers_put_back(layer))
             yield
     finally:
         with torch.no_grad():
-            for layer, tensors in zip(layers, kept, strict=True):
-                for name, tensor in _tensors_of(layer).items():
-                    if name in tensors:
-                        tensor.copy_(tensors[name])
+            for tensor, values in kept:
+                tensor.copy_(values)
         random.setstate(python)
         np.random.set_state(numpys)
         chain.train(mode)

@@ -33,7 +33,7 @@ MOST_PIXELS = 50_000_000
 """Of one image: more is a mistake or an attack, since a small file can hold gigabytes."""
 MOST_BYTES = 200_000_000
 """Of one file."""
-EIGHT_BITS = frozenset((".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp"))
+EIGHT_BITS = frozenset((".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".webp", ".gif", ".bmp"))
 """Endings of formats that have no more than 8 bits, or of which Pillow reads no more."""
 SAY_SECONDS = 5.0
 NAMED_FAULTS = 3

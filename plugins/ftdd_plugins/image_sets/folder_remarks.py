@@ -79,7 +79,7 @@ def _of_classes_within(found: Folders) -> str:
     within = [
         {
             below_class(path, found.folder, True) if _has_folder(path, found) else ""
-            for path in (*train, *found.test[name])
+            for path in (*train, *(found.test[name] if found.shared_out else ()))
         }
         for name, train in found.train.items()
     ]
@@ -89,7 +89,11 @@ def _of_classes_within(found: Folders) -> str:
     one, other = sorted(common)[:2]
     return (
         f"all classes have folders of the same names within them, such as '{one}' and '{other}'; if these are the "
-        f"classes, name one of the folders instead, such as {found.folder / next(iter(found.train))}"
+        + (
+            f"classes, name one of the folders instead, such as {found.folder / next(iter(found.train))}"
+            if found.shared_out
+            else f"classes, put them right into {found.folder} and the folder to test on"
+        )
     )
 
 

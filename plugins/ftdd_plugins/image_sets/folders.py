@@ -13,10 +13,10 @@ from pathlib import Path
 from ftdd.components import DataUnavailable
 from ftdd_plugins.image_sets.decoding import MOST_BYTES, ImageFile
 from ftdd_plugins.image_sets.names import (
+    comes_with_images,
     ending,
     half,
     halves_among,
-    has_word_for_images,
     passed_over,
     say_how_a_data_set_lies,
 )
@@ -172,13 +172,14 @@ def _shared_out(
     train, test = {}, {}
     for name, files in images.items():
         unit = {path: below_class(path, folder, whole_folders) for path in files}
-        ranked = sorted(set(unit.values()), key=_place)
+        place = {one: _place(one) for one in unit.values()}
+        ranked = sorted(place, key=place.__getitem__)
         if len(ranked) < 2:
             one = "all its images in one folder" if len(files) > 1 else "one image"
             raise DataUnavailable(
                 f"{folder / name} has {one}; a class needs two or more where part of them is held out to test on"
             )
-        held_out = {one for one in ranked[:-1] if _place(one) < test_share} or {ranked[0]}
+        held_out = {one for one in ranked[:-1] if place[one] < test_share} or {ranked[0]}
         train[name] = tuple(path for path in files if unit[path] not in held_out)
         test[name] = tuple(path for path in files if unit[path] in held_out)
     return Folders(train, test, folder, shared_out=True)
@@ -186,7 +187,7 @@ def _shared_out(
 
 def below_class(path: Path, folder: Path, first_folder: bool) -> str:
     """A file's path below its class's folder, or the first folder on it. folder: in which that of the class lies."""
-    parts = path.relative_to(folder).parts
+    parts = path.parts[len(folder.parts) :]
     within = parts[1:] or parts
     return within[0] if first_folder else "/".join(within)
 
@@ -208,10 +209,42 @@ def _has_images(folder: Path) -> bool:
     return _loose(folder) > 0
 
 
+@dataclass(frozen=True)
+class _Entry:
+    folder: Path
+    name: str
+    is_folder: bool
+    is_file: bool
+    """Links are followed for both."""
+
+    @property
+    def path(self) -> Path:
+        return self.folder / self.name
+
+    @property
+    def is_image(self) -> bool:
+        """By its name."""
+        return self.is_file and ending(self.name) in _suffixes()
+
+
+def _entries(folder: Path) -> list[_Entry]:
+    """What lies in a folder, in no order, but for what is hidden or a system's. Raises OSError.
+
+    The system says what an entry is as it lists it: among many files that is much faster than asking for each.
+    """
+    with os.scandir(folder) as found:
+        return [_entry(folder, one) for one in found if not passed_over(one.name)]
+
+
+def _entry(folder: Path, found: "os.DirEntry[str]") -> _Entry:
+    of = folder / found.name if found.is_symlink() else found  # of a link in a circle only Path says: neither
+    return _Entry(folder, found.name, of.is_dir(), of.is_file())
+
+
 def _loose(folder: Path) -> int:
     """How many images lie in a folder itself."""
     try:
-        return sum(path.suffix.lower() in _suffixes() and not passed_over(path.name) for path in folder.iterdir())
+        return sum(entry.is_image for entry in _entries(folder))
     except OSError:  # whoever looks through it says why
         return 0
 
@@ -237,7 +270,7 @@ def _refuse_what_are_no_classes(entries: Sequence[Path], folder: Path) -> None:
         )
     if named and say_how_a_data_set_lies(named):
         listed = " and ".join(f"'{name}'" for name in named[:2])
-        deep = sorted((name for name in named if name not in loose), key=lambda name: not has_word_for_images(name))
+        deep = [name for name in named if name not in loose and not comes_with_images(name)]
         inside = f", or name {folder / deep[0]} if its folders are the classes" if deep else ""
         raise DataUnavailable(
             f"{folder} has {listed}, which seem to be parts of a data set or what comes with its images, and no "
@@ -315,7 +348,7 @@ def _class_name(entry: Path) -> str:
     return unicodedata.normalize("NFC", entry.name)
 
 
-def _images_under(entry: Path) -> tuple[tuple[Path, ...], Mapping[str, int]]:
+def _images_under(of_class: Path) -> tuple[tuple[Path, ...], Mapping[str, int]]:
     """All images in a folder and in those within it, in the order of their paths; and the endings of what is left out.
 
     What is hidden or a system's is passed over. Links are followed, and a folder to which there are two ways is looked
@@ -327,20 +360,19 @@ def _images_under(entry: Path) -> tuple[tuple[Path, ...], Mapping[str, int]]:
     unread: list[Path] = []
     others: Counter[str] = Counter()
     try:
-        above = {*entry.absolute().parents, *entry.resolve().parents}
+        above = {*of_class.absolute().parents, *of_class.resolve().parents}
         seen: set[Path] = set()
-        waiting = [entry]
+        waiting = [of_class]
         while waiting:
             folder = waiting.pop()
             if folder.resolve() in seen:
                 continue
             seen.add(folder.resolve())
-            for path in folder.iterdir():
-                if passed_over(path.name):
-                    continue
-                if path.suffix.lower() in _suffixes() and path.is_file():
+            for entry in _entries(folder):
+                path = entry.path
+                if entry.is_image:
                     found.append(path)
-                elif path.is_dir():
+                elif entry.is_folder:
                     if path.resolve() in above:
                         raise DataUnavailable(f"{path} is a link to a folder in which its class lies; take it away")
                     waiting.append(path)
@@ -353,17 +385,19 @@ def _images_under(entry: Path) -> tuple[tuple[Path, ...], Mapping[str, int]]:
                     others[ending(path.name)] += 1
             waiting.sort(reverse=True)  # of two ways to one folder always the same is taken
     except OSError as error:
-        place = error.filename or entry
+        place = error.filename or of_class
         denied = isinstance(error, PermissionError)
         reason = ": permission denied; make it readable" if denied else f" ({error.strerror}); take it away"
         raise DataUnavailable(f"{place} cannot be read{reason}") from error
     _refuse_unread(unread, found)
     others.update(ending(path.name) for path in unread)
-    return tuple(sorted(found)), others
+    return tuple(sorted(found, key=lambda path: path.parts)), others
 
 
 def _refuse_unread(unread: Sequence[Path], found: Sequence[Path]) -> None:
     """Raises DataUnavailable for photographs in a format that is not read, but for those of which a copy is."""
+    if not unread:
+        return
     copies = {path.with_suffix("") for path in found}
     alone = sorted(path for path in unread if path.with_suffix("") not in copies)
     if len(alone) == 1:
@@ -378,7 +412,7 @@ def _refuse_unread(unread: Sequence[Path], found: Sequence[Path]) -> None:
 def _listed(folder: Path) -> list[Path]:
     """The folders in a folder, by name; what is hidden, or a system's, is left out. Raises DataUnavailable."""
     try:
-        entries = [path for path in sorted(folder.iterdir()) if path.is_dir()]
+        return sorted(entry.path for entry in _entries(folder) if entry.is_folder)
     except FileNotFoundError:
         raise DataUnavailable(
             f"there is no folder {folder}; paths that are not absolute are taken from the data folder (--data)"
@@ -389,13 +423,12 @@ def _listed(folder: Path) -> list[Path]:
         raise DataUnavailable(f"{folder} cannot be read: permission denied; make it readable") from None
     except OSError as error:
         raise DataUnavailable(f"{folder} cannot be read ({error.strerror}); name another folder") from error
-    return [path for path in entries if not passed_over(path.name)]
 
 
 @lru_cache(maxsize=1)
 def _suffixes() -> frozenset[str]:
-    """Of the formats that Pillow opens; others it only writes, such as PDF."""
+    """Of the formats that Pillow opens, MPO as a kind of JPEG; others it only writes, such as PDF."""
     from PIL import Image
 
-    known = {suffix: kind for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN}
+    known = {suffix: kind for suffix, kind in Image.registered_extensions().items() if kind in (*Image.OPEN, "MPO")}
     return frozenset(suffix for suffix, kind in known.items() if kind not in NO_PIXELS)

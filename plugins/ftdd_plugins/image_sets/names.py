@@ -102,9 +102,10 @@ def say_how_a_data_set_lies(names: Sequence[str]) -> bool:
     return images or parts
 
 
-def has_word_for_images(name: str) -> bool:
-    """Whether a folder of this name says that it holds images."""
-    return bool(set(_words(name)) & IMAGES)
+def comes_with_images(name: str) -> bool:
+    """Whether a folder of this name holds what comes with images, such as masks, and no images."""
+    words = set(_words(name))
+    return bool(words & BELONGINGS) and not words & IMAGES
 
 
 def ending(name: str) -> str:

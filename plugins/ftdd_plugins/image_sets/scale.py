@@ -130,7 +130,7 @@ def common_scale(images: Iterable[Values]) -> Scale:
 def in_bytes(image: Any, scale: Scale) -> Any:
     """The image with 8 bits, black at 0 and white at what the scale or its own file says; others as they are.
 
-    What is no number is black, what is infinite white.
+    What is no number is black, what is infinite white. Raises ValueError where the scale has none for such images.
     """
     import numpy as np
     from PIL import Image
@@ -151,9 +151,10 @@ def _white(image: Any, scale: Scale) -> float:
     stated = _stated(image)
     if stated is not None:
         return stated
-    if image.mode == "F":
-        return scale.fractions or 1.0
-    return scale.whole or FULL
+    white = scale.fractions if image.mode == "F" else scale.whole
+    if white is None:  # by its name it was not looked at when the scale was made
+        raise ValueError(f"{image.format} of more than 8 bits: give it the ending of its format")
+    return white
 
 
 def _stated(image: Any) -> float | None:

@@ -26,8 +26,8 @@ DEPTH = 6
 """Mappings within mappings that are looked through for tensors."""
 WRAPPERS = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 """What torch.compile, FSDP and activation checkpointing put into names, anywhere."""
-TAKEN_FIRST = {"ema", "teacher", "q", "query"}
-TAKEN_LAST = {"student", "k", "key", "momentum"}
+TAKEN_FIRST = {"ema", "swa", "averaged", "average", "teacher", "q", "query"}
+TAKEN_LAST = {"student", "k", "key", "momentum", "target"}
 SAVE_ALONE = "save its weights alone where the network is at hand: torch.save(network.state_dict(), 'weights.pth')"
 
 
@@ -130,6 +130,8 @@ class _Place:
 
 def _mappings(content: Any, keys: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Mapping[str, torch.Tensor]]]:
     """Every mapping of names to tensors in what a file holds, with the keys that lead to it; the outer ones first."""
+    if isinstance(content, list | tuple):
+        content = {str(i): value for i, value in enumerate(content) if isinstance(value, Mapping)}
     if not isinstance(content, Mapping) or len(keys) > DEPTH:
         return
     tensors: OrderedDict[str, torch.Tensor] = OrderedDict(
@@ -180,8 +182,12 @@ def _equal(one: Mapping[str, torch.Tensor], other: Mapping[str, torch.Tensor]) -
 def _described(content: Any) -> str:
     if isinstance(content, Mapping):
         keys = [str(key) for key in content]
-        return f"its keys are {', '.join(keys[:5])}{', …' if len(keys) > 5 else ''}" if keys else "it is empty"
+        unread = next((key for key, value in content.items() if isinstance(value, _Unread)), None)
+        more = "" if unread is None else f"; under `{unread}` {_described(content[unread])}"
+        return f"its keys are {', '.join(keys[:5])}{', …' if len(keys) > 5 else ''}{more}" if keys else "it is empty"
     if isinstance(content, _Unread):
+        if content.origin.startswith("numpy."):
+            return "it has a NumPy array, which torch.from_numpy makes a tensor of"
         return f"it is an object of {content.origin}, which only that code could read"
     return f"it is of type {type(content).__name__}"
 
@@ -219,10 +225,10 @@ def _no_weights(begin: bytes, size: int) -> str:
     """Why a file that begins so holds no weights; "" where it may."""
     if size == 0:
         return "it is empty"
-    text = begin.lstrip().lower()
+    text = begin.removeprefix(b"\xef\xbb\xbf").strip().lower()
     if text.startswith(b"version https://git-lfs"):
         return "it is the pointer that Git LFS leaves in place of the file; `git lfs pull` fetches the file itself"
-    if text.startswith((b"<!doctype", b"<html", b"<?xml")):
+    if text.startswith(b"<") and b"\0" not in begin:
         return "it is a web page, not the file that the page was about"
     for magic, kind in (
         (b"\x1f\x8b", "it is compressed by gzip; unpack it with gunzip first"),
@@ -235,6 +241,8 @@ def _no_weights(begin: bytes, size: int) -> str:
     ):
         if begin.startswith(magic):
             return kind
+    if all(32 <= byte < 127 or byte in b"\t\r\n" for byte in begin):
+        return f"it is a text that begins with '{' '.join(begin.decode('ascii').split())[:40]}'"
     if begin[257:262] == b"ustar":
         return "it is a tar archive; unpack it first"
     return ""

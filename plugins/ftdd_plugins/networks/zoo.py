@@ -33,6 +33,7 @@ ANSWER_SECONDS = 5.0
 """For a host to answer, and between two parts of what it sends."""
 COUNTER = "num_batches_tracked"
 """Which only weights from after PyTorch 0.4.1 have; 0 where it is missing."""
+MOST_SAID = 200
 AUXILIARY = ("AuxLogits", "aux1", "aux2", "head_dist")
 """What the libraries call heads that only training needs."""
 
@@ -168,7 +169,7 @@ def loading(
 
     thread = threading.get_ident()
     original = nn.Module.load_state_dict
-    seen = Loaded(model, origin, tuple(f"{name}." for name in (*head, *AUXILIARY)))
+    seen = Loaded(model, origin, _fresh(head))
 
     def watched(network: "nn.Module", weights: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
         if threading.get_ident() != thread:
@@ -179,7 +180,7 @@ def loading(
         try:
             done = original(network, given, strict=False, assign=assign)
         except RuntimeError as error:  # shapes
-            seen.faults = _other_shapes(network.state_dict(), given) or [first_line(error)]
+            seen.faults = _other_shapes(network.state_dict(), given) or [one_line(error)]
             seen.prove()
             raise
         seen.faults = [f"{key} is missing" for key in done.missing_keys if not key.startswith(seen.fresh)]
@@ -191,6 +192,15 @@ def loading(
         yield seen
     finally:
         nn.Module.load_state_dict = original  # type: ignore[method-assign]
+
+
+def _fresh(head: Collection[str]) -> tuple[str, ...]:
+    """How the names of weights begin that are not taken: of heads, and of heads that only training needs.
+
+    Of the latter, one that has a head in it is needed: LeViT normalizes what enters `head_dist.linear`.
+    """
+    spare = [name for name in AUXILIARY if not any(one.startswith(f"{name}.") for one in head)]
+    return tuple(f"{name}." for name in (*head, *spare))
 
 
 def _given(network: "nn.Module", weights: Mapping[str, Any], fresh: tuple[str, ...]) -> "dict[str, torch.Tensor]":
@@ -246,7 +256,7 @@ def with_checkpoint(
 
 def needed(network: "nn.Module", head: Collection[str]) -> list[str]:
     """The names of all weights that a network needs from others: all but those of heads and counters."""
-    fresh = tuple(f"{name}." for name in (*head, *AUXILIARY))
+    fresh = _fresh(head)
     return [name for name in network.state_dict() if not name.startswith(fresh) and not name.endswith(f".{COUNTER}")]
 
 
@@ -271,6 +281,12 @@ def first_line(error: BaseException) -> str:
     """What an error says, in one line and without terminal codes."""
     lines = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip().splitlines()
     return lines[0].strip() if lines else type(error).__name__
+
+
+def one_line(error: BaseException) -> str:
+    """All that an error says, in one line; cut off where it is long."""
+    said = " ".join(str(error).split())
+    return said if len(said) <= MOST_SAID else f"{said[:MOST_SAID]} …"
 
 
 def in_hub(address: str) -> Path:

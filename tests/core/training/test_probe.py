@@ -18,7 +18,7 @@ from ftdd.recipe.specs import SPARED
 from ftdd.training.features import CacheBudget
 from ftdd.training.freezing import hashes, layer_facts, ledger
 from ftdd.training.loop import Assignment, Moment, train
-from ftdd.training.probe import PROBED_IMAGES, FrozenLayerChanged, plain_state, probe, spread
+from ftdd.training.probe import PROBED_IMAGES, FrozenLayerChanged, plain_state, probe, spread, undisturbed
 from ftdd.training.settings import Adam, CropAndFlip, Training
 from tests.core.training import liars
 from tests.core.training.liars import LIARS, chain_with
@@ -316,3 +316,25 @@ def test_what_attributes_hold_is_told_apart() -> None:
         layer.kept = value  # type: ignore[assignment]
         seen.append(plain_state(layer))
     assert all(seen[i] != seen[j] for i in range(len(seen)) for j in range(i))
+
+
+class Sized(nn.Module):
+    """Makes a table anew where images have another size."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("table", torch.zeros(1, 1), persistent=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.table.shape[1] != x.shape[-1]:
+            self.table = torch.arange(1.0, x.shape[-1] + 1)[None]
+        return x * self.table
+
+
+def test_a_buffer_that_a_layer_makes_anew_is_put_back_and_not_overwritten() -> None:
+    chain = chain_with(Sized)
+    images = random_task(8).train.images.float()
+    with undisturbed(chain, chain.layers):
+        expected = chain(images)
+    with torch.no_grad():
+        assert torch.equal(chain.eval()(images), expected)
