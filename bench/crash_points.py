@@ -1,7 +1,7 @@
 """End a study before each thing that it does to its files, go on, and compare what comes out with an undisturbed study.
 
     python bench/crash_points.py                 every point; some 10 minutes of processor time
-    python bench/crash_points.py --points 40     so many, evenly spread
+    python bench/crash_points.py --every 20      every 20th
     python bench/crash_points.py --write         the table in docs/reliability.md too
 
 The study has a source and a target run with a checkpoint after every epoch, findings, figures, a page, and the mirror
@@ -46,7 +46,7 @@ import tempfile
 import threading
 import traceback
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -165,7 +165,7 @@ class Watch:
         self.disk = Disk(Path(tempfile.mkdtemp(dir=store.parent)))
         self._before = before
         self._lock = threading.RLock()
-        self._busy = False
+        self._busy: threading.Thread | None = None
         self._fsync = os.fsync
         os.fsync = self._syncing  # type: ignore[assignment]
         connect, watch = sqlite3.connect, self
@@ -217,17 +217,17 @@ class Watch:
             self._event("SQL", self.store / "mlflow.db", None)
 
     def _event(self, kind: str, path: Path, does: Callable[[Path], None] | None) -> None:
-        if self._busy and threading.current_thread() is self._busy_thread:
+        if self._busy is threading.current_thread():
             return
         with self._lock:
-            self._busy, self._busy_thread = True, threading.current_thread()
+            self._busy = threading.current_thread()
             try:
                 self.events.append((kind, str(path.relative_to(self.store))))
                 self._before(self)
                 if does:
                     does(path)
             finally:
-                self._busy = False
+                self._busy = None
 
 
 # ---- a study in a fork
@@ -337,8 +337,8 @@ class Stand:
         """Stores as a process leaves them, each named by its content."""
         return self.folder / "states"
 
-    def prepare(self) -> Sequence[tuple[str, str]]:
-        """Import all that a study needs, make the stores to begin from and to compare with; gives the events."""
+    def prepare(self) -> int:
+        """Import all that a study needs, make the stores to begin from and to compare with; how many events it has."""
         self.folder.mkdir(exist_ok=True)
         for name, noise in ((EARLIER, 0.3), (STUDY, 0.1)):
             (self.folder / f"{name}.yaml").write_text(RECIPE.format(name=name, noise=noise))
@@ -350,17 +350,20 @@ class Stand:
         if self.birth:
             shutil.rmtree(self.folder / "template")
             (self.folder / "template").mkdir()
-        events = self._watched(lambda watch: None)
+        events, _ = self._watched(lambda watch: None)
         forked(lambda: carried_out(["sync", "--store", str(self.store)]))
         self.store.rename(self.folder / "reference")
-        return events
+        return len(events)
 
-    def points(self, numbers: Collection[int]) -> Sequence[Point]:
-        """Carry the study out, and keep what a process would leave that ended before the events of these numbers."""
+    def points(self, wanted: Callable[[int], bool]) -> tuple[int, Sequence[Point]]:
+        """Carry the study out, and keep what a process would leave that ended before the events of some numbers.
+
+        Gives how many events there were, too: threads and the clock make them a few more or less each time.
+        """
         kept: list[Point] = []
 
         def before(watch: Watch) -> None:
-            if len(watch.events) not in numbers:
+            if not wanted(len(watch.events)):
                 return
             kind, path = watch.events[-1]
             copies = self.folder / "killed", self.folder / "lost power"
@@ -371,12 +374,13 @@ class Stand:
             watch.disk.undo(self.store, copies[1])
             kept.append(Point(kind, path, *map(self._keep, copies)))
 
-        self._watched(before, lambda: [vars(point) for point in kept])
-        return [Point(**point) for point in self._said]
+        events, said = self._watched(before, lambda: [vars(point) for point in kept])
+        return len(events), [Point(**point) for point in said]
 
     def _watched(
-        self, before: Callable[[Watch], None], more: Callable[[], object] = lambda: None
-    ) -> Sequence[tuple[str, str]]:
+        self, before: Callable[[Watch], None], more: Callable[[], Any] = lambda: None
+    ) -> tuple[list[Any], Any]:
+        """The events of a study that is carried out, and what is to be said besides."""
         shutil.copytree(self.folder / "template", self.store)
 
         def study() -> object:
@@ -384,8 +388,8 @@ class Stand:
             assert ftdd_run(self.store) == 0
             return watch.events, more()
 
-        events, self._said = forked(study)
-        return [(kind, path) for kind, path in events]
+        events, said = forked(study)
+        return events, said
 
     def _keep(self, copy: Path) -> str:
         """Keep a store under its content's name, once."""
@@ -435,7 +439,7 @@ def warm() -> None:
     ftdd.study.runs._plugins()
     utils._get_latest_schema_revision = functools.cache(utils._get_latest_schema_revision)
     utils._get_latest_schema_revision()
-    Figure.savefig = write_numbers
+    Figure.savefig = write_numbers  # type: ignore[method-assign, assignment]
     compiled = Environment.compile
     code: dict[str, Any] = {}
 
@@ -444,7 +448,7 @@ def warm() -> None:
             code[source] = compiled(self, source, *arguments, **named)
         return code[source]
 
-    Environment.compile = compiled_once  # type: ignore[method-assign, assignment]
+    Environment.compile = compiled_once  # type: ignore[method-assign]
     report._environment().from_string(report.TEMPLATE.read_text(encoding="utf-8"))
     gc.collect()
     gc.freeze()  # a fork that looks through all of this copies it
@@ -576,12 +580,10 @@ def table(results: Sequence[tuple[str, str, dict[str, list[str]]]]) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--points", type=int, help="so many, evenly spread; all where it is left out")
-    parser.add_argument("--only", default="", help="only points of this place, as the table names it")
+    parser.add_argument("--every", type=int, default=1, help="try every n-th event only")
     parser.add_argument("--folder", type=Path, help="where the stores lie; quickest in memory (/dev/shm)")
     parser.add_argument("--birth", action="store_true", help="in a store whose mlflow.db is yet to be made")
     parser.add_argument("--write", action="store_true", help="put the table into docs/reliability.md too")
-    options = parser.parse_args()
     parser.add_argument(
         "--processes", type=int, default=1, help="each with a study of its own, and a part of its points"
     )
@@ -589,7 +591,7 @@ def main() -> int:
     torch.set_num_threads(1)
     ftdd.study.runs.CHECKPOINT_SECONDS = 0.0
     ftdd.study.runs.CHECKPOINT_SHARE = 0
-    ftdd.cli.conducting._executor = lambda name: Here()  # type: ignore[assignment, return-value]
+    ftdd.cli.conducting._executor = lambda name: Here()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         parts = [
             started(
@@ -602,7 +604,7 @@ def main() -> int:
         answers = [part() for part in parts]
     results = [result for _, results in answers for result in results]
     total = sum(events for events, _ in answers)
-    how = "" if 2 * total == len(results) else ", evenly spread"
+    how = "" if options.every == 1 else f", one of {options.every}"
     text = f"Tried: {len(results) // 2:,} of {total:,} events{how}.\n\n{table(results)}\n"
     print(text)
     if options.write:
@@ -615,13 +617,12 @@ def tried(
 ) -> tuple[int, list[tuple[str, str, dict[str, list[str]]]]]:
     """Try one part of a study's events: how many there are in it, and place, ending, and what was wrong of each."""
     events = stand.prepare()
-    numbers = [i + 1 for i, (_, path) in enumerate(events) if options.only in place_of(path)]
-    begin, end = (len(numbers) * i // options.processes for i in (part, part + 1))
-    numbers = numbers[begin:end]  # neighbours leave equal stores
-    count = min((options.points or len(events)) // options.processes, len(numbers))
-    points = stand.points({numbers[i * len(numbers) // count] for i in range(count)})
+    begin, end = (events * i // options.processes + 1 for i in (part, part + 1))  # neighbours leave equal stores
+    last = part == options.processes - 1
+    met, points = stand.points(lambda n: n >= begin and (n < end or last) and n % options.every == 0)
+    total = (met + 1 if last else end) - begin
     stores = {state for point in points for state in (point.killed, point.lost_power)}
-    print(f"{len(numbers):,} events, {len(points):,} of them tried: {len(stores):,} different stores", flush=True)
+    print(f"{total:,} events, {len(points):,} of them tried: {len(stores):,} different stores", flush=True)
     results = []
     for number, point in enumerate(points, 1):
         for end, state in (("kill", point.killed), ("power loss", point.lost_power)):
@@ -630,7 +631,7 @@ def tried(
             if found:
                 print(f"{end} before {point.kind} {point.path}: {json.dumps(found)[:3000]}", flush=True)
         print(f"{number} of {len(points)}: {point.kind} {point.path}", file=sys.stderr, flush=True)
-    return len(numbers), results
+    return total, results
 
 
 def write(text: str) -> None:
