@@ -2,6 +2,7 @@
 
     python bench/crash_points.py                 every point; some 10 minutes of processor time
     python bench/crash_points.py --every 20      every 20th
+    python bench/crash_points.py --minutes 5     those that five minutes are enough for, spread over all
     python bench/crash_points.py --write         the table in docs/reliability.md too
 
 The study has a source and a target run with a checkpoint after every epoch, findings, figures, a page, and the mirror
@@ -44,6 +45,7 @@ import sqlite3
 import sys
 import tempfile
 import threading
+import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -581,6 +583,7 @@ def table(results: Sequence[tuple[str, str, dict[str, list[str]]]]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--every", type=int, default=1, help="try every n-th event only")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="try no more when so much time has gone")
     parser.add_argument("--folder", type=Path, help="where the stores lie; quickest in memory (/dev/shm)")
     parser.add_argument("--birth", action="store_true", help="in a store whose mlflow.db is yet to be made")
     parser.add_argument("--write", action="store_true", help="put the table into docs/reliability.md too")
@@ -604,7 +607,7 @@ def main() -> int:
         answers = [part() for part in parts]
     results = [result for _, results in answers for result in results]
     total = sum(events for events, _ in answers)
-    how = "" if options.every == 1 else f", one of {options.every}"
+    how = "" if 2 * total == len(results) else ", evenly spread"
     text = f"Tried: {len(results) // 2:,} of {total:,} events{how}.\n\n{table(results)}\n"
     print(text)
     if options.write:
@@ -616,6 +619,7 @@ def tried(
     stand: Stand, options: argparse.Namespace, part: int
 ) -> tuple[int, list[tuple[str, str, dict[str, list[str]]]]]:
     """Try one part of a study's events: how many there are in it, and place, ending, and what was wrong of each."""
+    began = time.monotonic()
     events = stand.prepare()
     begin, end = (events * i // options.processes + 1 for i in (part, part + 1))  # neighbours leave equal stores
     last = part == options.processes - 1
@@ -624,7 +628,9 @@ def tried(
     stores = {state for point in points for state in (point.killed, point.lost_power)}
     print(f"{total:,} events, {len(points):,} of them tried: {len(stores):,} different stores", flush=True)
     results = []
-    for number, point in enumerate(points, 1):
+    for number, point in enumerate(spread(points), 1):
+        if time.monotonic() - began > 60 * options.minutes:
+            break
         for end, state in (("kill", point.killed), ("power loss", point.lost_power)):
             found = stand.go_on(state)
             results.append((place_of(point.path), end, found))
@@ -632,6 +638,13 @@ def tried(
                 print(f"{end} before {point.kind} {point.path}: {json.dumps(found)[:3000]}", flush=True)
         print(f"{number} of {len(points)}: {point.kind} {point.path}", file=sys.stderr, flush=True)
     return total, results
+
+
+def spread(points: Sequence[Point]) -> Sequence[Point]:
+    """The same in an order of which every beginning lies evenly in the whole."""
+    digits = len(points).bit_length()
+    order = (int(f"{i:0{digits}b}"[::-1], 2) for i in range(2**digits))
+    return [points[i] for i in order if i < len(points)]
 
 
 def write(text: str) -> None:
