@@ -83,6 +83,17 @@ def test_one_without_a_fault_carries_everything_out(tmp_path: Path) -> None:
     assert (outcome.carried_out, outcome.failed, said, drawn) == (2, {}, [], ["drawn"])
 
 
+def test_anything_that_opens_workers_will_do(tmp_path: Path) -> None:
+    class Plain:
+        @contextmanager
+        def open(self, workers: int | None, device: str) -> Iterator[Crew]:
+            yield Crew(lambda job: broken(job))
+
+    outcome, said, _, _ = carried_out(tmp_path, Plain())  # type: ignore[arg-type]
+    assert "failed: ConnectionError: the node is gone" in said[0]
+    assert len(outcome.failed) == 2
+
+
 def raises(*_: object) -> None:
     raise OSError("no machines")
 
