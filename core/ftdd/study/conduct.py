@@ -335,14 +335,14 @@ class _Shift:
             elif at_it and now - given.answer > ENDED_SECONDS:
                 self._once(
                     given,
-                    "a worker is still at it, and is waited for, although its executor says that it has ended "
+                    "is waited for: its executor says that it has ended, but a worker is still at it "
                     f"({self._workplace.words})",
                 )
             return not at_it
         quiet, patience = now - given.alive, self._workplace.patience
         given.lost = patience is not None and quiet > patience
         if quiet > QUIET_SECONDS:
-            words = f"no worker has been at it for {quiet:.0f} seconds; Ctrl-C is safe ({self._workplace.words})"
+            words = f"has had no worker for {quiet:.0f} seconds; Ctrl-C is safe ({self._workplace.words})"
             self._once(given, words)
         if at_it and now - (given.begun or now) > QUIET_SECONDS and folder.said().state is State.WAITING:
             pair, network = (component_words(one) for one in (given.run.spec.pair, given.run.spec.architecture))
@@ -352,7 +352,7 @@ class _Shift:
     def _once(self, given: _Given, words: str) -> None:
         if not given.told:
             given.told = True
-            self._say(f"{given.run.ref.role} run {given.run.ref.id}: {words}")
+            self._say(f"{given.run.ref.role} run {given.run.ref.id} {words}")
 
     def _take_back(self, given: _Given) -> bool:
         """Say how a run has ended; False where another process has just taken it up, which is then waited for."""

@@ -219,7 +219,7 @@ def test_a_queue_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
     outcome, said, _, _ = carried_out(tmp_path, toy(submit=queued, patience=None))
     assert (outcome.carried_out, outcome.failed) == (2, {})
-    assert any("no worker has been at it for" in line and "Ctrl-C is safe" in line for line in said)
+    assert any("has had no worker for" in line and "Ctrl-C is safe" in line for line in said)
 
 
 def test_a_future_that_is_done_too_early_does_not_end_a_run_at_work(tmp_path: Path) -> None:
