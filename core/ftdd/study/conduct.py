@@ -254,7 +254,8 @@ class _Shift:
         self._say = say
         self._total = len(plan.runs)
         self._waiting = list(_in_order(runs))
-        self._states = {run.ref.id: run.state for run in plan.runs}
+        self._states = {run.ref.id: run.state for run in plan.runs} | {run.ref.id: State.WAITING for run in runs}
+        """What was said of open runs before, of a failure, say, is nothing yet."""
         self._at_work: list[_Given] = []
         self._reasons: dict[str, str] = {}
         """Why runs failed, by their ids."""
@@ -410,17 +411,14 @@ class _Shift:
 
     def _look(self) -> None:
         at_work = []
-        begun = [given.run for given in self._at_work]
-        for run in begun:
+        for run in (given.run for given in self._at_work):
             test_error = self._tell_records(run)
             status = self._store.run(run.ref.id).status()
             self._tell_repeats(run, status)
             at_work.append(AtWork(run, status, test_error))
         ended = sum(state.final or state is State.FAILED for state in self._states.values())
         failed = sum(state is State.FAILED for state in self._states.values())
-        # A run that failed before and is open again counts as failed only once it has failed anew.
-        again = sum(self._states[run.ref.id] is State.FAILED for run in (*self._waiting, *begun))
-        self._show(Snapshot(ended - again, self._total, failed - again, tuple(at_work), self._seconds_left(at_work)))
+        self._show(Snapshot(ended, self._total, failed, tuple(at_work), self._seconds_left(at_work)))
 
     def _seconds_left(self, at_work: Sequence[AtWork]) -> float | None:
         under_way = sum(

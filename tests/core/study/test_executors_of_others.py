@@ -164,6 +164,12 @@ def test_a_job_that_is_not_carried_out_is_a_failed_run_with_the_reason(
     assert drawn == ["drawn"]
 
 
+def test_a_source_that_failed_before_is_waited_for_by_its_targets(tmp_path: Path) -> None:
+    carried_out(tmp_path, toy(submit=broken))
+    outcome, said, _, _ = carried_out(tmp_path, toy())
+    assert (outcome.carried_out, outcome.failed, said) == (2, {}, [])
+
+
 def test_a_target_whose_job_is_cancelled_costs_no_other_run(tmp_path: Path) -> None:
     count = iter(range(9))
 
