@@ -1,23 +1,26 @@
 """End a study before each thing that it does to its files, go on, and compare what comes out with an undisturbed study.
 
-    python bench/crash_points.py                 every point; about 2 s of one core each
-    python bench/crash_points.py --points 40     so many, evenly spread
+    python bench/crash_points.py                 every point; some 10 minutes of processor time
+    python bench/crash_points.py --every 20      every 20th
+    python bench/crash_points.py --minutes 5     those that five minutes are enough for, spread over all
     python bench/crash_points.py --write         the table in docs/reliability.md too
 
 The study has a source and a target run with a checkpoint after every epoch, findings, figures, a page, and the mirror
 in MLflow. It is carried out in this process by `ftdd run`, with an executor that needs no worker: what a worker does to
-files is `carry_out`, which is the same here. Torch, MLflow and matplotlib are imported once; each point is a fork.
+files is `carry_out`, which is the same here. Torch, MLflow and matplotlib are imported once; each study is a fork.
+Figures are files of the numbers that they show: drawing them takes as long as all the rest.
 
-**A kill**: the process ends (`os._exit`) before the k-th event. An event is a file opened for writing, a file half
-written, an fsync, a rename, a removal, a folder made, a truncation, or an SQL statement that changes MLflow's database.
-Readers of the store see what had been done by then.
+**A kill**: what a process leaves that ends before the k-th event, which is a copy of the store at that moment. An event
+is a file opened for writing, a file half written, an fsync, a rename, a removal, a folder made, a truncation, or an SQL
+statement that changes MLflow's database. Readers of the store see what had been done by then.
 
 **A power loss**: the same, and what was not on the disk is undone. The model is strict, and simple: the content of a
 file is lost (0 bytes) until the file was fsynced; a name that was made, renamed or removed is as before until its
 folder was fsynced. SQLite's files are left as they are: what it does is done in C, unseen from here, and its durability
 is its own.
 
-Afterwards `ftdd run` with the same recipe and `ftdd sync`. Then, against an undisturbed store, of every run:
+Afterwards `ftdd run` with the same recipe and `ftdd sync`; once for stores that are equal byte for byte. Then, against
+an undisturbed store, of every run:
 
     lost        it is not there, or has not ended
     doubled     an epoch stands twice in its curve, or the mirror has it twice
@@ -29,6 +32,9 @@ import argparse
 import contextlib
 import csv
 import fcntl
+import functools
+import gc
+import hashlib
 import importlib
 import io
 import json
@@ -39,13 +45,14 @@ import sqlite3
 import sys
 import tempfile
 import threading
+import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "NO_COLOR": "1"}
 os.environ.pop("MLFLOW_TRACKING_URI", None)
@@ -55,7 +62,8 @@ import torch
 import ftdd.cli.conducting
 import ftdd.study.runs
 from ftdd.cli.commands import carried_out
-from ftdd.components import Crew, Job
+from ftdd.components import Crew, Executor, Job
+from ftdd.results import report
 
 PAGE = Path(__file__).parents[1] / "docs" / "reliability.md"
 RECIPE = """\
@@ -76,7 +84,7 @@ seed: 0
 """
 STUDY, EARLIER = "disturbed", "earlier"
 LONGEST_SECONDS = 300
-"""Of one fork."""
+"""Of one study."""
 READS = ("SELECT", "PRAGMA", "BEGIN", "SAVEPOINT", "RELEASE", "EXPLAIN")
 LEFT = (".ftdd-unfinished", ".damaged")
 COLUMNS = ("lost", "doubled", "different", "left")
@@ -120,22 +128,26 @@ class Disk:
             self._names = [one for one in self._names if one[1].parent != path]
         self._contents.discard(path)
 
-    def undo(self) -> bool:
-        """Make the store what the disk would have; whether that is anything else than it was."""
-        for path in self._contents:
+    def undo(self, store: Path, copy: Path) -> None:
+        """Make a copy of the store what the disk would have."""
+
+        def copied(path: Path) -> Path:
+            return copy / path.relative_to(store)
+
+        for path in map(copied, self._contents):
             if path.is_file():
                 os.truncate(path, 0)
-        for kind, path, source, before in reversed(self._names):
+        for kind, name, source, before in reversed(self._names):
+            path = copied(name)
             if kind == "folder":
                 shutil.rmtree(path, ignore_errors=True)
             elif kind == "made":
                 path.unlink(missing_ok=True)
             elif kind == "renamed" and source is not None and path.exists():
-                path.replace(source)
+                path.replace(copied(source))
             if before is not None and path.parent.exists():
                 path.unlink(missing_ok=True)
-                os.link(before, path)
-        return bool(self._names or self._contents)
+                shutil.copy2(before, path)
 
     def _backup(self, path: Path) -> Path | None:
         if not path.is_file():
@@ -145,21 +157,28 @@ class Disk:
         return kept
 
 
-class Ending:
-    """Counts events in a store, and ends this process before the one of a number."""
+class Watch:
+    """Sees events in a store, in this process, and calls `before` before each of them."""
 
-    def __init__(self, store: Path, number: int | None, end: Callable[["Ending"], None]) -> None:
+    def __init__(self, store: Path, before: Callable[["Watch"], None]) -> None:
+        self.store = store
         self.events: list[tuple[str, str]] = []
-        self._store, self._number, self._end = str(store), number, end
+        """Kind, and path within the store; the last one is about to happen."""
         self.disk = Disk(Path(tempfile.mkdtemp(dir=store.parent)))
+        self._before = before
         self._lock = threading.RLock()
-        self._busy = False
+        self._busy: threading.Thread | None = None
         self._fsync = os.fsync
         os.fsync = self._syncing  # type: ignore[assignment]
-        connect = sqlite3.connect
+        connect, watch = sqlite3.connect, self
+
+        class Connection(sqlite3.Connection):
+            def commit(self) -> None:
+                with watch._lock:  # no copy of the store while SQLite writes
+                    super().commit()
 
         def connecting(*arguments: Any, **named: Any) -> sqlite3.Connection:
-            connection = connect(*arguments, **named)
+            connection: sqlite3.Connection = connect(*arguments, **{"factory": Connection, **named})
             connection.set_trace_callback(self._sql)
             return connection
 
@@ -183,7 +202,7 @@ class Ending:
 
     def _inside(self, path: object) -> Path | None:
         text = os.fsdecode(path) if isinstance(path, str | bytes | os.PathLike) else ""
-        return Path(text) if text.startswith(f"{self._store}/") and "mlflow.db" not in text else None
+        return Path(text) if text.startswith(f"{self.store}/") and "mlflow.db" not in text else None
 
     def _syncing(self, descriptor: int) -> None:
         path = self._inside(f"{Path(f'/proc/self/fd/{descriptor}').readlink()}/")
@@ -197,31 +216,27 @@ class Ending:
 
     def _sql(self, statement: str) -> None:
         if not statement.lstrip().upper().startswith(READS):
-            self._event("SQL", Path(self._store) / "mlflow.db", None)
+            self._event("SQL", self.store / "mlflow.db", None)
 
     def _event(self, kind: str, path: Path, does: Callable[[Path], None] | None) -> None:
-        if self._busy and threading.current_thread() is self._busy_thread:
+        if self._busy is threading.current_thread():
             return
         with self._lock:
-            self._busy, self._busy_thread = True, threading.current_thread()
+            self._busy = threading.current_thread()
             try:
-                self.events.append((kind, str(path.relative_to(self._store))))
-                if self._number == len(self.events):
-                    if kind == "half written":
-                        os.truncate(path, path.stat().st_size // 2)
-                    self._end(self)
-                    os._exit(0)
+                self.events.append((kind, str(path.relative_to(self.store))))
+                self._before(self)
                 if does:
                     does(path)
             finally:
-                self._busy = False
+                self._busy = None
 
 
 # ---- a study in a fork
 
 
-class Here:
-    """An executor that carries runs out in this process, one at a time."""
+class Hand:
+    """A crew that carries runs out in this process, one at a time."""
 
     slots = 1
 
@@ -234,20 +249,30 @@ class Here:
             done.set_exception(error)
         return done
 
+
+class Here(Executor):
+    """The executor of that crew."""
+
+    name: Literal["here"] = "here"
+
     @contextlib.contextmanager
     def open(self, workers: int | None, device: str) -> Iterator[Crew]:
-        yield self
+        yield Hand()
 
 
-def forked(work: Callable[[], object]) -> Any:
-    """What a fork says, by way of JSON. Raises RuntimeError where it fails or hangs."""
+def started(work: Callable[[], object], *, seconds: int = LONGEST_SECONDS, quiet: bool = True) -> Callable[[], Any]:
+    """Work in a fork; what is given waits for the fork, and gives what `work` does there, by way of JSON.
+
+    seconds: in which it must have ended.   quiet: keep what it prints, and show it where it fails.
+    Waiting for it raises RuntimeError where it fails or hangs.
+    """
     ours, theirs = os.pipe()
     child = os.fork()
     if child == 0:
-        signal.alarm(LONGEST_SECONDS)
+        signal.alarm(seconds)
         os.close(ours)
         with tempfile.TemporaryFile("w+") as said:
-            for stream in (sys.stdout, sys.stderr):
+            for stream in (sys.stdout, sys.stderr) if quiet else ():
                 stream.flush()
                 os.dup2(said.fileno(), stream.fileno())
             try:
@@ -258,13 +283,22 @@ def forked(work: Callable[[], object]) -> Any:
         tell(theirs, answer)
         os._exit(0)
     os.close(theirs)
-    with os.fdopen(ours) as line:
-        text = line.read()
-    os.waitpid(child, 0)
-    answer = json.loads(text) if text else {"error": "it ended without a word, or hung"}
-    if "error" in answer:
-        raise RuntimeError(answer["error"])
-    return answer["answer"]
+
+    def answered() -> Any:
+        with os.fdopen(ours) as line:
+            text = line.read()
+        os.waitpid(child, 0)
+        answer = json.loads(text) if text else {"error": "it ended without a word, or hung"}
+        if "error" in answer:
+            raise RuntimeError(answer["error"])
+        return answer["answer"]
+
+    return answered
+
+
+def forked(work: Callable[[], object]) -> Any:
+    """What `work` gives in a fork. Raises RuntimeError where it fails or hangs."""
+    return started(work)()
 
 
 def tell(line: int, answer: object) -> None:
@@ -276,6 +310,16 @@ def ftdd_run(store: Path, name: str = STUDY) -> int:
     return carried_out(["run", str(store.parent / f"{name}.yaml"), "--store", str(store)])
 
 
+@dataclass(frozen=True)
+class Point:
+    """An event, and what a process that had ended before it would have left: names of stores."""
+
+    kind: str
+    path: str
+    killed: str
+    lost_power: str
+
+
 @dataclass
 class Stand:
     """A folder in which one store after the other has the same place: the mirror keeps absolute addresses."""
@@ -283,81 +327,95 @@ class Stand:
     folder: Path
     birth: bool
     """Whether MLflow's database is made by the disturbed study itself."""
+    _found: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    """What came of the stores that were gone on with."""
 
     @property
     def store(self) -> Path:
         return self.folder / "store"
 
-    def prepare(self) -> Sequence[tuple[str, str]]:
-        """Import all that a study needs, make the stores to begin from and to compare with; gives the events."""
+    @property
+    def states(self) -> Path:
+        """Stores as a process leaves them, each named by its content."""
+        return self.folder / "states"
+
+    def prepare(self) -> int:
+        """Import all that a study needs, make the stores to begin from and to compare with; how many events it has."""
+        self.folder.mkdir(exist_ok=True)
         for name, noise in ((EARLIER, 0.3), (STUDY, 0.1)):
             (self.folder / f"{name}.yaml").write_text(RECIPE.format(name=name, noise=noise))
         for module in forked(lambda: (ftdd_run(self.store, EARLIER), sorted(sys.modules))[1]):
             with contextlib.suppress(Exception):
                 importlib.import_module(module)
+        warm()
         self.store.rename(self.folder / "template")
         if self.birth:
             shutil.rmtree(self.folder / "template")
             (self.folder / "template").mkdir()
-        self._begin()
-
-        def undisturbed() -> list[tuple[str, str]]:
-            counting = Ending(self.store, None, lambda ending: None)
-            assert ftdd_run(self.store) == 0
-            return counting.events
-
-        events: list[tuple[str, str]] = forked(undisturbed)
+        events, _ = self._watched(lambda watch: None)
         forked(lambda: carried_out(["sync", "--store", str(self.store)]))
         self.store.rename(self.folder / "reference")
-        return [(kind, path) for kind, path in events]
+        return len(events)
 
-    def _begin(self) -> None:
-        shutil.rmtree(self.store, ignore_errors=True)
-        shutil.copytree(self.folder / "template", self.store)
-        for backups in self.folder.glob("tmp*"):
-            shutil.rmtree(backups)
+    def points(self, wanted: Callable[[int], bool]) -> tuple[int, Sequence[Point]]:
+        """Carry the study out, and keep what a process would leave that ended before the events of some numbers.
 
-    def ended_at(self, number: int) -> tuple[tuple[str, str], bool]:
-        """End a study before an event; gives the event, and whether a power loss would leave anything else.
-
-        What a kill leaves is in `killed` afterwards, and what a power loss leaves in the store's place.
+        Gives how many events there were, too: threads and the clock make them a few more or less each time.
         """
-        self._begin()
-        killed = self.folder / "killed"
-        shutil.rmtree(killed, ignore_errors=True)
-        ours, theirs = os.pipe()
+        kept: list[Point] = []
 
-        def end(ending: Ending) -> None:
-            shutil.copytree(self.store, killed)
-            tell(theirs, (ending.events[-1], ending.disk.undo()))
+        def before(watch: Watch) -> None:
+            if not wanted(len(watch.events)):
+                return
+            kind, path = watch.events[-1]
+            copies = self.folder / "killed", self.folder / "lost power"
+            for copy in copies:
+                shutil.copytree(self.store, copy)
+                if kind == "half written":
+                    os.truncate(copy / path, (copy / path).stat().st_size // 2)
+            watch.disk.undo(self.store, copies[1])
+            kept.append(Point(kind, path, *map(self._keep, copies)))
 
-        child = os.fork()
-        if child == 0:
-            signal.alarm(LONGEST_SECONDS)
-            os.close(ours)
-            null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, 1)
-            os.dup2(null, 2)
-            Ending(self.store, number, end)
-            ftdd_run(self.store)
-            os._exit(0)
-        os.close(theirs)
-        with os.fdopen(ours) as line:
-            text = line.read()
-        os.waitpid(child, 0)
-        if not text:  # threads: it had one event less this time
-            shutil.copytree(self.store, killed)
-            return ("none", ""), False
-        event, undone = json.loads(text)
-        return (event[0], event[1]), undone
+        events, said = self._watched(before, lambda: [vars(point) for point in kept])
+        return len(events), [Point(**point) for point in said]
 
-    def resume_killed(self) -> None:
-        shutil.rmtree(self.store)
-        (self.folder / "killed").rename(self.store)
+    def _watched(
+        self, before: Callable[[Watch], None], more: Callable[[], Any] = lambda: None
+    ) -> tuple[list[Any], Any]:
+        """The events of a study that is carried out, and what is to be said besides."""
+        shutil.copytree(self.folder / "template", self.store)
 
-    def go_on(self) -> dict[str, list[str]]:
-        """Go on as a user does, and compare."""
+        def study() -> object:
+            watch = Watch(self.store, before)
+            assert ftdd_run(self.store) == 0
+            return watch.events, more()
 
+        events, said = forked(study)
+        return events, said
+
+    def _keep(self, copy: Path) -> str:
+        """Keep a store under its content's name, once."""
+        digest = hashlib.sha256()
+        for path in sorted(copy.rglob("*")):
+            content = path.read_bytes() if path.is_file() else b""
+            digest.update(f"{path.relative_to(copy)} {len(content)} ".encode() + content)
+        name = digest.hexdigest()[:32]
+        if (self.states / name).exists():
+            shutil.rmtree(copy)
+        else:
+            self.states.mkdir(exist_ok=True)
+            copy.rename(self.states / name)
+        return name
+
+    def go_on(self, state: str) -> dict[str, list[str]]:
+        """Go on as a user does with a store that was left, and compare."""
+        if state not in self._found:
+            shutil.rmtree(self.store, ignore_errors=True)
+            (self.states / state).rename(self.store)
+            self._found[state] = self._gone_on()
+        return self._found[state]
+
+    def _gone_on(self) -> dict[str, list[str]]:
         def again() -> list[int]:
             return [ftdd_run(self.store), carried_out(["sync", "--store", str(self.store)])]
 
@@ -369,6 +427,46 @@ class Stand:
         if codes != [0, 0]:
             found.setdefault("lost", []).append(f"ftdd run and ftdd sync ended with {codes}")
         return found
+
+
+def warm() -> None:
+    """Do in this process what every fork would do again, and what has nothing to do with files."""
+    from jinja2 import Environment
+    from matplotlib.figure import Figure
+    from mlflow.store.db import utils
+
+    from ftdd.cli.surroundings import plugins
+
+    plugins()
+    ftdd.study.runs._plugins()
+    utils._get_latest_schema_revision = functools.cache(utils._get_latest_schema_revision)
+    utils._get_latest_schema_revision()
+    Figure.savefig = write_numbers  # type: ignore[method-assign, assignment]
+    compiled = Environment.compile
+    code: dict[str, Any] = {}
+
+    def compiled_once(self: Environment, source: Any, *arguments: Any, **named: Any) -> Any:
+        if source not in code:
+            code[source] = compiled(self, source, *arguments, **named)
+        return code[source]
+
+    Environment.compile = compiled_once  # type: ignore[method-assign]
+    report._environment().from_string(report.TEMPLATE.read_text(encoding="utf-8"))
+    gc.collect()
+    gc.freeze()  # a fork that looks through all of this copies it
+
+
+def write_numbers(figure: Any, path: Path, **options: Any) -> None:
+    """What a figure's lines and words are, in the place of the figure."""
+    shown = [
+        [
+            [line.get_xydata().tolist() for line in axes.lines],
+            [collection.get_offsets().tolist() for collection in axes.collections],
+            [axes.get_title(), axes.get_xlabel(), axes.get_ylabel(), *(text.get_text() for text in axes.texts)],
+        ]
+        for axes in figure.axes
+    ]
+    Path(path).write_text(f"{options['format']} {json.dumps(shown)}")
 
 
 # ---- what came out
@@ -484,40 +582,69 @@ def table(results: Sequence[tuple[str, str, dict[str, list[str]]]]) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--points", type=int, help="so many, evenly spread; all where it is left out")
-    parser.add_argument("--only", default="", help="only points of this place, as the table names it")
+    parser.add_argument("--every", type=int, default=1, help="try every n-th event only")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="try no more when so much time has gone")
     parser.add_argument("--folder", type=Path, help="where the stores lie; quickest in memory (/dev/shm)")
     parser.add_argument("--birth", action="store_true", help="in a store whose mlflow.db is yet to be made")
-    parser.add_argument("--write", action="store_true", help="put the table into docs/reliability.md")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/reliability.md too")
+    parser.add_argument(
+        "--processes", type=int, default=1, help="each with a study of its own, and a part of its points"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     ftdd.study.runs.CHECKPOINT_SECONDS = 0.0
     ftdd.study.runs.CHECKPOINT_SHARE = 0
-    ftdd.cli.conducting._executor = lambda name: Here()  # type: ignore[assignment, return-value]
-    results = []
+    ftdd.cli.conducting._executor = lambda name: Here()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        stand = Stand(Path(folder), options.birth)
-        events = stand.prepare()
-        numbers = [i + 1 for i, (_, path) in enumerate(events) if options.only in place_of(path)]
-        count = min(options.points or len(numbers), len(numbers))
-        chosen = [numbers[i * len(numbers) // count] for i in range(count)]
-        print(f"{len(events):,} events, {len(chosen):,} of them tried", flush=True)
-        for number in chosen:
-            event, undone = stand.ended_at(number)
-            place = place_of(event[1])
-            lost_power = stand.go_on() if undone else None
-            stand.resume_killed()
-            killed = stand.go_on()
-            print(f"{len(results) // 2 + 1} of {len(chosen)}: {event[0]} {event[1]}", file=sys.stderr, flush=True)
-            for end, found in (("kill", killed), ("power loss", killed if lost_power is None else lost_power)):
-                results.append((place, end, found))
-                if found:
-                    print(f"{end} before event {number}, {event[0]} {event[1]}: {json.dumps(found)[:3000]}", flush=True)
-    text = f"Tried: {len(chosen):,} of {len(events):,} events, evenly spread.\n\n{table(results)}\n"
+        parts = [
+            started(
+                functools.partial(tried, Stand(Path(folder) / str(i), options.birth), options, i),
+                seconds=24 * 3600,
+                quiet=False,
+            )
+            for i in range(options.processes)
+        ]
+        answers = [part() for part in parts]
+    results = [result for _, results in answers for result in results]
+    total = sum(events for events, _ in answers)
+    how = "" if 2 * total == len(results) else ", evenly spread"
+    text = f"Tried: {len(results) // 2:,} of {total:,} events{how}.\n\n{table(results)}\n"
     print(text)
     if options.write:
         write(text)
     return int(any(found for _, _, found in results))
+
+
+def tried(
+    stand: Stand, options: argparse.Namespace, part: int
+) -> tuple[int, list[tuple[str, str, dict[str, list[str]]]]]:
+    """Try one part of a study's events: how many there are in it, and place, ending, and what was wrong of each."""
+    began = time.monotonic()
+    events = stand.prepare()
+    begin, end = (events * i // options.processes + 1 for i in (part, part + 1))  # neighbours leave equal stores
+    last = part == options.processes - 1
+    met, points = stand.points(lambda n: n >= begin and (n < end or last) and n % options.every == 0)
+    total = (met + 1 if last else end) - begin
+    stores = {state for point in points for state in (point.killed, point.lost_power)}
+    print(f"{total:,} events, {len(points):,} of them tried: {len(stores):,} different stores", flush=True)
+    results = []
+    for number, point in enumerate(spread(points), 1):
+        if time.monotonic() - began > 60 * options.minutes:
+            break
+        for end, state in (("kill", point.killed), ("power loss", point.lost_power)):
+            found = stand.go_on(state)
+            results.append((place_of(point.path), end, found))
+            if found:
+                print(f"{end} before {point.kind} {point.path}: {json.dumps(found)[:3000]}", flush=True)
+        print(f"{number} of {len(points)}: {point.kind} {point.path}", file=sys.stderr, flush=True)
+    return total, results
+
+
+def spread(points: Sequence[Point]) -> Sequence[Point]:
+    """The same in an order of which every beginning lies evenly in the whole."""
+    digits = len(points).bit_length()
+    order = (int(f"{i:0{digits}b}"[::-1], 2) for i in range(2**digits))
+    return [points[i] for i in order if i < len(points)]
 
 
 def write(text: str) -> None:

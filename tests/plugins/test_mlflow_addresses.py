@@ -26,6 +26,7 @@ SCHEMES = st.sampled_from(["http", "https", "postgresql", "mysql+pymysql", "mssq
         ("http://ann@example.org", "http://***@example.org"),
         ("https://example.org:5000/mlflow", "https://example.org:5000/mlflow"),
         ("https://example.org/mlflow?token=s3cret&x=1", "https://example.org/mlflow?***"),
+        ("https://example.org/t0ken8f3e91c2a77d/mlflow", "https://example.org/***/mlflow"),
         ("https://example.org/#token=s3cret", "https://example.org/#***"),
         ("postgresql://ann:p@ss/w:rd@host/db", "postgresql://***@host/db"),
         ("postgresql://ann:p?ss@host/db", "postgresql://***"),
@@ -75,6 +76,12 @@ def test_addresses_in_the_errors_of_others_are_shown_without_secrets(error: str)
     hidden = without_secrets(error)
     assert "s3cret" not in hidden
     assert "ann:" not in hidden
+
+
+def test_a_token_in_the_path_is_hidden_where_it_stands_alone() -> None:
+    address = "https://example.org/t0ken8f3e91c2a77d/mlflow"
+    error = "Max retries exceeded with url: /t0ken8f3e91c2a77d/mlflow/api/2.0/mlflow/experiments/search (Caused by x)"
+    assert without_secrets(error, address) == error.replace("t0ken8f3e91c2a77d", "***")
 
 
 def test_what_the_environment_logs_in_with_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -215,6 +215,17 @@ def test_a_folder_that_cannot_be_read_does_not_end_the_mirror(store: Store, monk
     assert listener._mirror is not None
 
 
+def test_a_run_whose_status_cannot_be_opened_is_not_said_to_be_mlflows_fault(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    status = store.run("a0").path / "status.json"
+    status.unlink()
+    status.mkdir()
+    with pytest.raises(IsADirectoryError), tracking.reaching(store.path):
+        open_mirror(store, "one").study()
+
+
 @pytest.mark.parametrize(
     ("error", "remedy"),
     [

@@ -15,6 +15,8 @@ from ftdd.recipe.fields import field_at, fields_at, without_none
 from ftdd.values import LARGEST_WHOLE, Json, Value
 
 MOST_ALIKE = 5
+LONGEST_WORDS = 300
+"""Characters that are said of an option, and of a path."""
 
 
 @dataclass(frozen=True, order=True)
@@ -30,7 +32,8 @@ class Mistake:
     message: str
 
     def __str__(self) -> str:
-        return ": ".join(part for part in (self.where, self.path, self.message) if part)
+        parts = (shortened(self.where, LONGEST_WORDS), shortened(self.path, LONGEST_WORDS), self.message)
+        return ": ".join(part for part in parts if part)
 
 
 class RecipeError(Exception):
@@ -48,6 +51,11 @@ def _abridged(mistakes: Iterable[Mistake]) -> Iterator[Mistake]:
         yield from alike[:MOST_ALIKE]
         if len(alike) > MOST_ALIKE:
             yield Mistake(line, where, path, f"and {len(alike) - MOST_ALIKE:,} more such values")
+
+
+def shortened(text: str, longest: int) -> str:
+    """A text, its end left out where it has more characters."""
+    return text if len(text) <= longest else f"{text[: longest - 3]}…"
 
 
 def dotted(path: Path) -> str:
@@ -160,4 +168,4 @@ def _shown(given: Any) -> str:
         text = json.dumps(given, ensure_ascii=False)
     except TypeError:
         text = str(given)
-    return text if len(text) <= 60 else f"{text[:57]}…"
+    return shortened(text, 60)

@@ -1,7 +1,7 @@
 """Carry out a study: sources first, then the runs that need them; one that fails never stops the rest."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -265,10 +265,9 @@ class _Shift:
         self._say = say
         self._total = len(plan.runs)
         self._waiting = list(_in_order(runs))
-        self._states = {run.ref.id: run.state for run in plan.runs}
+        self._states = {run.ref.id: run.state for run in plan.runs} | {run.ref.id: State.WAITING for run in runs}
+        """What was said of open runs before, of a failure, say, is nothing yet."""
         self._at_work: list[_Given] = []
-        self._elsewhere: dict[str, tuple[PlannedRun, str]] = {}
-        """Runs at work in another process, by their ids, and why they are not at work in this one."""
         self._reasons: dict[str, str] = {}
         """Why runs failed, by their ids."""
         self._told: dict[str, int] = {}
@@ -279,18 +278,12 @@ class _Shift:
 
     def work(self) -> Mapping[str, str]:
         """Until nothing is left that could be carried out; gives the ids of runs that failed, and why."""
-        while self._waiting or self._at_work or self._elsewhere:
+        while self._waiting or self._at_work:
             self._give_out()
-            if self._at_work:
-                self._wait()
-            elif self._elsewhere:
-                time.sleep(LOOK_SECONDS)
+            self._wait()
             for given in list(self._at_work):
-                if self._has_ended(given):
+                if self._has_ended(given) and self._take_back(given):
                     self._at_work.remove(given)
-                    self._take_back(given)
-            for run, reason in list(self._elsewhere.values()):
-                self._fail(run, reason)
             self._look()
         return self._reasons
 
@@ -305,12 +298,13 @@ class _Shift:
     def _give_out(self) -> None:
         for run in list(self._waiting):
             source = self._states.get(run.ref.source_id) if run.ref.source_id else State.DONE
-            if source is State.DONE and len(self._at_work) < self._workplace.slots:
+            taken = sum(not given.future.done() for given in self._at_work)
+            if source is State.DONE and taken < self._workplace.slots:
                 self._waiting.remove(run)
                 self._start(run)
             elif source in (State.FAILED, State.DIVERGED):
                 self._waiting.remove(run)
-                self._fail(run, f"its source {run.ref.source_id} {_ended(source)}")
+                self._hold(run, _failed(f"its source {run.ref.source_id} {_ended(source)}"))
 
     def _start(self, run: PlannedRun) -> None:
         machine = self._machine
@@ -324,13 +318,17 @@ class _Shift:
             machine.cache_disk,
         )
         self._listeners.tell("ftdd_run_started", study=self._study, run=run.ref)
-        before = self._store.run(run.ref.id).said()
+        given = self._hold(run, Future())
         try:
-            future = self._workplace.submit(job)
+            given.future = self._workplace.submit(job)
         except SubmitFailed as failed:
-            self._fail(run, str(failed))
-            return
-        self._at_work.append(_Given(run, future, before, time.monotonic()))
+            given.future = _failed(str(failed))
+
+    def _hold(self, run: PlannedRun, future: "Future[None]") -> _Given:
+        """Have a run followed until it has ended: one that cannot be given away may be at work in another process."""
+        given = _Given(run, future, self._store.run(run.ref.id).said(), time.monotonic())
+        self._at_work.append(given)
+        return given
 
     def _has_ended(self, given: _Given) -> bool:
         """Whether nothing more is to be expected of a run: its executor and its folder are both listened to."""
@@ -344,13 +342,20 @@ class _Shift:
             return done or now - given.ended > ENDED_SECONDS
         if done:
             given.answer = given.answer or now
-            if at_it and now - given.answer > ENDED_SECONDS:
-                self._once(given, "its executor says that it has ended, but a worker is still at it, and waited for")
+            if at_it and (given.future.cancelled() or given.future.exception()):
+                self._once(given, "is at work in another process, and counts as what it ends as")
+            elif at_it and now - given.answer > ENDED_SECONDS:
+                self._once(
+                    given,
+                    "is waited for: its executor says that it has ended, but a worker is still at it "
+                    f"({self._workplace.words})",
+                )
             return not at_it
         quiet, patience = now - given.alive, self._workplace.patience
         given.lost = patience is not None and quiet > patience
         if quiet > QUIET_SECONDS:
-            self._once(given, f"no worker has been at it for {quiet:.0f} seconds; Ctrl-C is safe")
+            words = f"has had no worker for {quiet:.0f} seconds; Ctrl-C is safe ({self._workplace.words})"
+            self._once(given, words)
         if at_it and now - (given.begun or now) > QUIET_SECONDS and folder.said().state is State.WAITING:
             pair, network = (component_words(one) for one in (given.run.spec.pair, given.run.spec.architecture))
             self._once(given, f"still waits for {pair} to load its images, or for {network} to be built")
@@ -359,54 +364,48 @@ class _Shift:
     def _once(self, given: _Given, words: str) -> None:
         if not given.told:
             given.told = True
-            self._say(f"run {given.run.ref.id}: {words} ({self._workplace.words})")
+            self._say(f"{given.run.ref.role} run {given.run.ref.id} {words}")
 
-    def _take_back(self, given: _Given) -> None:
-        run, status = given.run, self._store.run(given.run.ref.id).status()
+    def _take_back(self, given: _Given) -> bool:
+        """Say how a run has ended; False where another process has just taken it up, which is then waited for."""
+        run = given.run
         if given.lost:
             given.future.cancel()
             seconds = f"{self._workplace.patience:g} seconds"
-            self._fail(run, f"{self._workplace.words} has lost it: no worker was at it for {seconds}, its patience")
-            return
+            words = f"{self._workplace.words} has lost it: no worker was at it for {seconds}, its patience"
+            given.future, given.lost = _failed(words), False
+        status = self._store.run(run.ref.id).status()
         if not _says_ended(status, given):
-            self._fail(run, last_words(given.future, self._workplace))
-            return
-        if not given.future.done():
-            self._once(given, "has ended, but its executor does not say so; it is taken as ended")
+            failed = self._failure(given)
+            if failed is None:
+                return False
+            status = failed
+        elif not given.future.done():
+            words = f"has ended, but its executor does not say so; it is taken as ended ({self._workplace.words})"
+            self._once(given, words)
         self._tell_records(run)
         self._tell_repeats(run, status)
         self._ended(run, status)
+        return True
 
-    def _fail(self, run: PlannedRun, reason: str) -> None:
-        """Write that a run has failed, where no other process has it or has finished it meanwhile.
-
-        A run that another process is at work on is that one's: it is looked at again until it has ended.
-        """
-        folder = self._store.run(run.ref.id)
+    def _failure(self, given: _Given) -> Status | None:
+        """Write that a run has failed, unless another process has finished it; None where one is at work on it."""
+        folder, reason = self._store.run(given.run.ref.id), last_words(given.future, self._workplace)
         status = replace(folder.said(), state=State.FAILED, error=reason, updated=time.time())
-        if folder.spec.exists():  # else it was deleted, and does not come back as a failure without a spec
-            try:
-                with folder.lock(timeout=0):
-                    now = folder.said()
-                    taken_over = run.ref.id in self._elsewhere and now.state is State.FAILED
-                    if now.state.final or taken_over:
-                        status = now
-                    else:
-                        status = replace(now, state=State.FAILED, error=reason, updated=status.updated)
-                        folder.write_status(status)
-            except Timeout:
-                self._watch(run, reason)
-                return
-            except OSError as error:  # a full disk, say: it has failed all the same
-                status = replace(status, error=f"{reason}; {error.filename or folder.path}: {error.strerror or error}")
-        self._elsewhere.pop(run.ref.id, None)
-        self._tell_records(run)
-        self._ended(run, status)
-
-    def _watch(self, run: PlannedRun, reason: str) -> None:
-        if run.ref.id not in self._elsewhere:
-            self._say(f"{run.ref.role} run {run.ref.id} is at work in another process, and counts as what it ends as")
-        self._elsewhere[run.ref.id] = (run, reason)
+        if not folder.spec.exists():  # it was deleted, and does not come back as a failure without a spec
+            return status
+        try:
+            with folder.lock(timeout=0):
+                now = folder.said()
+                if _says_ended(now, given):
+                    return now
+                status = replace(now, state=State.FAILED, error=reason, updated=status.updated)
+                folder.write_status(status)
+        except Timeout:
+            return None
+        except OSError as error:  # a full disk, say: it has failed all the same
+            return replace(status, error=f"{reason}; {error.filename or folder.path}: {error.strerror or error}")
+        return status
 
     def _ended(self, run: PlannedRun, status: Status) -> None:
         self._states[run.ref.id] = status.state
@@ -423,20 +422,14 @@ class _Shift:
 
     def _look(self) -> None:
         at_work = []
-        for run in self._begun():
+        for run in (given.run for given in self._at_work):
             test_error = self._tell_records(run)
             status = self._store.run(run.ref.id).status()
             self._tell_repeats(run, status)
             at_work.append(AtWork(run, status, test_error))
         ended = sum(state.final or state is State.FAILED for state in self._states.values())
         failed = sum(state is State.FAILED for state in self._states.values())
-        # A run that failed before and is open again counts as failed only once it has failed anew.
-        again = sum(self._states[run.ref.id] is State.FAILED for run in (*self._waiting, *self._begun()))
-        self._show(Snapshot(ended - again, self._total, failed - again, tuple(at_work), self._seconds_left(at_work)))
-
-    def _begun(self) -> Iterator[PlannedRun]:
-        yield from (given.run for given in self._at_work)
-        yield from (run for run, _ in self._elsewhere.values())
+        self._show(Snapshot(ended, self._total, failed, tuple(at_work), self._seconds_left(at_work)))
 
     def _seconds_left(self, at_work: Sequence[AtWork]) -> float | None:
         under_way = sum(
@@ -477,6 +470,12 @@ def _says_ended(status: Status, given: _Given) -> bool:
     if status.updated != given.before.updated:
         return status.state.final or status.state is State.FAILED
     return status.state.final and given.future.done()
+
+
+def _failed(reason: str) -> "Future[None]":
+    future: Future[None] = Future()
+    future.set_exception(RuntimeError(reason))
+    return future
 
 
 def _in_order(runs: Sequence[PlannedRun]) -> Sequence[PlannedRun]:

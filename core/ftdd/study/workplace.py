@@ -23,13 +23,13 @@ class Workplace:
     """Workers that are opened when they are first needed, and ended on the way out."""
 
     def __init__(self, executor: Executor, workers: int | None, device: str, say: Callable[[str], None]) -> None:
-        """Workers and device: as for `Executor.open`.   say: takes a line for the user."""
+        """executor: anything with its `open`.   workers, device: as there.   say: takes a line for the user."""
         self._executor, self._workers, self._device, self._say = executor, workers, device, say
         self._context: AbstractContextManager[Crew] | None = None
         self._crew: Crew | None = None
-        self.words = component_words(executor)
+        self.words = component_words(executor) if isinstance(executor, Executor) else type(executor).__name__
         """The executor, its plugin and its package."""
-        self.patience = type(executor).patience
+        self.patience = getattr(type(executor), "patience", Executor.patience)
         """Seconds that a job may lie without a worker; None for ever."""
         self.slots = 0
         """How many jobs are carried out at once; 0 before workers are there."""

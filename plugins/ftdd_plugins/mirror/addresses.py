@@ -18,9 +18,12 @@ CREDENTIALS = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_T
 _ADDRESS = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]*)(?:://|%3A%2F%2F)([^\s'\"<>]*)", re.IGNORECASE)
 _QUERY = re.compile(r"\?[^\s'\"<>()]*=[^\s'\"<>()]*")
 
+_TOKEN = re.compile(r"(?<=/)(?=[^/]*[0-9])(?=[^/]*[A-Za-z])[^/?#]{16,}")
+"""A part of a path that may be a token: long, with letters and digits."""
+
 
 def shown(address: str) -> str:
-    """An address without what stands before its @, and without query and fragment, which may hold tokens.
+    """An address without what stands before its @, and without what may be a token in path, query or fragment.
 
     Where a password with ? or # in it cannot be told from a query, nothing but the scheme is left.
     """
@@ -34,14 +37,14 @@ def shown(address: str) -> str:
         return f"{scheme}://{HIDDEN}"
     if "@" in plain:
         plain = f"{HIDDEN}@{plain.rpartition('@')[2]}"
-    return f"{scheme}://{plain}{mark}{HIDDEN if mark else ''}"
+    return f"{scheme}://{_TOKEN.sub(HIDDEN, plain)}{mark}{HIDDEN if mark else ''}"
 
 
 def without_secrets(text: str, address: str = "") -> str:
     """A text of others, such as an error of MLflow, with every address in it as `shown` gives it.
 
-    address: the one that the text is about; its user, password and query are hidden also where they stand alone, plain
-    or percent-encoded, and so is what the environment gives MLflow to log in with.
+    address: the one that the text is about; its user, password, query and tokens are hidden also where they stand
+    alone, plain or percent-encoded, and so is what the environment gives MLflow to log in with.
     """
     if address:
         text = text.replace(address, shown(address))
@@ -67,6 +70,7 @@ def _secrets(address: str) -> set[str]:
         before, at, _ = rest.rpartition("@")
         if at:
             found |= {before, *before.split(":", 1)}
+        found |= set(_TOKEN.findall(re.split("[?#]", rest)[0].rpartition("@")[2]))
         found |= {value for pair in re.split("[?#&]", rest)[1:] for value in (pair, pair.partition("=")[2])}
     return {spelt for secret in found if secret for spelt in _spellings(secret)} - {HIDDEN}
 

@@ -124,13 +124,26 @@ def open_client(store: Path, mend: bool = False) -> Any:
 
 @contextmanager
 def reaching(store: Path) -> Iterator[None]:
-    """Whatever MLflow raises becomes MirrorUnavailable, one sentence without secrets."""
+    """Whatever MLflow raises becomes MirrorUnavailable, one sentence without secrets.
+
+    Raises OSError where a run's or a study's file cannot be read, which is not MLflow's fault.
+    """
     try:
         yield
     except (MirrorUnavailable, Unreadable):
         raise
     except Exception as error:  # sqlalchemy and requests have trees of their own
+        if _of_a_run(store, error):
+            raise
         raise unavailable(store, error) from error
+
+
+def _of_a_run(store: Path, error: Exception) -> bool:
+    """Whether a file of the store's cannot be read; one that cannot be copied is the mirror's trouble."""
+    if not isinstance(error, OSError) or error.filename is None or error.filename2 is not None:
+        return False
+    path = Path(os.fsdecode(error.filename)).absolute() if not isinstance(error.filename, int) else Path()
+    return any(path.is_relative_to(store.absolute() / folder) for folder in ("runs", "studies"))
 
 
 @contextmanager

@@ -83,6 +83,17 @@ def test_one_without_a_fault_carries_everything_out(tmp_path: Path) -> None:
     assert (outcome.carried_out, outcome.failed, said, drawn) == (2, {}, [], ["drawn"])
 
 
+def test_anything_that_opens_workers_will_do(tmp_path: Path) -> None:
+    class Plain:
+        @contextmanager
+        def open(self, workers: int | None, device: str) -> Iterator[Crew]:
+            yield Crew(lambda job: broken(job))
+
+    outcome, said, _, _ = carried_out(tmp_path, Plain())  # type: ignore[arg-type]
+    assert "failed: ConnectionError: the node is gone" in said[0]
+    assert len(outcome.failed) == 2
+
+
 def raises(*_: object) -> None:
     raise OSError("no machines")
 
@@ -153,6 +164,12 @@ def test_a_job_that_is_not_carried_out_is_a_failed_run_with_the_reason(
     assert drawn == ["drawn"]
 
 
+def test_a_source_that_failed_before_is_waited_for_by_its_targets(tmp_path: Path) -> None:
+    carried_out(tmp_path, toy(submit=broken))
+    outcome, said, _, _ = carried_out(tmp_path, toy())
+    assert (outcome.carried_out, outcome.failed, said) == (2, {}, [])
+
+
 def test_a_target_whose_job_is_cancelled_costs_no_other_run(tmp_path: Path) -> None:
     count = iter(range(9))
 
@@ -208,7 +225,7 @@ def test_a_queue_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
     outcome, said, _, _ = carried_out(tmp_path, toy(submit=queued, patience=None))
     assert (outcome.carried_out, outcome.failed) == (2, {})
-    assert any("no worker has been at it for" in line and "Ctrl-C is safe" in line for line in said)
+    assert any("has had no worker for" in line and "Ctrl-C is safe" in line for line in said)
 
 
 def test_a_future_that_is_done_too_early_does_not_end_a_run_at_work(tmp_path: Path) -> None:

@@ -27,14 +27,20 @@ DIED = "its worker was killed"
 class _Dying:
     slots = 1
 
-    def __init__(self, before: Callable[[Job], None]) -> None:
+    def __init__(self, before: Callable[[Job], None], how: str) -> None:
         self._before = before
+        self._how = how
 
     def submit(self, job: Job) -> "Future[None]":
         self._before(job)
-        died: Future[None] = Future()
-        died.set_exception(RuntimeError(DIED))
-        return died
+        if self._how == "refused":
+            raise RuntimeError(DIED)
+        ended: Future[None] = Future()
+        if self._how == "cancelled":
+            ended.cancel()
+        else:
+            ended.set_exception(RuntimeError(DIED))
+        return ended
 
 
 def finish(folder: RunFolder) -> None:
@@ -44,8 +50,10 @@ def finish(folder: RunFolder) -> None:
     folder.write_status(Status(State.DONE, DESCENT[-1][0], DESCENT[-1][0], started=1.0, updated=2.0))
 
 
-def conducted(tmp_path: Path, before: Callable[[RunFolder], None]) -> tuple[Outcome, RunFolder, list[str]]:
-    """A study of one run whose worker dies; `before` happens just before it does."""
+def conducted(
+    tmp_path: Path, before: Callable[[RunFolder], None], how: str = "died"
+) -> tuple[Outcome, RunFolder, list[str]]:
+    """A study of one run whose worker dies, or which no worker gets; `before` happens just before that."""
     study = read(tmp_path, "source=none", "sweep.freezing.count=[0]")
     store = Store(tmp_path / "runs")
     plan = make_plan(study, store, tmp_path)
@@ -57,7 +65,7 @@ def conducted(tmp_path: Path, before: Callable[[RunFolder], None]) -> tuple[Outc
 
         @contextmanager
         def open(self, workers: int | None, device: str) -> Iterator[Crew]:
-            yield _Dying(lambda job: before(folder))
+            yield _Dying(lambda job: before(folder), how)
 
     said: list[str] = []
     machine = Machine(tmp_path, "cpu")
@@ -65,7 +73,10 @@ def conducted(tmp_path: Path, before: Callable[[RunFolder], None]) -> tuple[Outc
     return outcome, folder, said
 
 
-def test_a_run_that_another_process_is_at_work_on_is_its_own_and_counts_as_what_it_ends_as(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["died", "cancelled", "refused"])
+def test_a_run_that_another_process_is_at_work_on_is_its_own_and_counts_as_what_it_ends_as(
+    how: str, tmp_path: Path
+) -> None:
     """Nothing is written while its lock is held; the study waits, and finds the run done."""
 
     def another(folder: RunFolder) -> None:
@@ -81,7 +92,7 @@ def test_a_run_that_another_process_is_at_work_on_is_its_own_and_counts_as_what_
         threading.Thread(target=at_work).start()
         assert taken.wait(10)
 
-    outcome, folder, said = conducted(tmp_path, another)
+    outcome, folder, said = conducted(tmp_path, another, how)
     assert folder.status().state is State.DONE
     assert (outcome.failed, outcome.carried_out) == ({}, 1)
     assert [line for line in said if "at work in another process" in line] == said
