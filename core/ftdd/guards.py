@@ -6,6 +6,7 @@ Each class is guarded once, when its plugin is loaded; whoever calls it meets `C
 import inspect
 import math
 import multiprocessing
+import re
 import sys
 import threading
 import time
@@ -33,6 +34,12 @@ from ftdd.repeats import Repeats
 
 SLOW_SECONDS = 10.0
 """After which a call that should be quick is spoken of."""
+
+MOST_FINDINGS = 1_000
+"""Of one analysis: more would make the page useless to everybody."""
+LONGEST_TEXT = 20_000
+"""Characters."""
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 QUICK = ("layers", "build", "classes", "class_counts", "fits", "frozen", "image_shape", "normalization")
 """Methods that are called before anything is shown of a study's progress."""
@@ -128,7 +135,9 @@ def _guarded(name: str, method: Callable[..., Any], check: Check) -> Callable[..
                     given = tuple(given)
         except declared:
             raise
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             if name == "score" and type(error) is LookupError:  # no network is there, as `Comparison` says
                 raise
             raise ComponentFailed(f"{component_words(self)} failed in {name}: {error_words(error)}") from error
@@ -169,8 +178,19 @@ def _anything(component: Any, given: Any, arguments: Sequence[Any]) -> None:
     """What it gives is not looked at."""
 
 
+def _text(given: Any) -> bool:
+    """Whether it is a text that can be shown: half characters cannot be written, and control characters steer screens."""
+    if not isinstance(given, str) or len(given) > LONGEST_TEXT or CONTROL.search(given):
+        return False
+    try:
+        given.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _texts(given: Any) -> bool:
-    return isinstance(given, tuple) and all(isinstance(one, str) and one for one in given)
+    return isinstance(given, tuple) and all(_text(one) and one for one in given)
 
 
 def _layers(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
@@ -245,7 +265,7 @@ def _files(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
 
 
 def _remarks(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
-    right = isinstance(given, (tuple, list)) and all(isinstance(one, str) for one in given)
+    right = isinstance(given, (tuple, list)) and all(_text(one) for one in given)
     return None if right else f"{_shown(given)}; it must be a sequence of sentences"
 
 
@@ -277,6 +297,8 @@ def _score(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
     if not isinstance(given.details, Mapping):
         return f"details {_shown(given.details)}; they must be a mapping of names to numbers"
     for name, value in {"the score": given.value, **given.details}.items():
+        if not _text(name):
+            return f"a detail called {_shown(name)}; a name is a text that can be written"
         if not _number(value):
             return f"{name} {_shown(value)}; it must be a number"
     return None
@@ -285,12 +307,18 @@ def _score(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
 def _findings(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
     if not isinstance(given, Sequence) or not all(isinstance(one, Finding) for one in given):
         return f"{_shown(given)}; it must be a sequence of Finding"
-    return next((fault for one in given if (fault := finding_fault(one))), None)
+    if len(given) > MOST_FINDINGS:
+        return f"{len(given):,} findings; {MOST_FINDINGS:,} at most"
+    if fault := next((fault for one in given if (fault := finding_fault(one))), None):
+        return fault
+    name = KINDS["analysis"].name_of(component)
+    foreign = [one.analysis for one in given if one.analysis != name]
+    return f"a finding of the analysis {_shown(foreign[0])}; it speaks for itself alone" if foreign else None
 
 
 def _proposals(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
     right = isinstance(given, Sequence) and all(
-        isinstance(one, Proposal) and isinstance(one.settings, Mapping) and isinstance(one.reason, str) for one in given
+        isinstance(one, Proposal) and isinstance(one.settings, Mapping) and _text(one.reason) for one in given
     )
     return None if right else f"{_shown(given)}; it must be a sequence of Proposal"
 
@@ -299,8 +327,8 @@ def finding_fault(finding: Finding) -> str | None:
     """What is wrong with a finding, after the words "gave …"; None where it is right."""
     where = f"a finding ({_shown(finding.statement)}) with"
     texts = (finding.analysis, finding.statement, finding.text, finding.unit)
-    if not all(isinstance(one, str) for one in texts):
-        return f"{where} analysis, statement, text or unit that is no text"
+    if not all(_text(one) for one in texts):
+        return f"{where} analysis, statement, text or unit that is no printable text of {LONGEST_TEXT:,} characters at most"
     if finding.answer not in get_args(Answer):
         return f"{where} the answer {_shown(finding.answer)}; it must be one of {', '.join(get_args(Answer))}"
     if finding.effect is not None and not _finite(finding.effect):
@@ -316,7 +344,7 @@ def finding_fault(finding: Finding) -> str | None:
         return f"{where} p = {_shown(finding.p)}; it must be from 0 to 1, or None"
     if type(finding.n) is not int or finding.n < 0:
         return f"{where} n = {_shown(finding.n)}; it must be a whole number"
-    if not isinstance(finding.runs, tuple) or not all(isinstance(one, str) for one in finding.runs):
+    if not isinstance(finding.runs, tuple) or not all(_text(one) for one in finding.runs):
         return f"{where} runs that are no tuple of ids"
     for name in ("settings", "numbers"):
         if not isinstance(getattr(finding, name), Mapping):
@@ -338,12 +366,12 @@ def _finite(value: Any) -> bool:
 def _plain(value: Any) -> bool:
     """Whether it can be written as JSON: plain values, every number finite."""
     if isinstance(value, Mapping):
-        return all(isinstance(key, str) and _plain(one) for key, one in value.items())
+        return all(_text(key) and _plain(one) for key, one in value.items())
     if isinstance(value, (list, tuple)):
         return all(_plain(one) for one in value)
     if isinstance(value, float):
         return math.isfinite(value)
-    return value is None or isinstance(value, (bool, int, str))
+    return value is None or isinstance(value, (bool, int)) or _text(value)
 
 
 CHECKS: Mapping[str, Mapping[str, Check]] = {

@@ -50,7 +50,9 @@ class Workplace:
         assert self._crew is not None, "workers are there"
         try:
             future = self._crew.submit(job)
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             raise SubmitFailed(f"{self.words} failed in submit: {error_words(error)}") from error
         if not isinstance(future, Future):
             kind = type(future).__name__
@@ -91,7 +93,9 @@ class Workplace:
         try:
             context = self._executor.open(self._workers, self._device)
             crew = context.__enter__()
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             return f"failed in open: {error_words(error)}"
         self._context = context
         try:
@@ -114,5 +118,5 @@ def last_words(future: "Future[None]", workplace: Workplace) -> str:
     except CancelledError:
         return f"{workplace.words} cancelled it"
     if error is None:
-        return "its worker ended without a word"
-    return str(error) if type(error) is RuntimeError and str(error) else error_words(error)
+        return f"its worker ended without a word ({workplace.words})"
+    return str(error) if type(error) is RuntimeError and str(error) else f"{workplace.words}: {error_words(error)}"
