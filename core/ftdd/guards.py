@@ -31,18 +31,16 @@ from ftdd.components import (
 from ftdd.findings import Answer, Finding, Proposal
 from ftdd.image_shape import ImageShape, Normalization
 from ftdd.repeats import Repeats
+from ftdd.side_effects import undone
 
 SLOW_SECONDS = 10.0
-"""After which a call that should be quick is spoken of."""
+"""After which a call is spoken of."""
 
 MOST_FINDINGS = 1_000
 """Of one analysis: more would make the page useless to everybody."""
 LONGEST_TEXT = 20_000
 """Characters."""
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-
-QUICK = ("layers", "build", "classes", "class_counts", "fits", "frozen", "image_shape", "normalization")
-"""Methods that are called before anything is shown of a study's progress."""
 
 Check = Callable[[Any, Any, Sequence[Any]], str | None]
 """Of a component, of what its method gave, and of the method's arguments: what is wrong, after "gave …"."""
@@ -107,7 +105,7 @@ def said_if_slow(what: Callable[[], str]) -> Iterator[None]:
 
 WATCH = "ftdd watch"
 _CALLS: list[tuple[float, Callable[[], str]]] = []
-"""Calls under way that should be quick, with the second of their beginning."""
+"""Calls under way, with the second of their beginning."""
 
 
 def _watch() -> None:
@@ -123,13 +121,13 @@ def _watch() -> None:
 
 def _guarded(name: str, method: Callable[..., Any], check: Check) -> Callable[..., Any]:
     declared = (Unfit, DataUnavailable, ComponentFailed, *((ImportError,) if name == "score" else ()))
-    quick = name in QUICK and multiprocessing.parent_process() is None
+    seen = multiprocessing.parent_process() is None  # a worker has no screen
 
     @wraps(method)
     def call(self: Component, *arguments: Any, **named: Any) -> Any:
-        watched = said_if_slow(lambda: f"{component_words(self)} in {name}") if quick else nullcontext()
+        watched = said_if_slow(lambda: f"{component_words(self)} in {name}") if seen else nullcontext()
         try:
-            with watched:
+            with watched, undone():
                 given = method(self, *arguments, **named)
                 if inspect.isgenerator(given):  # what it raises, it raises when it is run through
                     given = tuple(given)
@@ -179,7 +177,7 @@ def _anything(component: Any, given: Any, arguments: Sequence[Any]) -> None:
 
 
 def _text(given: Any) -> bool:
-    """Whether it is a text that can be shown: half characters cannot be written, and control characters steer screens."""
+    """Whether it is a text that can be shown: half characters cannot be written, control characters steer screens."""
     if not isinstance(given, str) or len(given) > LONGEST_TEXT or CONTROL.search(given):
         return False
     try:
@@ -251,7 +249,13 @@ def _task(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
         return f"other classes than classes() says, or in another order: {_shown(given.train.classes)}"
     if given.train.numbers != (component.labels == "numbers"):
         return f"labels of {given.train.labels.dtype}, but its labels are {component.labels}"
-    return None if len(given.train) and len(given.test) else "a half without images"
+    if not len(given.train) or not len(given.test):
+        return "a half without images"
+    if component.labels == "numbers":
+        return None
+    there = tuple(given.train.clean_labels.bincount(minlength=len(given.train.classes)).tolist())
+    said = component.class_counts(*arguments)
+    return None if there == said else f"{_shown(there)} training images of the classes, but class_counts says {said}"
 
 
 def _expected(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
@@ -328,7 +332,8 @@ def finding_fault(finding: Finding) -> str | None:
     where = f"a finding ({_shown(finding.statement)}) with"
     texts = (finding.analysis, finding.statement, finding.text, finding.unit)
     if not all(_text(one) for one in texts):
-        return f"{where} analysis, statement, text or unit that is no printable text of {LONGEST_TEXT:,} characters at most"
+        longest = f"{LONGEST_TEXT:,} characters at most"
+        return f"{where} analysis, statement, text or unit that is no printable text of {longest}"
     if finding.answer not in get_args(Answer):
         return f"{where} the answer {_shown(finding.answer)}; it must be one of {', '.join(get_args(Answer))}"
     if finding.effect is not None and not _finite(finding.effect):

@@ -257,6 +257,22 @@ COSTS_ITSELF = {
         analysis("finding_nan", 'return [Finding("finding_nan", "So.", "seen", "", effect=float("nan"))]'),
         "with the effect nan; it must be a finite number or None",
     ),
+    "finding_of_another": (
+        analysis("finding_of_another", 'return [Finding("freezingwise", "So.", "seen", "")]'),
+        "findings gave a finding of the analysis 'freezingwise'; it speaks for itself alone",
+    ),
+    "finding_unwritable": (
+        analysis("finding_unwritable", 'return [Finding("finding_unwritable", "\\ud800", "seen", "")]'),
+        "that is no printable text",
+    ),
+    "findings_many": (
+        analysis("findings_many", 'return [Finding("findings_many", "So.", "seen", "")] * 20_000'),
+        "findings gave 20,000 findings; 1,000 at most",
+    ),
+    "findings_panic": (
+        analysis("findings_panic", "evidence.runs.drop(evidence.runs.index, inplace=True); raise GeneratorExit"),
+        "failed in findings: GeneratorExit",
+    ),
     "findings_none": (analysis("findings_none", "return None"), "findings gave None; it must be a sequence of Finding"),
     "findings_raise": (analysis("findings_raise", "1 / 0"), "failed in findings: ZeroDivisionError"),
     "findings_yield": (

@@ -57,6 +57,10 @@ class Workplace:
         if not isinstance(future, Future):
             kind = type(future).__name__
             raise SubmitFailed(f"{self.words}: submit gave a {kind}; it must be a concurrent.futures.Future")
+        try:
+            future.done()
+        except Exception as error:  # a stranger's class of futures
+            raise SubmitFailed(f"{self.words}: submit gave a future that fails: {error_words(error)}") from error
         return future
 
     def __enter__(self) -> "Workplace":
