@@ -36,7 +36,7 @@ def undone() -> Iterator[list[str]]:
 
 
 def _of_torch() -> tuple[State, ...]:
-    torch = sys.modules.get("torch")
+    torch: Any = sys.modules.get("torch")
     if not hasattr(torch, "set_num_threads") or not hasattr(torch, "set_default_dtype"):
         return ()  # nobody has imported it, or somebody is at it
     return (
