@@ -75,7 +75,9 @@ class Choice:
             return cls.model_validate_json(json.dumps(given), strict=True, context=info.context)
         except ValidationError:
             raise
-        except Exception as error:  # a plugin's own validator may raise anything
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a plugin's own validator may raise anything
             said = " ".join(str(error).split())[:300]
             reason = f"{self.kind} '{name}' failed while its fields were checked: {type(error).__name__}: {said}"
             raise PydanticCustomError("choice", "{reason}", {"reason": reason}) from error

@@ -53,7 +53,9 @@ def schema_fault(cls: type[Component]) -> str | None:
     """Whether its fields can be shown: what is wrong after the words "which …"; None where nothing is."""
     try:
         cls.model_json_schema()
-    except Exception as error:  # a stranger's types may raise anything
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a stranger's types may raise anything
         return f"has fields that a recipe cannot say, for they have no JSON schema: {error_words(error)}"
     return None
 
@@ -71,10 +73,13 @@ def example_faults(cls: type[Component], context: Any) -> Iterator[str]:
             made = cls.model_validate_json(json.dumps(dict(example)), strict=True, context=context)
             hash(made)
             again = cls.model_validate_json(json.dumps(made.model_dump(mode="json")), strict=True, context=context)
-        except Exception as error:  # a stranger's validators may raise anything
+            same = bool(again == made)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a stranger's validators may raise anything
             yield f"refuses its own example {words}: {error_words(error)}"
             continue
-        if again != made:
+        if not same:
             yield f"comes back from JSON as another one than its example {words}, so its id would not be its own"
 
 
@@ -162,10 +167,16 @@ def _field_faults(kind: Kind, cls: type[Component]) -> Iterator[str]:
         if field.is_required():
             continue
         try:
-            default = field.get_default(call_default_factory=True, validated_data={})
+            default, again = (field.get_default(call_default_factory=True, validated_data={}) for _ in range(2))
             hash(default)
-        except Exception as error:  # a stranger's factory may raise anything
+            same = bool(default == again)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a stranger's factory may raise anything
             yield f"has a default of '{name}' that cannot be hashed, or made: {error_words(error)}"
+        else:
+            if not same:
+                yield f"has a default of '{name}' that is another one each time, so that ids would change"
     if fault := _defaults_fault(cls):
         yield fault
 
@@ -178,11 +189,15 @@ def _defaults_fault(cls: type[Component]) -> str | None:
         made = cls()
     except ValidationError:
         return None  # it needs one of several fields, as its own validator says
-    except Exception as error:  # a stranger's validators may raise anything
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a stranger's validators may raise anything
         return f"cannot be made with its defaults: {error_words(error)}"
     try:
         cls.model_validate_json(json.dumps(made.model_dump(mode="json")), strict=True)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         return f"refuses its own defaults: {error_words(error)}"
     return None
 
@@ -206,6 +221,8 @@ def _unhashable(annotation: Any) -> str | None:
             return next(_parts(field.annotation for field in origin.model_fields.values()), None) or (
                 None if origin.model_config.get("frozen") else f"a {origin.__name__}, which is not frozen"
             )
+        if annotation in (tuple, frozenset):
+            return f"a {origin.__name__} of anything"
         if issubclass(origin, (str, bytes, tuple, frozenset)):
             return next(_parts(get_args(annotation)), None)
         if issubclass(origin, (Sequence, Mapping, list, dict, set)) or origin in (Iterable,):

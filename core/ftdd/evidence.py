@@ -3,6 +3,7 @@
 import json
 import warnings
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -42,6 +43,10 @@ class Evidence:
     """Target runs of the study, those that are not done included."""
     failed: int = 0
     diverged: int = 0
+
+    def copy(self) -> "Evidence":
+        """The same, for one who may write into it."""
+        return deepcopy(self)
 
     @property
     def groups(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ Each class is guarded once, when its plugin is loaded; whoever calls it meets `C
 import inspect
 import math
 import multiprocessing
+import re
 import sys
 import threading
 import time
@@ -30,12 +31,16 @@ from ftdd.components import (
 from ftdd.findings import Answer, Finding, Proposal
 from ftdd.image_shape import ImageShape, Normalization
 from ftdd.repeats import Repeats
+from ftdd.side_effects import undone
 
 SLOW_SECONDS = 10.0
-"""After which a call that should be quick is spoken of."""
+"""After which a call is spoken of."""
 
-QUICK = ("layers", "build", "classes", "class_counts", "fits", "frozen", "image_shape", "normalization")
-"""Methods that are called before anything is shown of a study's progress."""
+MOST_FINDINGS = 1_000
+"""Of one analysis: more would make the page useless to everybody."""
+LONGEST_TEXT = 20_000
+"""Characters."""
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 Check = Callable[[Any, Any, Sequence[Any]], str | None]
 """Of a component, of what its method gave, and of the method's arguments: what is wrong, after "gave …"."""
@@ -100,7 +105,7 @@ def said_if_slow(what: Callable[[], str]) -> Iterator[None]:
 
 WATCH = "ftdd watch"
 _CALLS: list[tuple[float, Callable[[], str]]] = []
-"""Calls under way that should be quick, with the second of their beginning."""
+"""Calls under way, with the second of their beginning."""
 
 
 def _watch() -> None:
@@ -116,19 +121,21 @@ def _watch() -> None:
 
 def _guarded(name: str, method: Callable[..., Any], check: Check) -> Callable[..., Any]:
     declared = (Unfit, DataUnavailable, ComponentFailed, *((ImportError,) if name == "score" else ()))
-    quick = name in QUICK and multiprocessing.parent_process() is None
+    seen = multiprocessing.parent_process() is None  # a worker has no screen
 
     @wraps(method)
     def call(self: Component, *arguments: Any, **named: Any) -> Any:
-        watched = said_if_slow(lambda: f"{component_words(self)} in {name}") if quick else nullcontext()
+        watched = said_if_slow(lambda: f"{component_words(self)} in {name}") if seen else nullcontext()
         try:
-            with watched:
+            with watched, undone():
                 given = method(self, *arguments, **named)
                 if inspect.isgenerator(given):  # what it raises, it raises when it is run through
                     given = tuple(given)
         except declared:
             raise
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             if name == "score" and type(error) is LookupError:  # no network is there, as `Comparison` says
                 raise
             raise ComponentFailed(f"{component_words(self)} failed in {name}: {error_words(error)}") from error
@@ -169,8 +176,19 @@ def _anything(component: Any, given: Any, arguments: Sequence[Any]) -> None:
     """What it gives is not looked at."""
 
 
+def _text(given: Any) -> bool:
+    """Whether it is a text that can be shown: half characters cannot be written, control characters steer screens."""
+    if not isinstance(given, str) or len(given) > LONGEST_TEXT or CONTROL.search(given):
+        return False
+    try:
+        given.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _texts(given: Any) -> bool:
-    return isinstance(given, tuple) and all(isinstance(one, str) and one for one in given)
+    return isinstance(given, tuple) and all(_text(one) and one for one in given)
 
 
 def _layers(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
@@ -231,7 +249,13 @@ def _task(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
         return f"other classes than classes() says, or in another order: {_shown(given.train.classes)}"
     if given.train.numbers != (component.labels == "numbers"):
         return f"labels of {given.train.labels.dtype}, but its labels are {component.labels}"
-    return None if len(given.train) and len(given.test) else "a half without images"
+    if not len(given.train) or not len(given.test):
+        return "a half without images"
+    if component.labels == "numbers":
+        return None
+    there = tuple(given.train.clean_labels.bincount(minlength=len(given.train.classes)).tolist())
+    said = component.class_counts(*arguments)
+    return None if there == said else f"{_shown(there)} training images of the classes, but class_counts says {said}"
 
 
 def _expected(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
@@ -245,7 +269,7 @@ def _files(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
 
 
 def _remarks(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
-    right = isinstance(given, (tuple, list)) and all(isinstance(one, str) for one in given)
+    right = isinstance(given, (tuple, list)) and all(_text(one) for one in given)
     return None if right else f"{_shown(given)}; it must be a sequence of sentences"
 
 
@@ -277,6 +301,8 @@ def _score(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
     if not isinstance(given.details, Mapping):
         return f"details {_shown(given.details)}; they must be a mapping of names to numbers"
     for name, value in {"the score": given.value, **given.details}.items():
+        if not _text(name):
+            return f"a detail called {_shown(name)}; a name is a text that can be written"
         if not _number(value):
             return f"{name} {_shown(value)}; it must be a number"
     return None
@@ -285,12 +311,18 @@ def _score(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
 def _findings(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
     if not isinstance(given, Sequence) or not all(isinstance(one, Finding) for one in given):
         return f"{_shown(given)}; it must be a sequence of Finding"
-    return next((fault for one in given if (fault := finding_fault(one))), None)
+    if len(given) > MOST_FINDINGS:
+        return f"{len(given):,} findings; {MOST_FINDINGS:,} at most"
+    if fault := next((fault for one in given if (fault := finding_fault(one))), None):
+        return fault
+    name = KINDS["analysis"].name_of(component)
+    foreign = [one.analysis for one in given if one.analysis != name]
+    return f"a finding of the analysis {_shown(foreign[0])}; it speaks for itself alone" if foreign else None
 
 
 def _proposals(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
     right = isinstance(given, Sequence) and all(
-        isinstance(one, Proposal) and isinstance(one.settings, Mapping) and isinstance(one.reason, str) for one in given
+        isinstance(one, Proposal) and isinstance(one.settings, Mapping) and _text(one.reason) for one in given
     )
     return None if right else f"{_shown(given)}; it must be a sequence of Proposal"
 
@@ -299,8 +331,9 @@ def finding_fault(finding: Finding) -> str | None:
     """What is wrong with a finding, after the words "gave …"; None where it is right."""
     where = f"a finding ({_shown(finding.statement)}) with"
     texts = (finding.analysis, finding.statement, finding.text, finding.unit)
-    if not all(isinstance(one, str) for one in texts):
-        return f"{where} analysis, statement, text or unit that is no text"
+    if not all(_text(one) for one in texts):
+        longest = f"{LONGEST_TEXT:,} characters at most"
+        return f"{where} analysis, statement, text or unit that is no printable text of {longest}"
     if finding.answer not in get_args(Answer):
         return f"{where} the answer {_shown(finding.answer)}; it must be one of {', '.join(get_args(Answer))}"
     if finding.effect is not None and not _finite(finding.effect):
@@ -316,7 +349,7 @@ def finding_fault(finding: Finding) -> str | None:
         return f"{where} p = {_shown(finding.p)}; it must be from 0 to 1, or None"
     if type(finding.n) is not int or finding.n < 0:
         return f"{where} n = {_shown(finding.n)}; it must be a whole number"
-    if not isinstance(finding.runs, tuple) or not all(isinstance(one, str) for one in finding.runs):
+    if not isinstance(finding.runs, tuple) or not all(_text(one) for one in finding.runs):
         return f"{where} runs that are no tuple of ids"
     for name in ("settings", "numbers"):
         if not isinstance(getattr(finding, name), Mapping):
@@ -338,12 +371,12 @@ def _finite(value: Any) -> bool:
 def _plain(value: Any) -> bool:
     """Whether it can be written as JSON: plain values, every number finite."""
     if isinstance(value, Mapping):
-        return all(isinstance(key, str) and _plain(one) for key, one in value.items())
+        return all(_text(key) and _plain(one) for key, one in value.items())
     if isinstance(value, (list, tuple)):
         return all(_plain(one) for one in value)
     if isinstance(value, float):
         return math.isfinite(value)
-    return value is None or isinstance(value, (bool, int, str))
+    return value is None or isinstance(value, (bool, int)) or _text(value)
 
 
 CHECKS: Mapping[str, Mapping[str, Check]] = {

@@ -22,12 +22,16 @@ hookspec = pluggy.HookspecMarker("ftdd")
 
 def marks(plugin: object) -> dict[str, dict[str, Any]]:
     """The attributes of a plugin that are marked `@ftdd.hookimpl`, each with the options of its mark."""
-    found = {}
-    for name in dir(plugin):
-        options = getattr(getattr(plugin, name, None), "ftdd_impl", None)
-        if isinstance(options, dict):
-            found[name] = options
-    return found
+    return {name: options for name in dir(plugin) if (options := _mark(plugin, name)) is not None}
+
+
+def _mark(plugin: object, name: str) -> dict[str, Any] | None:
+    try:
+        attribute = getattr(plugin, name)
+        options = getattr(attribute, "ftdd_impl", None) if callable(attribute) else None
+    except Exception:  # a property or a lazy object that cannot be had now is no hook
+        return None
+    return options if isinstance(options, dict) else None
 
 
 def implementations(plugin: object, hook: str) -> tuple[Callable[..., Any], ...]:

@@ -5,7 +5,9 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from types import TracebackType
+from typing import Any
 
 from ftdd.components import error_words
 from ftdd.hookspecs import implementations
@@ -75,12 +77,19 @@ class _Ear(threading.Thread):
         self._say = say
         self._events: queue.Queue[tuple[str, Mapping[str, object]] | None] = queue.Queue()
         self._failed: set[str] = set()
+        self._study: object = None
+        self._copied: dict[int, Any] = {}
         self._now = ""
         self._since = time.monotonic()
 
     def put(self, hook: str, arguments: Mapping[str, object]) -> None:
-        if hook in self._hooks:
-            self._events.put((hook, arguments))
+        if hook not in self._hooks:
+            return
+        if arguments["study"] is not self._study:
+            self._study, self._copied = arguments["study"], {}
+            deepcopy(self._study, self._copied)
+        # a copy of its own: what it writes into it, the others do not hear
+        self._events.put((hook, deepcopy(arguments, dict(self._copied))))
 
     def run(self) -> None:
         while (event := self._events.get()) is not None:
@@ -89,7 +98,7 @@ class _Ear(threading.Thread):
             for function in self._hooks[hook]:
                 try:
                     function(**_asked_for(function, arguments))
-                except (Exception, SystemExit) as error:  # a stranger's code: shown once for each hook, never fatal
+                except BaseException as error:  # a stranger's code: shown once for each hook, never fatal
                     if hook not in self._failed:
                         self._failed.add(hook)
                         self._say(

@@ -8,11 +8,8 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
-
-import pluggy
 
 from ftdd import hookspecs
 from ftdd.class_faults import component_fault as component_fault
@@ -20,6 +17,7 @@ from ftdd.class_faults import example_faults, schema_fault
 from ftdd.components import KINDS, Component, Kind, Owner, error_words
 from ftdd.guards import guard, said_if_slow
 from ftdd.hookspecs import implementations, marks
+from ftdd.side_effects import undone
 
 if TYPE_CHECKING:
     import click
@@ -136,8 +134,9 @@ def _example_problems(plugins: Plugins) -> Iterator[str]:
     for kind in KINDS.values():
         for name, cls in plugins.components[kind.word].items():
             if cls.brought_by is not None and cls.brought_by.package != OWN_PACKAGE:
-                for fault in example_faults(cls, plugins):
-                    yield f"{kind.word} '{name}' ({cls.brought_by}) {fault}"
+                yield from (
+                    f"{kind.word} '{name}' ({cls.brought_by}) {fault}" for fault in example_faults(cls, plugins)
+                )
 
 
 class _Broken(Exception):
@@ -154,14 +153,16 @@ def _load(point: EntryPoint, owner: Owner) -> tuple[object, tuple[str, ...]]:
     mend = f"mend or uninstall the package, or set {DISABLED}={point.name}"
     printed = io.StringIO()
     try:
-        with said_if_slow(lambda: f"{owner} to be imported"), contextlib.redirect_stdout(printed):
+        with _apart(f"{owner} to be imported", printed) as changed:
             plugin: object = point.load()
             marked = marks(plugin)
-    except (Exception, SystemExit) as error:  # anything may go wrong in a stranger's module, and must not end the rest
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # anything may go wrong in a stranger's module, and must not end the rest
         raise _Broken(f"{owner} could not be imported: {error_words(error)}; {mend}") from error
     if fault := plugin_fault(plugin):
         raise _Broken(f"{owner} {fault}; {mend}")
-    remarks = []
+    remarks = [f"{owner} changes {what} when it is imported, which was undone; {mend}" for what in changed]
     if said := " ".join(printed.getvalue().split()):
         shown = said if len(said) <= 60 else f"{said[:59]}…"
         remarks.append(f"{owner} prints when it is imported ({shown!r}), which is kept off the screen; {mend}")
@@ -170,6 +171,16 @@ def _load(point: EntryPoint, owner: Owner) -> tuple[object, tuple[str, ...]]:
     if not marked and not remarks:
         remarks.append(f"{owner} implements no hook of ftdd, so it does nothing; {mend}")
     return plugin, tuple(remarks)
+
+
+@contextlib.contextmanager
+def _apart(what: str, printed: io.StringIO | None = None) -> Iterator[list[str]]:
+    """Call a stranger's code: named where it is slow, nothing on the screen, the process left as it was.
+
+    Gives what had to be put back.
+    """
+    with said_if_slow(lambda: what), undone() as changed, contextlib.redirect_stdout(printed or io.StringIO()):
+        yield changed
 
 
 def plugin_fault(plugin: object) -> str | None:
@@ -192,13 +203,6 @@ def plugin_fault(plugin: object) -> str | None:
             return f"yields in {name}, which would never run; return instead"
         if fault := _call_fault(function, hook):
             return f"cannot be called in {name}: {fault}"
-    manager = pluggy.PluginManager(GROUP)
-    manager.add_hookspecs(hookspecs)
-    try:
-        manager.register(plugin)
-        manager.check_pending()
-    except Exception as error:  # pluggy's own refusals, and whatever a stranger's object raises when it is looked at
-        return f"was refused: {error_words(error)}"
     return None
 
 
@@ -227,8 +231,10 @@ def unmarked_hooks(plugin: object) -> Iterator[str]:
     marked = marks(plugin)
     module = getattr(plugin, "__name__", None) if inspect.ismodule(plugin) else None
     for name in dir(plugin):
+        if name in marked or not name.startswith("ftdd_"):
+            continue
         function = getattr(plugin, name, None)
-        if name in marked or not name.startswith("ftdd_") or not inspect.isroutine(function):
+        if not inspect.isroutine(function):
             continue
         if hasattr(function, "ftdd_impl") or (module and getattr(function, "__module__", module) != module):
             continue
@@ -261,9 +267,11 @@ def _components(plugin: object, owner: Owner) -> list[tuple[Kind, type[Component
     mend = f"mend or uninstall the package, or set {DISABLED}={owner.plugin}"
     for kind in KINDS.values():
         try:
-            with said_if_slow(partial(f"{owner} in {{}}".format, kind.hook)), contextlib.redirect_stdout(io.StringIO()):
+            with _apart(f"{owner} in {kind.hook}"):
                 classes = brought_by(plugin, kind.hook)
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             words = str(error) if type(error) is ValueError else error_words(error)
             raise _Broken(f"{owner} failed in {kind.hook}: {words}; {mend}") from error
         for cls in classes:
@@ -271,7 +279,9 @@ def _components(plugin: object, owner: Owner) -> list[tuple[Kind, type[Component
                 fault = component_fault(kind, cls)
                 if fault is None and owner.package != OWN_PACKAGE:  # ftdd's own tests make the schema of its own
                     fault = schema_fault(cls)
-            except Exception as error:  # a class such that it cannot even be looked at
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # a class such that it cannot even be looked at
                 fault = f"cannot be looked at: {error_words(error)}"
             if fault:
                 raise _Broken(f"{kind.hook} of {owner} returns {_shown(cls)}, which {fault}; {mend}")
@@ -293,9 +303,11 @@ def plugin_commands(plugins: "Plugins", own: Iterable[str]) -> tuple[dict[str, "
     for owner, plugin in plugins.modules:
         mend = f"mend or uninstall the package, or set {DISABLED}={owner.plugin}"
         try:
-            with contextlib.redirect_stdout(io.StringIO()):
+            with _apart(f"{owner} in ftdd_commands"):
                 brought = brought_by(plugin, "ftdd_commands")
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             words = str(error) if type(error) is ValueError else error_words(error)
             problems.append(f"{owner} failed in ftdd_commands: {words}; {mend}")
             continue
@@ -307,7 +319,12 @@ def plugin_commands(plugins: "Plugins", own: Iterable[str]) -> tuple[dict[str, "
             elif command.name in own:
                 problems.append(f"{owner} brings a command '{command.name}', which is ftdd's own; {mend}")
             elif not any(one.command is command for one in claims.get(command.name, [])):
-                claims.setdefault(command.name, []).append(BroughtCommand(owner, command))
+                try:
+                    shown = command.get_short_help_str(90)
+                except Exception as error:  # a stranger's class of commands
+                    problems.append(f"command '{command.name}' of {owner} has no help: {error_words(error)}; {mend}")
+                else:
+                    claims.setdefault(command.name, []).append(BroughtCommand(owner, command, shown))
     for name, claimed in claims.items():
         if len(claimed) > 1:
             owners = [one.owner for one in claimed]
@@ -324,6 +341,8 @@ class BroughtCommand:
 
     owner: Owner
     command: "click.Command"
+    help: str
+    """A line."""
 
 
 def _clash(key: tuple[str, str], owners: Sequence[tuple[Owner, type[Component]]]) -> str:

@@ -123,6 +123,14 @@ REFUSED = {
     ),
     "returns_none": (HEAD + "@ftdd.hookimpl\ndef ftdd_policies(): ...\n", "it returns None, and not a list"),
     "exits": (HEAD + "@ftdd.hookimpl\ndef ftdd_policies(): raise SystemExit(3)\n", "SystemExit: 3"),
+    "panics": (HEAD + "class Panic(BaseException): ...\nraise Panic('rust')\n", "could not be imported: Panic: rust"),
+    "random_default": (
+        policy(
+            "random_default", fields="seed: float = pydantic.Field(default_factory=__import__('random').random)"
+        ).replace("import ftdd\n", "import ftdd, pydantic\n"),
+        "has a default of 'seed' that is another one each time",
+    ),
+    "bare_tuple": (policy("bare_tuple", fields="sizes: tuple = ()"), "may be a tuple of anything, which cannot be"),
     "list_field": (
         policy("list_field", fields="sizes: list[int] = [1]"),
         "has a field 'sizes' that may be a list, which cannot be hashed",
@@ -161,6 +169,22 @@ REFUSED = {
 
 SPOKEN_OF = {
     "prints": (policy("prints") + "print('hello')\n", "prints when it is imported ('hello')"),
+    "moves_away": (
+        policy("moves_away") + "__import__('os').chdir('/')\n",
+        "changes the working folder when it is imported, which was undone",
+    ),
+    "deaf_to_ctrl_c": (
+        policy("deaf_to_ctrl_c") + "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n",
+        "changes what Ctrl-C does",
+    ),
+    "shallow": (
+        policy("shallow") + "__import__('sys').setrecursionlimit(60)\n",
+        "changes the recursion limit",
+    ),
+    "no_equality": (
+        policy("no_equality", fields="def __eq__(self, other): 1 / 0\n    __hash__ = Policy.__hash__"),
+        "refuses its own example {}: ZeroDivisionError",
+    ),
     "unmarked": (policy("unmarked").replace("@ftdd.hookimpl", ""), "has a function ftdd_policies without @ftdd.hook"),
     "wrong_example": (
         policy("wrong_example", fields='examples: ClassVar = ({"width": "wide"},)\n    width: int = 3'),
@@ -233,6 +257,22 @@ COSTS_ITSELF = {
         analysis("finding_nan", 'return [Finding("finding_nan", "So.", "seen", "", effect=float("nan"))]'),
         "with the effect nan; it must be a finite number or None",
     ),
+    "finding_of_another": (
+        analysis("finding_of_another", 'return [Finding("freezingwise", "So.", "seen", "")]'),
+        "findings gave a finding of the analysis 'freezingwise'; it speaks for itself alone",
+    ),
+    "finding_unwritable": (
+        analysis("finding_unwritable", 'return [Finding("finding_unwritable", "\\ud800", "seen", "")]'),
+        "that is no printable text",
+    ),
+    "findings_many": (
+        analysis("findings_many", 'return [Finding("findings_many", "So.", "seen", "")] * 20_000'),
+        "findings gave 20,000 findings; 1,000 at most",
+    ),
+    "findings_panic": (
+        analysis("findings_panic", "evidence.runs.drop(evidence.runs.index, inplace=True); raise GeneratorExit"),
+        "failed in findings: GeneratorExit",
+    ),
     "findings_none": (analysis("findings_none", "return None"), "findings gave None; it must be a sequence of Finding"),
     "findings_raise": (analysis("findings_raise", "1 / 0"), "failed in findings: ZeroDivisionError"),
     "findings_yield": (
@@ -250,6 +290,9 @@ COSTS_ITSELF = {
 """What it costs a study: itself, and a sentence."""
 
 WORKS = policy("works", "return frozenset({0})") + (
+    "\nclass _Shy:\n    def __getattr__(self, name): raise RuntimeError('not now')\n"
+    "    def __call__(self): ...\n"
+    "\nshy = _Shy()\n"
     "\n@ftdd.hookimpl(optionalhook=True)\ndef ftdd_of_a_newer_version(thing): ...\n"
     "\n@ftdd.hookimpl(specname='ftdd_study_started', tryfirst=True)\ndef begins(**told): ...\n"
 )

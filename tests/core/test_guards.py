@@ -1,10 +1,15 @@
 """What a component's method raises or gives back is one sentence; what it may raise on purpose is let through."""
 
+import os
+import signal
+import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+import torch
 
 from ftdd import guards
 from ftdd.components import (
@@ -145,7 +150,12 @@ NAN = float("nan")
         ({"level": 95}, "the level 95"),
         ({"runs": "abc"}, "runs that are no tuple"),
         ({"numbers": {"a": [NAN]}}, "numbers that are no plain values"),
-        ({"text": None}, "text or unit that is no text"),
+        ({"text": None}, "text or unit that is no printable text"),
+        ({"text": "\ud800"}, "text or unit that is no printable text"),
+        ({"statement": "\x1b[31m"}, "text or unit that is no printable text"),
+        ({"text": "x" * 30_000}, "text or unit that is no printable text"),
+        ({"numbers": {"\ud800": 1}}, "numbers that are no plain values"),
+        ({"analysis": "another"}, "a finding of the analysis 'another'; it speaks for itself alone"),
     ],
 )
 def test_findings(changes: dict[str, Any], part: str) -> None:
@@ -179,3 +189,33 @@ def test_a_call_that_hangs_is_named(capsys: pytest.CaptureFixture[str], monkeypa
     over.set()
     hanging.join(10)
     assert "still waiting for policy 'toy' (plugin 'toys' of toy-package 1.0) in frozen" in said
+
+
+class Panic(BaseException):
+    """As a library of another language raises it."""
+
+
+def test_what_is_no_exception_is_a_sentence_too_but_ctrl_c() -> None:
+    with pytest.raises(ComponentFailed, match="failed in frozen: Panic: rust"):
+        policy(raises(Panic("rust"))).frozen(LAYERS, 0)
+    with pytest.raises(KeyboardInterrupt):
+        policy(raises(KeyboardInterrupt())).frozen(LAYERS, 0)
+
+
+def test_what_a_method_changes_of_the_process_is_put_back(tmp_path: Path) -> None:
+    def wild() -> frozenset[int]:
+        os.chdir(tmp_path)
+        sys.setrecursionlimit(500)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        torch.set_default_dtype(torch.float64)
+        torch.set_grad_enabled(False)
+        torch.set_num_threads(3)
+        return frozenset({0})
+
+    def state() -> tuple[object, ...]:
+        ours = (Path.cwd(), sys.getrecursionlimit(), signal.getsignal(signal.SIGINT))
+        return (*ours, torch.get_default_dtype(), torch.is_grad_enabled(), torch.get_num_threads())
+
+    before = state()
+    assert policy(wild).frozen(LAYERS, 0) == frozenset({0})
+    assert state() == before

@@ -64,7 +64,7 @@ def test_a_function_without_the_mark_is_not_called() -> None:
     assert heard == []
 
 
-@pytest.mark.parametrize("raised", [RuntimeError("broken"), SystemExit(3)], ids=["an error", "an exit"])
+@pytest.mark.parametrize("raised", [RuntimeError("broken"), SystemExit(3), GeneratorExit(4)], ids=str)
 def test_what_a_listener_raises_reaches_neither_the_study_nor_the_others(raised: BaseException) -> None:
     heard: list[str] = []
 
@@ -168,3 +168,25 @@ def test_a_hook_is_heard_under_another_functions_name_and_with_all_arguments() -
     with Listeners({"named": SimpleNamespace(ended=ended)}, print) as listeners:
         listeners.tell("ftdd_run_finished", study="S", run="R", state="done")
     assert heard == [{"study": "S", "run": "R", "state": "done"}]
+
+
+def test_what_a_listener_writes_into_what_it_is_told_no_other_hears() -> None:
+    heard: list[object] = []
+
+    @ftdd.hookimpl
+    def clears(study: SimpleNamespace, run: SimpleNamespace) -> None:
+        run.settings.clear()
+        study.runs[0].settings.clear()
+
+    @ftdd.hookimpl
+    def hears(study: SimpleNamespace, run: SimpleNamespace) -> None:
+        heard.append((run is study.runs[0], dict(run.settings)))
+
+    run = SimpleNamespace(settings={"seed": 0})
+    study = SimpleNamespace(runs=[run])
+    modules = {"a": SimpleNamespace(ftdd_run_started=clears), "b": SimpleNamespace(ftdd_run_started=hears)}
+    with Listeners(modules, print) as listeners:
+        for _ in range(2):
+            listeners.tell("ftdd_run_started", study=study, run=run)
+    assert heard == [(True, {"seed": 0})] * 2
+    assert run.settings == {"seed": 0}

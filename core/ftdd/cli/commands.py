@@ -9,6 +9,7 @@ import click
 
 import ftdd
 from ftdd.components import ComponentFailed, DataUnavailable, Unfit, error_words
+from ftdd.plugins import OWN_PACKAGE
 from ftdd.recipe.mistakes import RecipeError
 from ftdd.study.store import Unreadable
 
@@ -53,20 +54,22 @@ class Commands(click.Group):
         """Like click's; what a plugin's command raises is said in a sentence that names the plugin."""
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort, RecipeError, Unreadable, OSError):
+        except (click.ClickException, click.exceptions.Exit, click.Abort, RecipeError, Unreadable):
             raise
         except (DataUnavailable, ComponentFailed, Unfit):
             raise
-        except Exception as error:
+        except (KeyboardInterrupt, SystemExit, BrokenPipeError):
+            raise
+        except BaseException as error:
             brought = self._brought().get(str(ctx.invoked_subcommand))
-            if brought is None:
+            if brought is None or (isinstance(error, OSError) and brought.owner.package == OWN_PACKAGE):
                 raise
             words = f"command '{ctx.invoked_subcommand}' of {brought.owner} failed: {error_words(error)}"
             raise click.ClickException(words) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Their help, without importing them."""
-        brought = {name: one.command.get_short_help_str(90) for name, one in self._brought().items()}
+        brought = {name: one.help for name, one in self._brought().items()}
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
         if brought:

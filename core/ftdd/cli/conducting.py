@@ -210,7 +210,9 @@ def _executor(name: str | None) -> Executor:
         raise click.UsageError(f"executor: no executor '{name}'; {nearest(name, known, 'ftdd list executors')}")
     try:
         return known[name]()
-    except Exception as error:  # fields that it needs, or its own validators
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # fields that it needs, or its own validators
         raise click.UsageError(f"executor '{name}' cannot be made with its defaults: {error_words(error)}") from error
 
 

@@ -104,7 +104,9 @@ def _faults(architecture: Architecture, chain: "Chain", image: ImageShape, class
     try:
         with torch.no_grad(), said_if_slow(lambda: f"{component_words(architecture)}, given two images"):
             logits = chain.eval()(torch.zeros((2, *image)))
-    except Exception as error:  # a stranger's layers may raise anything
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a stranger's layers may raise anything
         yield f"the network fails for two images of {image}: {error_words(error)}"
         return
     finally:

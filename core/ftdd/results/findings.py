@@ -80,7 +80,7 @@ def _attempt(
     if not len(evidence.runs):
         return ()
     try:
-        return work(analysis, evidence)
+        return work(analysis, evidence.copy())  # what one writes into it, the next must not read
     except ComponentFailed as failed:  # a stranger's code must not cost the study its other findings
         say(str(failed))
         return ()

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from math import prod
 from pathlib import Path
 
-from ftdd.components import DataUnavailable, Pair, Side, Unfit
+from ftdd.components import ComponentFailed, DataUnavailable, Pair, Side, Unfit
 from ftdd.recipe.study import Study
 from ftdd.repeats import Repeats
 from ftdd.study.store import Status
@@ -59,8 +59,10 @@ def _line(remark: object) -> str:
 
 
 def _failed(pair: Pair, side: Side, method: str, error: Exception) -> str:
-    reason = _line(error) or type(error).__name__
-    return f"{side}: what should be known of its images is not known: {type(pair).__name__}.{method} failed ({reason})"
+    known = f"{side}: what should be known of its images is not known"
+    if isinstance(error, ComponentFailed):
+        return f"{known}: {_line(error)}"
+    return f"{known}: {type(pair).__name__}.{method} failed ({_line(error) or type(error).__name__})"
 
 
 def remarks_of_runs(statuses: Iterable[Status]) -> tuple[str, ...]:

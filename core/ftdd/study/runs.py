@@ -81,7 +81,9 @@ def carry_out(job: Job) -> None:
             spec = _own_spec(folder)
             _prepare_torch(job)
             _carry_out(spec, folder, store, job, before)
-        except Exception as error:  # whatever it is, it is this run's failure and nobody else's
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # whatever it is, it is this run's failure and nobody else's
             folder.write_text(folder.log, traceback.format_exc())  # raises FolderGone where nothing can be said there
             now = folder.status()
             reason = str(error) or type(error).__name__

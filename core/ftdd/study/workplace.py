@@ -50,11 +50,17 @@ class Workplace:
         assert self._crew is not None, "workers are there"
         try:
             future = self._crew.submit(job)
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             raise SubmitFailed(f"{self.words} failed in submit: {error_words(error)}") from error
         if not isinstance(future, Future):
             kind = type(future).__name__
             raise SubmitFailed(f"{self.words}: submit gave a {kind}; it must be a concurrent.futures.Future")
+        try:
+            future.done()
+        except Exception as error:  # a stranger's class of futures
+            raise SubmitFailed(f"{self.words}: submit gave a future that fails: {error_words(error)}") from error
         return future
 
     def __enter__(self) -> "Workplace":
@@ -91,7 +97,9 @@ class Workplace:
         try:
             context = self._executor.open(self._workers, self._device)
             crew = context.__enter__()
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             return f"failed in open: {error_words(error)}"
         self._context = context
         try:
@@ -114,5 +122,5 @@ def last_words(future: "Future[None]", workplace: Workplace) -> str:
     except CancelledError:
         return f"{workplace.words} cancelled it"
     if error is None:
-        return "its worker ended without a word"
-    return str(error) if type(error) is RuntimeError and str(error) else error_words(error)
+        return f"its worker ended without a word ({workplace.words})"
+    return str(error) if type(error) is RuntimeError and str(error) else f"{workplace.words}: {error_words(error)}"

@@ -67,7 +67,9 @@ def brings_right_classes(plugin: object) -> None:
     for kind in KINDS.values():
         try:
             classes = brought_by(plugin, kind.hook)
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             raise AssertionError(f"{kind.hook} fails: {error_words(error)}") from error
         for cls in classes:
             fault = component_fault(kind, cls) or schema_fault(cls)
@@ -119,7 +121,9 @@ def _tell(function: Callable[..., Any], hook: str, arguments: dict[str, Any], ra
     takes_all = any(one.kind is one.VAR_KEYWORD for one in wanted.values())
     try:
         function(**{name: value for name, value in arguments.items() if takes_all or name in wanted})
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raised.append(f"raises in {hook}: {error_words(error)}")
 
 
