@@ -19,15 +19,19 @@ from ftdd.repeats import Repeats
 from ftdd.testing import check, check_analysis, checks_of
 from ftdd.testing.architectures import (
     gives_the_same_again,
+    goes_on_from_any_layer,
     keeps_frozen_layers,
     keeps_its_state,
     treats_images_apart,
 )
 from ftdd_plugins.digits import Digits
 from tests.core.training.liars import (
+    KEEPERS,
     LIARS,
     DriftsUnseen,
+    GivesATable,
     IsAnotherWhenResumed,
+    LooksAtAnother,
     MovesWhenResumed,
     MovesWithGradients,
 )
@@ -495,6 +499,30 @@ def test_a_layer_that_is_no_fixed_function_of_an_image_is_refused(liar: Callable
     assert any("'first'" in sentence or "training moves first" in sentence for sentence in said) or (
         liar is IsAnotherWhenResumed and said
     )
+
+
+class LooksAtTheHead(Small):
+    """Its first layer drops out while its head is trained."""
+
+    def parts(self, image: ImageShape, classes: int) -> list[nn.Module]:
+        first, second, head = super().parts(image, classes)
+        return [nn.Sequential(first, LooksAtAnother(head)), second, head]
+
+
+def test_a_layer_that_looks_at_the_mode_of_another_is_refused() -> None:
+    with pytest.raises(AssertionError, match="'first' gives other features while the head is trained"):
+        gives_the_same_again(LooksAtTheHead())
+
+
+def test_a_layer_that_gives_no_batch_is_refused() -> None:
+    with pytest.raises(AssertionError, match=r"'first' gives a tensor of shape .* for 8 images"):
+        goes_on_from_any_layer(_lying(GivesATable))
+
+
+@pytest.mark.parametrize("keeper", KEEPERS, ids=lambda keeper: keeper.__name__)
+def test_what_no_state_dict_holds_is_refused(keeper: Callable[[], nn.Module]) -> None:
+    with pytest.raises(AssertionError, match="state dict"):
+        keeps_its_state(_lying(keeper))
 
 
 def test_remarks_must_be_sentences_and_repeats_must_be_so() -> None:

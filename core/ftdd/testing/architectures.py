@@ -52,7 +52,8 @@ def gives_logits(architecture: Architecture) -> None:
 
 
 def goes_on_from_any_layer(architecture: Architecture) -> None:
-    """`chain(chain(x, stop=k), start=k)` is `chain(x)`, bit for bit, for every k."""
+    """`chain(chain(x, stop=k), start=k)` is `chain(x)`, bit for bit, for every k; the batch is the first axis there."""
+    _has_no_fault(architecture, "shape")
     chain, images = _built(architecture).eval(), _images(architecture, 3)
     with torch.no_grad():
         whole = chain(images)
@@ -90,6 +91,13 @@ def gives_the_same_again(architecture: Architecture) -> None:
                 f"in evaluation mode, layer '{chain.names[k - 1]}' gives the same images other features after "
                 f"{MANY_CALLS} calls: it counts, or something in it drifts"
             )
+        chain.train()
+        for k, features in enumerate(first, start=1):
+            again = _tensors(chain(images.clone(), stop=k))
+            assert all(torch.equal(a, b) for a, b in zip(features, again, strict=True)), (
+                f"frozen, layer '{chain.names[k - 1]}' gives other features while the head is trained: it looks at "
+                "another module's mode"
+            )
 
 
 def builds_the_same_from_the_same_seed(architecture: Architecture) -> None:
@@ -103,7 +111,12 @@ def keeps_its_state(architecture: Architecture) -> None:
     """A state dict, loaded into another one, gives the same network."""
     one, other, images = _built(architecture, 0), _built(architecture, 1), _images(architecture, 8)
     _steps(one.train(), images, 2)  # so that buffers move too
-    other.load_state_dict(one.state_dict())
+    try:
+        other.load_state_dict(one.state_dict())
+    except RuntimeError as error:
+        raise AssertionError(
+            f"its state dict cannot be loaded into a new one, so a buffer was not whole when `build` returned: {error}"
+        ) from error
     with torch.no_grad():
         same = torch.equal(one.eval()(images), other.eval()(images))
     assert same, "something that its logits hang on is neither a parameter nor a buffer of its state dict"
