@@ -297,8 +297,14 @@ def table(rows: list[dict[str, Any]]) -> str:
         of_library = [row for row in rows if row["library"] == library]
         cut = sum("layers" in row for row in of_library)
         equal = sum(row.get("weights") == "equal" for row in of_library)
+        tried = cut + sum("refused" in row for row in of_library)
         what = "families" if library == "timm" else "networks"
-        lines += [f"\n## {library}: {cut} of {len(of_library)} {what}, {equal} with equal features from weights\n"]
+        lines += [f"\n## {library}: {cut} of {tried} {what} that were tried can be cut\n"]
+        with_weights = sum(row.get("weights") in ("equal", "other features") for row in of_library)
+        lines += [
+            f"Of {len(of_library)} {what}, {with_weights} have been built with weights, {equal} of them with equal "
+            f"features; {len(of_library) - tried} have not been tried at all.\n"
+        ]
         lines += ["| family | network | pixels | layers | their names | seconds | weights |"]
         lines += ["| --- | --- | --- | --- | --- | --- | --- |"]
         for row in of_library:

@@ -309,6 +309,12 @@ def test_published_weights_that_lack_a_layer_are_refused(library: str, script: M
         script.architecture_of(library, model, pretrained=True).build(SMALL, 5)
 
 
+def test_a_network_of_which_timm_has_no_weights_is_told_so(place: Path) -> None:
+    """That a run would fetch them would not be true."""
+    with pytest.raises(DataUnavailable, match=r"timm has no weights of ghostnet_050; say pretrained: false"):
+        Timm(model="ghostnet_050", pretrained=True).build(SMALL, 5)
+
+
 def test_weights_do_not_move_the_head(script: ModuleType, place: Path) -> None:
     """It is drawn as without weights, from the same generator."""
     declare_operators()
