@@ -200,6 +200,10 @@ COMMANDS = {
     "command_number": ("return [3]", "brings 3 as a command"),
     "command_run": ("return [click.Command('run')]", "brings a command 'run', which is ftdd's own"),
     "command_odd": ("return [click.Command('Two words')]", "brings a command called 'Two words'"),
+    "command_helpless": (
+        "return [type('C', (click.Command,), {'get_short_help_str': lambda self, limit: 1 / 0})('helpless')]",
+        "command 'helpless' of plugin 'command_helpless' of faulty 1.0 has no help: ZeroDivisionError",
+    ),
     "command_twice": ("return [click.Command('ui')]", "command 'ui' is brought by"),
 }
 """What `ftdd_commands` does, and a part of the sentence."""

@@ -69,6 +69,16 @@ def test_a_plugins_command_that_raises_is_a_sentence(tmp_path: Path) -> None:
     assert "command 'breaks' of plugin 'works' of faulty 1.0 failed: TypeError: oh" in said.err
 
 
+def test_a_plugins_command_ends_with_its_own_exit_code(tmp_path: Path) -> None:
+    site = install(tmp_path / "site")
+    (site / "faulty_works.py").write_text(
+        "import click, ftdd\n@click.command('leaves')\ndef leaves(): raise SystemExit(7)\n"
+        "@ftdd.hookimpl\ndef ftdd_commands(): return [leaves]\n"
+    )
+    said = call(site, "leaves", cwd=tmp_path)
+    assert (said.code, said.err) == (7, "")
+
+
 def test_validate_says_of_each_recipe_what_its_plugin_does_wrong(tmp_path: Path) -> None:
     """All in one call: a recipe with a bad component costs the others nothing."""
     site = install(tmp_path / "site", "mistakes", "costs_itself")
