@@ -90,7 +90,7 @@ def test_anything_that_opens_workers_will_do(tmp_path: Path) -> None:
             yield Crew(lambda job: broken(job))
 
     outcome, said, _, _ = carried_out(tmp_path, Plain())  # type: ignore[arg-type]
-    assert "failed: ConnectionError: the node is gone" in said[0]
+    assert "failed: Plain: ConnectionError: the node is gone" in said[0]
     assert len(outcome.failed) == 2
 
 
