@@ -370,7 +370,7 @@ class Stand:
             kind, path = watch.events[-1]
             copies = self.folder / "killed", self.folder / "lost power"
             for copy in copies:
-                shutil.copytree(self.store, copy)
+                _copied(self.store, copy)
                 if kind == "half written":
                     os.truncate(copy / path, (copy / path).stat().st_size // 2)
             watch.disk.undo(self.store, copies[1])
@@ -427,6 +427,16 @@ class Stand:
         if codes != [0, 0]:
             found.setdefault("lost", []).append(f"ftdd run and ftdd sync ended with {codes}")
         return found
+
+
+def _copied(store: Path, copy: Path) -> None:
+    """Copy a store; again where another thread has removed a file meanwhile."""
+    for _ in range(20):
+        with contextlib.suppress(OSError):  # shutil.Error is one
+            shutil.copytree(store, copy)
+            return
+        shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(store, copy)
 
 
 def warm() -> None:

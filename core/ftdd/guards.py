@@ -116,7 +116,7 @@ def _watch() -> None:
         call = next(iter(_CALLS[-1:]), None)
         if call is not None and call is not told and time.monotonic() - call[0] > SLOW_SECONDS:
             told = call
-            sys.stderr.write(f"ftdd: still waiting for {call[1]()}, since {SLOW_SECONDS:g} seconds; Ctrl-C ends it\n")
+            sys.stderr.write(f"ftdd: still waiting for {call[1]()} after {SLOW_SECONDS:g} seconds; Ctrl-C ends it\n")
 
 
 def _guarded(name: str, method: Callable[..., Any], check: Check) -> Callable[..., Any]:

@@ -132,7 +132,7 @@ class _Ear(threading.Thread):
 
 _SAFE = (
     f"Ctrl-C is safe: runs, figures and findings are written. It is given up after {SILENT_SECONDS:g} seconds "
-    "without a sign of life"
+    "without progress"
 )
 
 
