@@ -174,7 +174,7 @@ SPOKEN_OF = {
         "changes the working folder when it is imported, which was undone",
     ),
     "deaf_to_ctrl_c": (
-        policy("deaf_to_ctrl_c") + "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n",
+        policy("deaf_to_ctrl_c") + "import signal\nsignal.signal(signal.SIGINT, lambda *_: None)\n",
         "changes what Ctrl-C does",
     ),
     "shallow": (

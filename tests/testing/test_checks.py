@@ -1,6 +1,7 @@
 """Every check refuses a component broken on purpose, which passes all the other checks of its kind."""
 
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec, module_from_spec
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -24,7 +25,6 @@ from ftdd.testing.architectures import (
     keeps_its_state,
     treats_images_apart,
 )
-from ftdd_plugins.digits import Digits
 from tests.core.training.liars import (
     KEEPERS,
     LIARS,
@@ -35,6 +35,19 @@ from tests.core.training.liars import (
     MovesWhenResumed,
     MovesWithGradients,
 )
+
+
+def _unguarded_digits() -> Any:
+    """A class of its own: another test of this process may have loaded the plugins, which guards theirs in place."""
+    spec = find_spec("ftdd_plugins.digits")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.Digits
+
+
+Digits = _unguarded_digits()
 
 
 class Small(Architecture):
