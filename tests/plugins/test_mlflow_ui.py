@@ -62,6 +62,12 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
+def heed_signals() -> None:
+    """What `nohup` starts ignores SIGHUP, and `ftdd ui` then stays when its parent goes."""
+    heed_ctrl_c()
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @contextmanager
 def parent_of(command: list[str]) -> Iterator[tuple["subprocess.Popen[str]", int]]:
     """A program that starts another one; gives it, and the other's process id."""
@@ -72,7 +78,7 @@ def parent_of(command: list[str]) -> Iterator[tuple["subprocess.Popen[str]", int
         stderr=subprocess.DEVNULL,
         text=True,
         start_new_session=True,
-        preexec_fn=heed_ctrl_c,
+        preexec_fn=heed_signals,
     )
     assert parent.stdout is not None
     with parent:
