@@ -29,7 +29,7 @@ def _mark(plugin: object, name: str) -> dict[str, Any] | None:
     try:
         attribute = getattr(plugin, name)
         options = getattr(attribute, "ftdd_impl", None) if callable(attribute) else None
-    except Exception:  # a property or a lazy object that cannot be had now is no hook
+    except Exception:  # a property that raises, or a lazy object that is not available now, is no hook
         return None
     return options if isinstance(options, dict) else None
 

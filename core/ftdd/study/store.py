@@ -309,7 +309,7 @@ class RunFolder:
                 path.replace(path.with_name(path.name + ending))
 
     def begin_anew(self) -> None:
-        """Rename all that the run has said, `curve.csv` to `curve.csv.before`: it waits to be carried out again.
+        """Rename all files that the run has written, `curve.csv` to `curve.csv.before`: it waits to be run again.
 
         For the holder of the lock.
         """

@@ -122,5 +122,5 @@ def last_words(future: "Future[None]", workplace: Workplace) -> str:
     except CancelledError:
         return f"{workplace.words} cancelled it"
     if error is None:
-        return f"its worker ended without a word ({workplace.words})"
+        return f"its worker ended and gave no reason ({workplace.words})"
     return str(error) if type(error) is RuntimeError and str(error) else f"{workplace.words}: {error_words(error)}"

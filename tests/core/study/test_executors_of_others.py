@@ -151,7 +151,7 @@ def idle(job: Job) -> "Future[None]":
         (lambda job: None, "executor 'toy': submit gave a NoneType; it must be a concurrent.futures.Future"),
         (cancelled, "executor 'toy' cancelled it"),
         (broken, "ConnectionError: the node is gone"),
-        (idle, "its worker ended without a word"),
+        (idle, "its worker ended and gave no reason"),
     ],
 )
 def test_a_job_that_is_not_carried_out_is_a_failed_run_with_the_reason(
