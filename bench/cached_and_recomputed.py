@@ -20,19 +20,19 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from ftdd.chain import Chain
 from ftdd.components import Architecture
-from ftdd.image_shape import ImageShape, Normalization
-from ftdd.images import LabelledImages, Task
+from ftdd.data.image_shape import ImageShape, Normalization
+from ftdd.data.images import LabelledImages, Task
+from ftdd.networks.chain import Chain
 from ftdd.training.features import CacheBudget, Pixels, prefix_inputs
 from ftdd.training.loop import Assignment, batch_slices, train
 from ftdd.training.settings import Adam, Training
-from ftdd_plugins.densenet import DenseNet
-from ftdd_plugins.gaussian_linear import Linear
-from ftdd_plugins.resnet import ResNet
-from ftdd_plugins.timm_networks import Timm
-from ftdd_plugins.torchvision_networks import TorchVision
-from ftdd_plugins.vit import ViT
+from ftdd_plugins.architectures.densenet import DenseNet
+from ftdd_plugins.architectures.resnet import ResNet
+from ftdd_plugins.architectures.timm_networks import Timm
+from ftdd_plugins.architectures.torchvision_networks import TorchVision
+from ftdd_plugins.architectures.vit import ViT
+from ftdd_plugins.pairs.gaussian_linear import Linear
 
 
 class Perceptron(Architecture):

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from calibration_page import RESULTS, SIGMA, Count, calibrate, percent, table
 
-from ftdd.descent.best import best_places
-from ftdd.descent.differences import differences
-from ftdd.descent.ranks import nearer
-from ftdd.descent.times import later, times
+from ftdd.statistics.best import best_places
+from ftdd.statistics.differences import differences
+from ftdd.statistics.ranks import nearer
+from ftdd.statistics.times import later, times
 from ftdd.testing import MadeRun, made_evidence
 from ftdd_plugins.analyses.emc import EffectiveModelComplexity
 

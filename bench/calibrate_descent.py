@@ -20,9 +20,9 @@ from calibration_page import RESULTS, SIGMA, Count, calibrate, percent, table
 from scipy.stats import norm
 from sklearn.isotonic import IsotonicRegression
 
-from ftdd.descent import contrasts
-from ftdd.descent.detect import Descent, _tell, find_descent
-from ftdd.descent.noise import TEST_IMAGES_SHARED, measure_noise
+from ftdd.statistics import contrasts
+from ftdd.statistics.detect import Descent, _tell, find_descent
+from ftdd.statistics.noise import TEST_IMAGES_SHARED, measure_noise
 
 Floats = npt.NDArray[np.float64]
 MEASURED = RESULTS / "noise_of_runs.json"

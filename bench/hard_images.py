@@ -4,7 +4,7 @@
 
 Trains runs of a study once more, from the sources in its store, and keeps which test images they get wrong. p_i(x) is
 the chance over seeds of getting image i wrong at place x, m(x) its mean. The test images add Var_i(p_i(x) − p_i(y)) / N
-to the variance of a difference of errors; ftdd.descent.noise takes (1 − c) · (m(x)(1 − m(x)) + m(y)(1 − m(y))) / N,
+to the variance of a difference of errors; ftdd.statistics.noise takes (1 − c) · (m(x)(1 − m(x)) + m(y)(1 − m(y))) / N,
 with c its constant TEST_IMAGES_SHARED. So what is measured for each pair of places is
 
     shared       1 − Var_i(p_i(x) − p_i(y)) / (m(x)(1 − m(x)) + m(y)(1 − m(y))): a constant below it is on the safe side
@@ -26,7 +26,7 @@ import numpy.typing as npt
 import torch
 from noise_of_runs import surroundings
 
-from ftdd.plugins import installed_plugins
+from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.specs import TargetSpec, read_spec
 from ftdd.results.findings import read_evidence
 from ftdd.study.drawing import draw

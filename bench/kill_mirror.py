@@ -154,7 +154,7 @@ def main() -> int:
     import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
 
     import ftdd.cli.commands  # noqa: F401
-    from ftdd_plugins.mirror.tracking import quiet
+    from ftdd_plugins.mlflow_mirror.tracking import quiet
 
     quiet()
     worse, states = 0, Counter[str]()

@@ -6,7 +6,7 @@ The studies must be done, with four seeds or more. What bench/calibrate_descent.
 epochs and along frozen layers, after the mean over seeds and each seed's offset are taken out,
 
     sd       of one seed's test error at a place, and its median over the places
-    memory   share and decay of corr(e_i, e_j) = share · decay^|i − j|, as ftdd.descent.noise fits it, and the
+    memory   share and decay of corr(e_i, e_j) = share · decay^|i − j|, as ftdd.statistics.noise fits it, and the
              correlations themselves at some lags, corrected for the offsets that were taken out
     uneven   the sd at the interpolation threshold over the median sd, and the largest over the median beside what
              places of equal sd would give, since the largest of many estimates is large by chance too
@@ -27,9 +27,9 @@ import numpy.typing as npt
 import scipy
 import torch
 
-from ftdd.descent.noise import LONG, measure_noise
-from ftdd.evidence import Evidence, Grid, over_epochs, over_setting
+from ftdd.analysis.evidence import Evidence, Grid, over_epochs, over_setting
 from ftdd.results.findings import read_evidence
+from ftdd.statistics.noise import LONG, measure_noise
 from ftdd.study.store import Store
 
 Floats = npt.NDArray[np.float64]

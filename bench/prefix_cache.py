@@ -13,13 +13,13 @@ from collections.abc import Iterator
 
 import torch
 
-from ftdd.image_shape import ImageShape, Normalization
-from ftdd.images import LabelledImages, Task
+from ftdd.data.image_shape import ImageShape, Normalization
+from ftdd.data.images import LabelledImages, Task
 from ftdd.training.features import CacheBudget
 from ftdd.training.freezing import layer_facts
 from ftdd.training.loop import Assignment, Moment, train
 from ftdd.training.settings import Adam, Training
-from ftdd_plugins.resnet import ResNet
+from ftdd_plugins.architectures.resnet import ResNet
 
 EPOCHS = 200
 """More than are ever trained: the training is dropped after the rounds."""

@@ -21,8 +21,8 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from ftdd.components import Job
-from ftdd.image_shape import ImageShape
-from ftdd.plugins import installed_plugins
+from ftdd.components.plugins import installed_plugins
+from ftdd.data.image_shape import ImageShape
 from ftdd.recipe.read import read_study
 from ftdd.study.conduct import write_down
 from ftdd.study.plan import make_plan
@@ -31,7 +31,7 @@ from ftdd.study.store import State, Store
 from ftdd.training import loop
 from ftdd.training.freezing import close_phase, open_phase
 from ftdd.training.probe import probe
-from ftdd_plugins.vit import ViT
+from ftdd_plugins.architectures.vit import ViT
 
 PARTS = ("open_phase", "_probe", "check_kept", "close_phase", "check_unchanged")
 spent = 0.0

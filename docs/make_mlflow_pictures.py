@@ -62,8 +62,8 @@ def main() -> None:
 
 def photograph(browser: Any, base: str, store: Path, study: str) -> None:
     """The two views, and the artifacts of the study's own run."""
-    from ftdd_plugins.mirror.tracking import open_client
-    from ftdd_plugins.mirror.views import EVERY_RUN, MEANS, address_of
+    from ftdd_plugins.mlflow_mirror.tracking import open_client
+    from ftdd_plugins.mlflow_mirror.views import EVERY_RUN, MEANS, address_of
 
     client = open_client(store.absolute())
     experiment = client.get_experiment_by_name(study).experiment_id

@@ -33,7 +33,7 @@ BEGIN, END = "<!-- networks: made by docs/make_networks.py -->", "<!-- end -->"
 
 def families() -> dict[tuple[str, str], list[str]]:
     """Networks by (library, family); each of torchvision's is a family of its own."""
-    from ftdd_plugins.torchvision_operators import declare_operators
+    from ftdd_plugins.architectures.zoo.torchvision_operators import declare_operators
 
     declare_operators()
     import timm
@@ -108,7 +108,7 @@ def cut_one(library: str, names: list[str], place: Path) -> dict[str, Any]:
     import torch
 
     from ftdd.components import Unfit
-    from ftdd_plugins.torchvision_operators import declare_operators
+    from ftdd_plugins.architectures.zoo.torchvision_operators import declare_operators
 
     declare_operators()
     torch.set_num_threads(1)
@@ -131,15 +131,15 @@ def cut_one(library: str, names: list[str], place: Path) -> dict[str, Any]:
 
 def architecture_of(library: str, name: str, **fields: Any) -> Any:
     """The plugin's component for a network."""
-    from ftdd_plugins.timm_networks import Timm
-    from ftdd_plugins.torchvision_networks import TorchVision
+    from ftdd_plugins.architectures.timm_networks import Timm
+    from ftdd_plugins.architectures.torchvision_networks import TorchVision
 
     return Timm(model=name, **fields) if library == "timm" else TorchVision(model=name, **fields)
 
 
 def image_of(library: str, name: str) -> Any:
     """The images that a network is made for."""
-    from ftdd.image_shape import ImageShape
+    from ftdd.data.image_shape import ImageShape
 
     if library == "torchvision":
         import torchvision.models as models

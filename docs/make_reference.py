@@ -15,9 +15,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ftdd.choice import PLACEHOLDER
 from ftdd.components import KINDS, Component
-from ftdd.plugins import installed_plugins
+from ftdd.components.choice import PLACEHOLDER
+from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.specs import SourceSettings, TargetSpec, TaskSettings, Transfer
 from ftdd.recipe.study import Header
 from ftdd.training.settings import (

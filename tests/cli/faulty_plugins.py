@@ -44,7 +44,7 @@ class A(Architecture):
         from math import prod
         import torch
         from torch import nn
-        from ftdd.chain import Chain
+        from ftdd.networks.chain import Chain
         flat, hidden, head = nn.Flatten(), nn.Linear(prod(image), 8), nn.Linear(8, classes)
         {build}
 
@@ -214,7 +214,7 @@ MISTAKES = {
     "build_raises": (architecture("build_raises", NAMES, "raise KeyError('w')"), "failed in build: KeyError: 'w'"),
     "build_other": (
         architecture("build_other", NAMES, "return nn.Sequential(flat, head)"),
-        "must be an ftdd.chain.Chain",
+        "must be an ftdd.networks.chain.Chain",
     ),
     "other_layers": (
         architecture("other_layers", 'return ("first", "other", "head")', CHAIN),

@@ -7,7 +7,7 @@ from PIL import Image
 
 from ftdd.cli import main
 from ftdd.components import Presence
-from ftdd_plugins.image_sets.cifar import CifarFiles
+from ftdd_plugins.pairs.cifar.image_sets import CifarFiles
 from tests.cli.commands import Said, ftdd
 
 

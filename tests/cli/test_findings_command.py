@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from ftdd.analysis.finding import Finding
 from ftdd.cli.answers import print_short
-from ftdd.findings import Finding
 from ftdd.study.store import State, Store
 from tests.cli import toy_analyses
 from tests.cli.commands import Said, ftdd

@@ -8,7 +8,7 @@ from typing import Literal
 
 import ftdd
 from ftdd.components import Analysis
-from ftdd.findings import Finding, Proposal
+from ftdd.analysis.finding import Finding, Proposal
 
 
 def _depths(evidence):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftdd.curve import Curve, Record, from_csv, to_csv
+from ftdd.records.curve import Curve, Record, from_csv, to_csv
 
 RECORD = Record(0, 0, 0.001, 0.5, 1.0, 0.5, None, 0.5, 1.0, 0.5, 0.0)
 numbers = st.floats(allow_nan=False, allow_infinity=False)

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torch.nn.functional import dropout, relu
 
-from ftdd.chain import Chain
-from ftdd.cut import CannotCut, cut, prove_equal
+from ftdd.networks.chain import Chain
+from ftdd.networks.cut import CannotCut, cut, prove_equal
 
 IMAGES = torch.randn(3, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 

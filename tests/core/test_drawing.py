@@ -6,12 +6,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ftdd.images import LabelledImages, Task
-from ftdd.label_noise import error_on_noisy_labels, mislabelled_count, noisy_labels
+from ftdd.data.images import LabelledImages, Task
+from ftdd.data.label_noise import error_on_noisy_labels, mislabelled_count, noisy_labels
+from ftdd.data.seeds import permutation, stream_seed, uniform
+from ftdd.data.subsets import even_subset, largest_even_subset
 from ftdd.recipe.specs import TargetSettings
-from ftdd.seeds import permutation, stream_seed, uniform
 from ftdd.study.drawing import draw
-from ftdd.subsets import even_subset, largest_even_subset
 
 seeds = st.integers(0, 2**62)
 label_sets = st.integers(2, 6).flatmap(lambda classes: st.lists(st.integers(3, 30), min_size=classes, max_size=classes))

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ftdd.evidence import Evidence, groups_of, over_epochs, over_setting, parts_of
+from ftdd.analysis.evidence import Evidence, groups_of, over_epochs, over_setting, parts_of
 
 EPOCHS = (0, 1, 2, 4)
 

@@ -29,9 +29,9 @@ def test_imports_point_down_the_floors_of_core() -> None:
 @pytest.mark.parametrize(
     ("module", "line"),
     [
-        ("core/ftdd/values.py", "from ftdd.curve import Curve"),
+        ("core/ftdd/values.py", "from ftdd.records.curve import Curve"),
         ("core/ftdd/training/loop.py", "from ftdd.study.store import Store"),
-        ("core/ftdd/plugins.py", "import ftdd_plugins.local"),
+        ("core/ftdd/plugins.py", "import ftdd_plugins.executors.local"),
         ("core/ftdd/results/table.py", "import mlflow"),
     ],
 )
@@ -82,5 +82,5 @@ def test_this_check_can_fail(tmp_path: Path) -> None:
 
 
 def test_every_plugin_of_ours_loads_without_heavy_libraries(tmp_path: Path) -> None:
-    code = "from ftdd.plugins import installed_plugins; assert not installed_plugins().problems"
+    code = "from ftdd.components.plugins import installed_plugins; assert not installed_plugins().problems"
     assert loaded(code, tmp_path) == set()

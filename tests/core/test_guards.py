@@ -11,7 +11,6 @@ from typing import Any, Literal
 import pytest
 import torch
 
-from ftdd import guards
 from ftdd.components import (
     KINDS,
     Analysis,
@@ -24,6 +23,7 @@ from ftdd.components import (
     Scheme,
     Score,
     Unfit,
+    guards,
 )
 
 OWNER = Owner("toys", "toy-package", "1.0")

@@ -5,7 +5,7 @@ import hashlib
 import pytest
 import torch
 
-from ftdd.images import LabelledImages, Task
+from ftdd.data.images import LabelledImages, Task
 
 
 def images(count: int = 6, side: int = 2, classes: tuple[str, ...] = ("a", "b", "c")) -> LabelledImages:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 import ftdd
-from ftdd.listeners import Listeners
+from ftdd.components.listeners import Listeners
 
 
 def test_telling_does_not_wait_for_a_listener() -> None:
@@ -128,8 +128,8 @@ def test_a_listener_that_is_behind_is_waited_for_and_one_says_so() -> None:
 
 def test_a_listener_that_hangs_at_the_end_is_named_and_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that still hears is waited for, however long it takes in all."""
-    monkeypatch.setattr("ftdd.listeners.SAY_SECONDS", 0.1)
-    monkeypatch.setattr("ftdd.listeners.SILENT_SECONDS", 1.0)
+    monkeypatch.setattr("ftdd.components.listeners.SAY_SECONDS", 0.1)
+    monkeypatch.setattr("ftdd.components.listeners.SILENT_SECONDS", 1.0)
     over, heard, said = threading.Event(), [], []
 
     @ftdd.hookimpl

@@ -8,7 +8,7 @@ import pytest
 
 import ftdd
 from ftdd.components import KINDS
-from ftdd.plugins import Plugins, installed_plugins, load_plugins
+from ftdd.components.plugins import Plugins, installed_plugins, load_plugins
 
 GOOD = """
 from typing import Literal

@@ -6,10 +6,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ftdd.images import LabelledImages, Task, remarks_on_range, repeats
-from ftdd.repeats import Repeats
-from ftdd_plugins.digits import Digits
-from ftdd_plugins.gaussian_linear import GaussianLinear
+from ftdd.data.images import LabelledImages, Task, remarks_on_range, repeats
+from ftdd.data.repeats import Repeats
+from ftdd_plugins.pairs.digits import Digits
+from ftdd_plugins.pairs.gaussian_linear import GaussianLinear
 
 CLASSES = ("a", "b", "c")
 Half = list[tuple[int, int]]

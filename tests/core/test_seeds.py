@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftdd.label_noise import mislabelled_count, noisy_labels
-from ftdd.seeds import permutation, stream_seed, uniform
-from ftdd.subsets import even_subset
+from ftdd.data.label_noise import mislabelled_count, noisy_labels
+from ftdd.data.seeds import permutation, stream_seed, uniform
+from ftdd.data.subsets import even_subset
 
 LABELS = np.arange(12, dtype=np.int64) % 3
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ftdd.plugins import installed_plugins
+from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.read import read_study
 from tests.cli.commands import environment
 from tests.docs.blocks import ROOT, Block, blocks, pages

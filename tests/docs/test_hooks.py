@@ -1,4 +1,4 @@
-"""docs/reference/hooks.md says what ftdd.hookspecs says: every hook, its signature, and an example that works."""
+"""docs/reference/hooks.md says what ftdd.components.hookspecs says: every hook, its signature, and an example that works."""
 
 import ast
 import inspect
@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from ftdd import hookspecs
-from ftdd.comparison import Comparison, Side
-from ftdd.components import KINDS
-from ftdd.images import Task
-from ftdd.plugins import component_fault
+from ftdd.components import KINDS, hookspecs
+from ftdd.components.comparison import Comparison, Side
+from ftdd.components.plugins import component_fault
+from ftdd.data.images import Task
 from tests.docs.blocks import ROOT, Block, blocks
 
 PAGE = ROOT / "docs" / "reference" / "hooks.md"

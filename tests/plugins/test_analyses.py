@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ftdd.analysis.evidence import Evidence
+from ftdd.analysis.finding import Finding, Proposal
 from ftdd.components import Analysis
-from ftdd.evidence import Evidence
-from ftdd.findings import Finding, Proposal
 from ftdd.testing import MadeRun, made_evidence
 from ftdd_plugins.analyses import ftdd_analyses
 from ftdd_plugins.analyses.controls import Controls

@@ -14,10 +14,10 @@ import torch
 from safetensors.torch import save_file
 
 from ftdd.components import DataUnavailable
-from ftdd.image_shape import ImageShape
-from ftdd_plugins.timm_networks import Timm
-from ftdd_plugins.torchvision_networks import TorchVision
-from ftdd_plugins.torchvision_operators import declare_operators
+from ftdd.data.image_shape import ImageShape
+from ftdd_plugins.architectures.timm_networks import Timm
+from ftdd_plugins.architectures.torchvision_networks import TorchVision
+from ftdd_plugins.architectures.zoo.torchvision_operators import declare_operators
 
 SMALL = ImageShape(3, 32, 32)
 MODEL = "test_resnet"

@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 
 from ftdd.components import DataUnavailable
-from ftdd_plugins.image_sets import download
-from ftdd_plugins.image_sets.download import fetch
-from ftdd_plugins.image_sets.remote import Remote
-from ftdd_plugins.image_sets.unpack import extract
+from ftdd_plugins.pairs.files import download
+from ftdd_plugins.pairs.files.download import fetch
+from ftdd_plugins.pairs.files.remote import Remote
+from ftdd_plugins.pairs.files.unpack import extract
 
 CONTENT = bytes(range(256)) * 4000
 MD5 = hashlib.md5(CONTENT).hexdigest()
@@ -314,7 +314,7 @@ def test_an_interrupt_leaves_what_has_come(net: Net, tmp_path: Path, monkeypatch
 def test_two_processes_fetch_it_once(net: Net, tmp_path: Path) -> None:
     program = f"""
 from pathlib import Path
-from ftdd_plugins.image_sets.download import Remote, fetch
+from ftdd_plugins.pairs.files.download import Remote, fetch
 fetch({net.remote("slow_but_right")!r}, Path({str(tmp_path)!r}), print)
 """
     both = [subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) for _ in range(2)]

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ftdd.repeats import Repeats
-from ftdd_plugins.image_sets import equal_files
-from ftdd_plugins.image_sets.equal_files import repeated_files
+from ftdd.data.repeats import Repeats
+from ftdd_plugins.pairs.files import equal_files
+from ftdd_plugins.pairs.files.equal_files import repeated_files
 
 LONG = bytes(equal_files.HEAD_BYTES)
 

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from ftdd.components import DataUnavailable
-from ftdd.images import repeats
-from ftdd.repeats import Repeats
-from ftdd_plugins.image_folder import ImageFolder
-from ftdd_plugins.image_sets import names
+from ftdd.data.images import repeats
+from ftdd.data.repeats import Repeats
+from ftdd_plugins.pairs.files import names
+from ftdd_plugins.pairs.image_folder import ImageFolder
 from tests.plugins.sentences import sentence
 
 PAIR = ImageFolder(target="d", image_size=4)
@@ -265,5 +265,5 @@ def test_once_decoded_images_are_compared_by_their_pixels(tmp_path: Path, monkey
     PAIR.prepare(tmp_path, lambda line: None)
     expected = Repeats(8, 8, shared=8, two_labels=4, within_train=0, within_test=0)
     assert PAIR.repeats("target", tmp_path) == expected == repeats(PAIR.load("target", tmp_path))
-    monkeypatch.setattr("ftdd_plugins.image_folder.MOST_COMPARED", 100)
+    monkeypatch.setattr("ftdd_plugins.pairs.image_folder.MOST_COMPARED", 100)
     assert PAIR.repeats("target", tmp_path) == Repeats(8, 8, 0, 0, 0, 0)

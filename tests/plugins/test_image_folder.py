@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ftdd.components import DataUnavailable, Unfit
-from ftdd.plugins import installed_plugins
+from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.mistakes import RecipeError
 from ftdd.recipe.read import read_study
-from ftdd_plugins import image_folder
-from ftdd_plugins.image_folder import ImageFolder
-from ftdd_plugins.image_sets import decoding, folders, memory
-from ftdd_plugins.image_sets.decoding import Channels, decode
-from ftdd_plugins.image_sets.folders import class_folders
+from ftdd_plugins.pairs import image_folder
+from ftdd_plugins.pairs.files import decoding, folders, memory
+from ftdd_plugins.pairs.files.decoding import Channels, decode
+from ftdd_plugins.pairs.files.folders import class_folders
+from ftdd_plugins.pairs.image_folder import ImageFolder
 from tests.cli.commands import ftdd
 from tests.plugins.sentences import quiet, sentence
 

@@ -24,19 +24,19 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from ftdd.comparison import Comparison
 from ftdd.components import DataUnavailable, Pair, Side, Unfit
-from ftdd.repeats import Repeats
-from ftdd_plugins.cifar import Cifar10Halves, Cifar100Superclasses, Cifar100ToCifar10
-from ftdd_plugins.class_schemes import WordNet
-from ftdd_plugins.image_sets import decoding
-from ftdd_plugins.image_sets import tiny_imagenet as tiny_zip
-from ftdd_plugins.image_sets.cifar import CIFAR_10, CIFAR_100, SUPERCLASSES
-from ftdd_plugins.image_sets.decoding import ImageFile, decoded
-from ftdd_plugins.image_sets.remote import Remote
-from ftdd_plugins.image_sets.tiny_imagenet import TINY_IMAGENET, wnid_of
-from ftdd_plugins.imagenet_subset import ImageNetSubset
-from ftdd_plugins.tiny_imagenet import TinyImageNetSplit, TinyImageNetToCifar10
+from ftdd.components.comparison import Comparison
+from ftdd.data.repeats import Repeats
+from ftdd_plugins.pairs.cifar import Cifar10Halves, Cifar100Superclasses, Cifar100ToCifar10
+from ftdd_plugins.pairs.cifar.image_sets import CIFAR_10, CIFAR_100, SUPERCLASSES
+from ftdd_plugins.pairs.files import decoding
+from ftdd_plugins.pairs.files import tiny_imagenet as tiny_zip
+from ftdd_plugins.pairs.files.decoding import ImageFile, decoded
+from ftdd_plugins.pairs.files.remote import Remote
+from ftdd_plugins.pairs.imagenet_subset import ImageNetSubset
+from ftdd_plugins.pairs.tiny_imagenet import TinyImageNetSplit, TinyImageNetToCifar10
+from ftdd_plugins.pairs.tiny_imagenet.image_set import TINY_IMAGENET, wnid_of
+from ftdd_plugins.similarity.class_schemes import WordNet
 from tests.plugins.sentences import quiet, sentence
 
 SIDES: tuple[Side, ...] = ("source", "target")
@@ -555,8 +555,8 @@ def test_two_processes_that_want_the_images_decode_them_once(tmp_path: Path) -> 
     code = """
 import sys, time
 from pathlib import Path
-from ftdd_plugins.image_sets import decoding
-from ftdd_plugins.image_sets.tiny_imagenet import TINY_IMAGENET
+from ftdd_plugins.pairs.files import decoding
+from ftdd_plugins.pairs.tiny_imagenet.image_set import TINY_IMAGENET
 into = decoding._decode_into
 def slowly(*given):
     print("decodes"); time.sleep(1.5); into(*given)
@@ -834,7 +834,7 @@ def test_what_a_killed_process_had_decoded_is_cleared_away(tmp_path: Path) -> No
     code = """
 import os, sys
 from pathlib import Path
-from ftdd_plugins.image_sets.decoding import ImageFile, decoded
+from ftdd_plugins.pairs.files.decoding import ImageFile, decoded
 decoded([ImageFile("0.png", "", lambda: os.kill(os.getpid(), 9))], 4, 3, "Test", Path(sys.argv[1]), print)
 """
     assert subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False, timeout=180).returncode == -9

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ftdd.study.store import State, Store
-from ftdd_plugins.local import Local, _Processes
+from ftdd_plugins.executors.local import Local, _Processes
 from tests.core.study.small_study import job, written
 
 
@@ -118,7 +118,7 @@ sys.path.remove("")  # this process itself imports nothing from here, up to the 
 import multiprocessing
 from pathlib import Path
 
-from ftdd_plugins import local
+from ftdd_plugins.executors import local
 from tests.core.study.small_study import job
 from ftdd.study.store import Store
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine, text
 
 from ftdd.study.store import Store
-from ftdd_plugins.mirror.addresses import shown, sqlite_address, without_secrets
+from ftdd_plugins.mlflow_mirror.addresses import shown, sqlite_address, without_secrets
 from tests.cli.commands import ftdd
 from tests.results.test_results import add_run, add_study
 

@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 
 from ftdd.study.store import Store
-from ftdd_plugins.mirror import database
-from ftdd_plugins.mirror.database import Condition, condition
-from ftdd_plugins.mirror.mirroring import open_mirror
-from ftdd_plugins.mirror.tracking import MirrorUnavailable, open_client
+from ftdd_plugins.mlflow_mirror import database
+from ftdd_plugins.mlflow_mirror.database import Condition, condition
+from ftdd_plugins.mlflow_mirror.mirroring import open_mirror
+from ftdd_plugins.mlflow_mirror.tracking import MirrorUnavailable, open_client
 from tests.cli.commands import environment, ftdd
 from tests.results.test_results import add_run, add_study
 
-OPEN = "from pathlib import Path; from ftdd_plugins.mirror.tracking import open_client; open_client(Path('.'))"
+OPEN = "from pathlib import Path; from ftdd_plugins.mlflow_mirror.tracking import open_client; open_client(Path('.'))"
 AGAIN = OPEN + "; print('opened')"
 
 

@@ -15,13 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftdd.curve import Curve, Record
+from ftdd.records.curve import Curve, Record
 from ftdd.study.files import write_json
 from ftdd.study.store import State, Store, Unreadable
 from ftdd.values import Json
-from ftdd_plugins.mirror.content import MOST_EVALUATIONS, _some, run_name
-from ftdd_plugins.mirror.mirroring import _status_of_study, open_mirror
-from ftdd_plugins.mirror.tracking import MirrorUnavailable, open_client
+from ftdd_plugins.mlflow_mirror.content import MOST_EVALUATIONS, _some, run_name
+from ftdd_plugins.mlflow_mirror.mirroring import _status_of_study, open_mirror
+from ftdd_plugins.mlflow_mirror.tracking import MirrorUnavailable, open_client
 from tests.cli.commands import ftdd
 from tests.results.test_results import add_run, add_study
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from ftdd.events import RunRef
+from ftdd.records.events import RunRef
 from ftdd.study.store import Store, Unreadable
 from ftdd_plugins import mlflow_mirror
-from ftdd_plugins.mirror import tracking
-from ftdd_plugins.mirror.mirroring import open_mirror
-from ftdd_plugins.mirror.tracking import PATIENCE, MirrorUnavailable, open_client, unavailable
+from ftdd_plugins.mlflow_mirror import tracking
+from ftdd_plugins.mlflow_mirror.mirroring import open_mirror
+from ftdd_plugins.mlflow_mirror.tracking import PATIENCE, MirrorUnavailable, open_client, unavailable
 from tests.cli.commands import ftdd
 from tests.results.test_results import add_run, add_study
 
@@ -209,7 +209,7 @@ def test_a_folder_that_cannot_be_read_does_not_end_the_mirror(store: Store, monk
     listener = mlflow_mirror._Listener()
     listener._mirror = open_mirror(store, "one")
     run = RunRef("a0", "target", None, store.run("a0").path, {})
-    monkeypatch.setattr("ftdd_plugins.mirror.mirroring.content", gone)
+    monkeypatch.setattr("ftdd_plugins.mlflow_mirror.mirroring.content", gone)
     with pytest.raises(Unreadable):
         listener.look(run, final=True)
     assert listener._mirror is not None

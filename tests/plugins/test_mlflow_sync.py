@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from ftdd.study.store import State, Store
-from ftdd_plugins.mirror.mirroring import Mirror, open_mirror
-from ftdd_plugins.mirror.views import EVERY_RUN, tag_of
+from ftdd_plugins.mlflow_mirror.mirroring import Mirror, open_mirror
+from ftdd_plugins.mlflow_mirror.views import EVERY_RUN, tag_of
 from tests.results.test_results import add_run, add_study
 
 
@@ -219,7 +219,7 @@ def test_sync_mends(mirror: Mirror, leave: Callable[[Mirror], None]) -> None:
 
 
 def test_half_of_the_data_sets_is_completed(mirror: Mirror) -> None:
-    from ftdd_plugins.mirror import mirroring
+    from ftdd_plugins.mlflow_mirror import mirroring
 
     mirror.client.delete_run(row(mirror).info.run_id)
     content = mirroring.content(mirror.store, mirror.record, "a0")

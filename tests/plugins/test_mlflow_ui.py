@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from ftdd.study.store import Store
-from ftdd_plugins.mirror import keeper
-from ftdd_plugins.mirror.mirroring import open_mirror
+from ftdd_plugins.mlflow_mirror import keeper
+from ftdd_plugins.mlflow_mirror.mirroring import open_mirror
 from tests.cli.commands import environment, heed_ctrl_c
 from tests.results.test_results import add_run, add_study
 

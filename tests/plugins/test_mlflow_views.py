@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from ftdd.values import Json
-from ftdd_plugins.mirror.views import View, is_written, views
+from ftdd_plugins.mlflow_mirror.views import View, is_written, views
 from tests.browser import open_browser
 from tests.cli.commands import environment, ftdd, heed_ctrl_c
 

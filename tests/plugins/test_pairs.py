@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from ftdd.components import DataUnavailable, Pair
-from ftdd_plugins.cifar import Cifar10Halves
-from ftdd_plugins.digits import Digits
-from ftdd_plugins.image_sets.cifar import CIFAR_10
-from ftdd_plugins.image_sets.image_set import average_down
+from ftdd_plugins.pairs.cifar import Cifar10Halves
+from ftdd_plugins.pairs.cifar.image_sets import CIFAR_10
+from ftdd_plugins.pairs.digits import Digits
+from ftdd_plugins.pairs.files.image_set import average_down
 
 
 @pytest.mark.parametrize("side", ["source", "target"])
@@ -109,7 +109,7 @@ def test_a_network_that_never_answers_is_given_up(tmp_path: Path, monkeypatch: p
         proxy = f"http://127.0.0.1:{silent.getsockname()[1]}"
         for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
             monkeypatch.setenv(name, proxy)
-        monkeypatch.setattr("ftdd_plugins.image_sets.download.PATIENCE_SECONDS", 0.5)
+        monkeypatch.setattr("ftdd_plugins.pairs.files.download.PATIENCE_SECONDS", 0.5)
         with pytest.raises(DataUnavailable, match="could not be fetched"):
             Cifar10Halves().prepare(tmp_path, lambda line: None)
     assert socket.getdefaulttimeout() is None
@@ -118,7 +118,7 @@ def test_a_network_that_never_answers_is_given_up(tmp_path: Path, monkeypatch: p
 def test_torchvision_can_be_imported_beside_whatever_torch_is_installed() -> None:
     """In a process of its own: a second declaration of an operator aborts it."""
     code = (
-        "from ftdd_plugins.torchvision_operators import declare_operators\n"
+        "from ftdd_plugins.architectures.zoo.torchvision_operators import declare_operators\n"
         "declare_operators(); declare_operators()\n"
         "import torchvision.datasets"
     )

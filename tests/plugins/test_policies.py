@@ -5,10 +5,11 @@ import itertools
 import pytest
 from pydantic import ValidationError
 
-from ftdd.chain import Chain
 from ftdd.components import Policy, Unfit
-from ftdd.image_shape import ImageShape
-from ftdd_plugins.freezing import (
+from ftdd.data.image_shape import ImageShape
+from ftdd.networks.chain import Chain
+from ftdd_plugins.architectures.resnet import ResNet
+from ftdd_plugins.policies import (
     AllButHead,
     AllButNorm,
     FirstLayers,
@@ -19,7 +20,6 @@ from ftdd_plugins.freezing import (
     RandomLayers,
     Selected,
 )
-from ftdd_plugins.resnet import ResNet
 
 LAYERS = ("stem", "a1", "a2", "b1", "b2", "head")
 

@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from ftdd.components import KINDS, Component, Unfit
-from ftdd.image_shape import ImageShape
-from ftdd.plugins import installed_plugins
+from ftdd.components.plugins import installed_plugins
+from ftdd.data.image_shape import ImageShape
 from ftdd.testing import checks_of, examples
-from ftdd_plugins.densenet import DenseNet
-from ftdd_plugins.resnet import ResNet
-from ftdd_plugins.vit import ViT
+from ftdd_plugins.architectures.densenet import DenseNet
+from ftdd_plugins.architectures.resnet import ResNet
+from ftdd_plugins.architectures.vit import ViT
 
 PLUGINS = installed_plugins()
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from ftdd_plugins.networks.residual import Projection
+from ftdd_plugins.architectures.resnet.network import Projection
 
 
 @pytest.mark.parametrize("inputs", [1, 2, 5, 7, 8, 16])
@@ -32,8 +32,8 @@ def test_narrow_channels_last_networks_survive_training() -> None:
     """In a process of its own: where a CPU has no AVX-512, a strided one of few channels wrote past its memory."""
     code = """
 import torch
-from ftdd.image_shape import ImageShape
-from ftdd_plugins.resnet import ResNet
+from ftdd.data.image_shape import ImageShape
+from ftdd_plugins.architectures.resnet import ResNet
 torch.set_num_threads(1)
 for width in (2, 4, 6):
     network = ResNet(width=width).build(ImageShape(1, 8, 8), 5).to(memory_format=torch.channels_last)

@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from ftdd.components import DataUnavailable
-from ftdd_plugins.image_folder import ImageFolder
-from ftdd_plugins.image_sets.decoding import ImageFile, decode, decoded, kept_scale, scale_of
-from ftdd_plugins.image_sets.scale import Scale
+from ftdd_plugins.pairs.files.decoding import ImageFile, decode, decoded, kept_scale, scale_of
+from ftdd_plugins.pairs.files.scale import Scale
+from ftdd_plugins.pairs.image_folder import ImageFolder
 from tests.plugins.sentences import quiet
 
 RAMP = np.linspace(0, 1, 64).reshape(8, 8)

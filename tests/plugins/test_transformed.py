@@ -14,14 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ftdd.components import Component, Unfit
-from ftdd.plugins import installed_plugins
+from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.mistakes import RecipeError
 from ftdd.recipe.specs import read_spec
 from ftdd.testing import checks_of, examples
 from ftdd.values import canonical_json
-from ftdd_plugins.digits import Digits
-from ftdd_plugins.gaussian_linear import GaussianLinear
-from ftdd_plugins.image_sets.transformations import (
+from ftdd_plugins.pairs.digits import Digits
+from ftdd_plugins.pairs.gaussian_linear import GaussianLinear
+from ftdd_plugins.pairs.transformed import Transformation, Transformed
+from ftdd_plugins.pairs.transformed.transformations import (
     YIQ,
     blurred,
     hue_turned,
@@ -31,7 +32,6 @@ from ftdd_plugins.image_sets.transformations import (
     places,
     rotated,
 )
-from ftdd_plugins.transformed import Transformation, Transformed
 from tests.core.study.small_study import RECIPE, read
 
 ON_IMAGES: dict[str, Callable[[torch.Tensor, float], torch.Tensor]] = {
@@ -80,7 +80,7 @@ def test_an_image_is_changed_alike_whatever_others_come_with_it(name: str, monke
     at_once = ON_IMAGES[name](many, 0.3)
     assert torch.equal(ON_IMAGES[name](many[:7].contiguous(), 0.3), at_once[:7])
     assert len(ON_IMAGES[name](many[:0], 0.3)) == 0
-    monkeypatch.setattr("ftdd_plugins.image_sets.transformations.VALUES_AT_ONCE", 1000)
+    monkeypatch.setattr("ftdd_plugins.pairs.transformed.transformations.VALUES_AT_ONCE", 1000)
     assert torch.equal(ON_IMAGES[name](many, 0.3), at_once)
 
 
@@ -320,7 +320,7 @@ def test_the_examples_pass_the_checks_of_pairs(component: Component, check: Call
 
 
 def test_the_plugin_loads_without_heavy_libraries() -> None:
-    code = "import sys, ftdd_plugins.transformed; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    code = "import sys, ftdd_plugins.pairs.transformed; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -9,11 +9,11 @@ import torch
 from safetensors.torch import save_file
 
 from ftdd.components import Architecture, DataUnavailable, Unfit
-from ftdd.cut import cut
-from ftdd.image_shape import ImageShape
-from ftdd_plugins.timm_networks import Timm
-from ftdd_plugins.torchvision_networks import TorchVision
-from ftdd_plugins.torchvision_operators import declare_operators
+from ftdd.data.image_shape import ImageShape
+from ftdd.networks.cut import cut
+from ftdd_plugins.architectures.timm_networks import Timm
+from ftdd_plugins.architectures.torchvision_networks import TorchVision
+from ftdd_plugins.architectures.zoo.torchvision_operators import declare_operators
 
 SMALL = ImageShape(3, 32, 32)
 RESNET = {"timm": Timm(model="resnet18"), "torchvision": TorchVision(model="resnet18")}
@@ -29,7 +29,7 @@ def test_layers_are_blocks_under_the_networks_own_names(name: str) -> None:
 
 def test_timm_orders_and_groups_layers_as_the_chain_does() -> None:
     """timm's own `group_matcher` as a second opinion: no block before it comes after ours, and none is split."""
-    from ftdd_plugins.timm_networks import _timm
+    from ftdd_plugins.architectures.timm_networks import _timm
 
     timm = _timm()
     from timm.models import group_modules
@@ -195,7 +195,7 @@ def test_without_a_network_there_is_one_sentence_at_once(
 def test_a_host_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     import socket
 
-    from ftdd_plugins.networks.zoo import check_reachable
+    from ftdd_plugins.architectures.zoo.networks import check_reachable
 
     for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"):
         monkeypatch.delenv(name, raising=False)
@@ -349,7 +349,7 @@ def test_a_fetch_that_cannot_be_is_given_up_at_once(trouble: str, place: Path, m
     import time
     from http.server import BaseHTTPRequestHandler, HTTPServer
 
-    from ftdd_plugins.networks import zoo
+    from ftdd_plugins.architectures.zoo import networks as zoo
 
     class Fails(BaseHTTPRequestHandler):
         def do_HEAD(self) -> None:

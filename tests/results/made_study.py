@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ftdd.curve import Curve, Record, to_csv
+from ftdd.records.curve import Curve, Record, to_csv
 from ftdd.study.files import write_json, write_text
 from ftdd.study.store import State, Status, Store, StudyEntry, StudyRecord
 

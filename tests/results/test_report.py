@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from ftdd.analysis.finding import Finding
 from ftdd.components import Pair
-from ftdd.findings import Finding
-from ftdd.plugins import installed_plugins
+from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.read import read_study
 from ftdd.recipe.study import Study
 from ftdd.results.figures import draw_figures

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ftdd.curve import Curve, Record, to_csv
+from ftdd.records.curve import Curve, Record, to_csv
 from ftdd.results import results
 from ftdd.results.figures import draw_figures
 from ftdd.results.freezingwise import interpolating_depths

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ftdd.curve import COLUMNS
+from ftdd.records.curve import COLUMNS
 from ftdd.results.table import curves_table, runs_table
 from ftdd.study.store import State, Store
 from tests.results.made_study import DESCENT, MadeRun, made, over_depths

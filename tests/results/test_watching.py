@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ftdd.curve import Curve
+from ftdd.records.curve import Curve
 from ftdd.results.watching import Scale, look, sparkline
 from ftdd.study.files import write_text
 from ftdd.study.store import State, Store

@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import nn
 
-from ftdd.chain import Chain
-from ftdd.comparison import Comparison
+from ftdd.analysis.evidence import Evidence
+from ftdd.analysis.finding import Finding, Proposal
 from ftdd.components import Analysis, Architecture, Component, Every, Policy, Scheme, Score, Side, Unfit
-from ftdd.evidence import Evidence
-from ftdd.findings import Finding, Proposal
-from ftdd.image_shape import ImageShape, Normalization
-from ftdd.images import LabelledImages, Task
-from ftdd.repeats import Repeats
+from ftdd.components.comparison import Comparison
+from ftdd.data.image_shape import ImageShape, Normalization
+from ftdd.data.images import LabelledImages, Task
+from ftdd.data.repeats import Repeats
+from ftdd.networks.chain import Chain
 from ftdd.testing import check, check_analysis, checks_of
 from ftdd.testing.architectures import (
     gives_the_same_again,
@@ -39,7 +39,7 @@ from tests.core.training.liars import (
 
 def _unguarded_digits() -> Any:
     """A class of its own: another test of this process may have loaded the plugins, which guards theirs in place."""
-    spec = find_spec("ftdd_plugins.digits")
+    spec = find_spec("ftdd_plugins.pairs.digits")
     assert spec is not None
     assert spec.loader is not None
     module = module_from_spec(spec)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from ftdd.components import Job, Unfit
-from ftdd.plugins import installed_plugins
+from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.read import read_study
 from ftdd.recipe.specs import TargetSpec
 from ftdd.recipe.study import Study
@@ -19,7 +19,7 @@ from ftdd.study.conduct import write_down
 from ftdd.study.plan import make_plan
 from ftdd.study.runs import carry_out
 from ftdd.study.store import Store
-from ftdd_plugins.gaussian_linear import GaussianLinear, fitted_error, source_distance
+from ftdd_plugins.pairs.gaussian_linear import GaussianLinear, fitted_error, source_distance
 
 RECIPE = """
 pair: {name: gaussian_linear, d: 40, noise: 0.2, source_noise: 0.1, pool: 10000}

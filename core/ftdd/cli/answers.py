@@ -8,8 +8,8 @@ from typing import get_args
 from rich.markup import escape
 from rich.table import Table
 
+from ftdd.analysis.finding import Answer, Finding
 from ftdd.cli.screen import output, settings_text
-from ftdd.findings import Answer, Finding
 
 STYLES = {"seen": "bold green", "not seen": "bold blue", "cannot tell": "bold yellow"}
 

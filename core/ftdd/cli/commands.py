@@ -9,12 +9,12 @@ import click
 
 import ftdd
 from ftdd.components import ComponentFailed, DataUnavailable, Unfit, error_words
-from ftdd.plugins import OWN_PACKAGE
+from ftdd.components.plugins import OWN_PACKAGE
 from ftdd.recipe.mistakes import RecipeError
 from ftdd.study.store import Unreadable
 
 if TYPE_CHECKING:
-    from ftdd.plugins import BroughtCommand
+    from ftdd.components.plugins import BroughtCommand
 
 COMMANDS = {
     "run": "Carry out a study: train what is missing, draw its figures.",
@@ -82,7 +82,7 @@ class Commands(click.Group):
         """Like click's, with the nearest right name in the message."""
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-"):
-            from ftdd.plugins import nearest
+            from ftdd.components.plugins import nearest
 
             raise click.UsageError(f"no command '{name}'; {nearest(name, self.list_commands(ctx))}")
         return super().resolve_command(ctx, args)

@@ -15,10 +15,10 @@ from ftdd.cli.reading import Reading, check_networks, read_with_added, warn_of_l
 from ftdd.cli.screen import messages
 from ftdd.cli.surroundings import plugins
 from ftdd.components import ComponentFailed, DataUnavailable, Executor, Unfit, error_words
-from ftdd.events import StudyRef
-from ftdd.plugins import nearest
+from ftdd.components.plugins import nearest
 from ftdd.recipe.specs import Spec
 from ftdd.recipe.study import Study
+from ftdd.records.events import StudyRef
 from ftdd.study.conduct import Machine, Outcome, begin_changed_anew, conduct, write_down
 from ftdd.study.devices import DeviceUnavailable, fitting_device
 from ftdd.study.inputs import inputs_now

@@ -10,7 +10,7 @@ from ftdd.cli.options import data_option
 from ftdd.cli.screen import messages, output
 from ftdd.cli.surroundings import data_path, plugins, warn_of_plugins
 from ftdd.components import DataSet, DataUnavailable, Pair
-from ftdd.plugins import nearest
+from ftdd.components.plugins import nearest
 
 STATES = {
     "there": "[green]there[/]",

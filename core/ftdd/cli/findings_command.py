@@ -17,7 +17,7 @@ from ftdd.cli.screen import output
 from ftdd.cli.studies import find_study, study_argument
 from ftdd.cli.surroundings import plugins, warn_of_plugins
 from ftdd.components import KINDS, Analysis
-from ftdd.plugins import nearest
+from ftdd.components.plugins import nearest
 from ftdd.study.store import StudyRecord
 
 

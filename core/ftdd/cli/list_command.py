@@ -11,7 +11,7 @@ from ftdd.cli.options import store_option
 from ftdd.cli.screen import output
 from ftdd.cli.surroundings import plugins, shipped_recipes, warn_of_plugins
 from ftdd.components import KINDS, Kind
-from ftdd.plugins import plugin_commands
+from ftdd.components.plugins import plugin_commands
 from ftdd.study.store import Store, Unreadable
 
 TOPICS = (*(kind.plural for kind in KINDS.values()), "plugins", "recipes", "studies")

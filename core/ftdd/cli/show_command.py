@@ -13,8 +13,8 @@ from ftdd.cli.screen import number, output, state_text
 from ftdd.cli.show_component import show_component, show_layers, show_pair
 from ftdd.cli.surroundings import data_path, plugins, shipped_recipes, warn_of_plugins
 from ftdd.components import KINDS, Architecture, Pair
-from ftdd.image_shape import ImageShape
-from ftdd.plugins import nearest
+from ftdd.components.plugins import nearest
+from ftdd.data.image_shape import ImageShape
 from ftdd.study.remarks import remarks_of_runs, repeats_of_runs
 from ftdd.study.store import RunFolder, Store
 

@@ -26,7 +26,7 @@ from ftdd.components import (
     Unfit,
     own_fields,
 )
-from ftdd.image_shape import ImageShape
+from ftdd.data.image_shape import ImageShape
 from ftdd.recipe.document import NotYaml, parse_value
 from ftdd.recipe.mistakes import dotted
 from ftdd.recipe.points import said_by

@@ -15,7 +15,7 @@ from ftdd.cli.options import data_option, recipe_argument, recipe_store_option, 
 from ftdd.cli.screen import messages, number, output, settings_text
 from ftdd.cli.surroundings import plugins, warn_of_plugins
 from ftdd.components import Scheme
-from ftdd.plugins import nearest
+from ftdd.components.plugins import nearest
 from ftdd.recipe.study import Study
 from ftdd.study.scores import ScoreRow, score_study
 from ftdd.values import Json, flat

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 import ftdd
-from ftdd.plugins import BroughtCommand, Plugins, installed_plugins, nearest, plugin_commands
+from ftdd.components.plugins import BroughtCommand, Plugins, installed_plugins, nearest, plugin_commands
 
 STORE = "FTDD_STORE"
 DATA = "FTDD_DATA"

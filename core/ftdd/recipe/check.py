@@ -5,10 +5,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from ftdd.components import Architecture, ComponentFailed, DataUnavailable, Pair, Policy, Side, Unfit
-from ftdd.guards import component_words
-from ftdd.image_shape import ImageShape
+from ftdd.components.guards import component_words
+from ftdd.data.image_shape import ImageShape
+from ftdd.data.subsets import largest_even_subset
 from ftdd.recipe.specs import SourceSettings, TargetSpec, TaskSettings
-from ftdd.subsets import largest_even_subset
 from ftdd.training.settings import LeastSquares
 
 Fault = tuple[str, str]

@@ -7,7 +7,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from ftdd.choice import Choice
+from ftdd.components.choice import Choice
 from ftdd.recipe.document import Path
 from ftdd.values import Json, Value
 

@@ -9,7 +9,7 @@ from typing import Any, get_args
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
-from ftdd.plugins import nearest
+from ftdd.components.plugins import nearest
 from ftdd.recipe.document import Path
 from ftdd.recipe.fields import field_at, fields_at, without_none
 from ftdd.values import LARGEST_WHOLE, Json, Value

@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ftdd.components import Architecture, ComponentFailed, DataUnavailable, Unfit, error_words
-from ftdd.guards import component_words, said_if_slow
-from ftdd.image_shape import ImageShape
-from ftdd.plugins import OWN_PACKAGE
+from ftdd.components.guards import component_words, said_if_slow
+from ftdd.components.plugins import OWN_PACKAGE
+from ftdd.data.image_shape import ImageShape
 from ftdd.recipe.check import phases
 from ftdd.recipe.document import parse
 from ftdd.recipe.mistakes import Mistake
 from ftdd.recipe.study import Study
 
 if TYPE_CHECKING:
-    from ftdd.chain import Chain
+    from ftdd.networks.chain import Chain
 
 SEED = 20221
 

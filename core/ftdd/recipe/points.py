@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ftdd.plugins import Plugins, nearest
+from ftdd.components.plugins import Plugins, nearest
 from ftdd.recipe.check import faults
 from ftdd.recipe.document import Path
 from ftdd.recipe.mistakes import dotted, sentence

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import ValidationError
 
 from ftdd.components import ComponentFailed, DataUnavailable, Every, Unfit
-from ftdd.plugins import Plugins, nearest
+from ftdd.components.plugins import Plugins, nearest
 from ftdd.recipe.check import layer_names
 from ftdd.recipe.document import Document, NotYaml, Path, parse, parse_value
 from ftdd.recipe.fields import field_at

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ftdd.choice import PLACEHOLDER, Choice
 from ftdd.components import KINDS
-from ftdd.plugins import Plugins
+from ftdd.components.choice import PLACEHOLDER, Choice
+from ftdd.components.plugins import Plugins
 from ftdd.recipe.specs import TargetSpec
 from ftdd.recipe.study import Header
 from ftdd.training.settings import Training

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt
 
-from ftdd.choice import Choice, or_else
 from ftdd.components import Analysis, Architecture, Every, Pair, Policy, Scheme, Side
+from ftdd.components.choice import Choice, or_else
 from ftdd.training.settings import Evaluate, SoftFreezing, Training
 from ftdd.values import Json, Value, identity, tree_identity
 
 if TYPE_CHECKING:
-    from ftdd.chain import Spared
-    from ftdd.plugins import Plugins
+    from ftdd.components.plugins import Plugins
+    from ftdd.networks.chain import Spared
 
 
 def component_choice(kind: str, tag: str = "name", words: Sequence[str] = ()) -> Choice:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
-from ftdd.choice import or_else
 from ftdd.components import Analysis, Architecture, Pair
+from ftdd.components.choice import or_else
 from ftdd.recipe.specs import AnalysisField, SchemeField, SourceSpec, TargetSpec
 from ftdd.values import Json, Value, canonical_json
 
 if TYPE_CHECKING:
-    from ftdd.plugins import Plugins
+    from ftdd.components.plugins import Plugins
 
 
 class MoreSeeds(Value):

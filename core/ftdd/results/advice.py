@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
-from ftdd.descent.best import Best, best_places
-from ftdd.descent.detect import Descent, find_descent
-from ftdd.descent.differences import differences
-from ftdd.evidence import Evidence, Grid, compared_values, most_different, over_setting
+from ftdd.analysis.evidence import Evidence, Grid, compared_values, most_different, over_setting
 from ftdd.results.findings import read_evidence
 from ftdd.results.words import plain, shown
+from ftdd.statistics.best import Best, best_places
+from ftdd.statistics.detect import Descent, find_descent
+from ftdd.statistics.differences import differences
 from ftdd.study.files import write_json
 from ftdd.study.store import Store
 from ftdd.values import Json

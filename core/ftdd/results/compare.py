@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ftdd.evidence import SEEDS
-from ftdd.plugins import nearest
+from ftdd.analysis.evidence import SEEDS
+from ftdd.components.plugins import nearest
 from ftdd.results.freezingwise import AXES
 from ftdd.results.series import Series, in_order, labels_of, over_transfer, read_series
 from ftdd.results.words import plain, shown

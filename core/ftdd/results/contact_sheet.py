@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
-from ftdd.images import LabelledImages
+from ftdd.data.images import LabelledImages
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -8,10 +8,10 @@ from typing import TypeVar
 
 import pandas as pd
 
+from ftdd.analysis.evidence import Evidence
+from ftdd.analysis.finding import Finding
 from ftdd.components import KINDS, Analysis, ComponentFailed, error_words
-from ftdd.evidence import Evidence
-from ftdd.findings import Finding
-from ftdd.guards import component_words
+from ftdd.components.guards import component_words
 from ftdd.results.table import curves_table, runs_table
 from ftdd.study.added import Asked
 from ftdd.study.files import write_json, write_text

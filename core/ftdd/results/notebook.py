@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 from markupsafe import Markup, escape
 
-from ftdd.findings import Answer, Finding
+from ftdd.analysis.finding import Answer, Finding
 from ftdd.results import located
 from ftdd.results.findings import findings_table, read_findings
 from ftdd.results.summary import HEADINGS, Spread, SummaryRow, summarize

@@ -16,7 +16,7 @@ import pandas as pd
 from jinja2 import Environment
 from markupsafe import Markup, escape
 
-from ftdd.evidence import SEEDS
+from ftdd.analysis.evidence import SEEDS
 from ftdd.results.report_advice import read_advice
 from ftdd.results.report_charts import chart_data, script_json
 from ftdd.results.report_design import Design, read_design

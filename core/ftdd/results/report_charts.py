@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from ftdd.evidence import SEEDS
+from ftdd.analysis.evidence import SEEDS
 from ftdd.results.epochwise import interpolated_words
 from ftdd.results.series import Series
 from ftdd.results.summary import interpolation_epoch

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import get_args
 
-from ftdd.findings import Answer, Finding
+from ftdd.analysis.finding import Answer, Finding
 from ftdd.results.findings import read_findings
 from ftdd.results.words import plain, shown
 from ftdd.study.store import Store

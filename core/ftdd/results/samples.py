@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ftdd.components import Pair, Side, Unfit
-from ftdd.images import LabelledImages
+from ftdd.data.images import LabelledImages
 from ftdd.recipe.study import Study
 from ftdd.results.contact_sheet import short_class
 from ftdd.results.words import plain, shown

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ftdd.evidence import groups_of
+from ftdd.analysis.evidence import groups_of
 from ftdd.results.table import curves_table, runs_table
 from ftdd.results.words import plain, shown
 from ftdd.study.store import State, Store, StudyRecord

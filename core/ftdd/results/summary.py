@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from ftdd.evidence import SEEDS, groups_of
+from ftdd.analysis.evidence import SEEDS, groups_of
 from ftdd.results.table import runs_table
 from ftdd.study.store import State, Store
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from ftdd.curve import COLUMNS, Curve
+from ftdd.records.curve import COLUMNS, Curve
 from ftdd.study.inputs import statuses
 from ftdd.study.scores import read_scores, scores_of_run
 from ftdd.study.store import State, Status, Store, StudyRecord

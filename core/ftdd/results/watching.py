@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ftdd.curve import Curve
-from ftdd.events import Role
+from ftdd.records.curve import Curve
+from ftdd.records.events import Role
 from ftdd.study.inputs import judged
 from ftdd.study.store import RunFolder, State, Status, Store
 from ftdd.values import Json

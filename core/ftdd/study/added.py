@@ -14,7 +14,7 @@ from typing import Any
 from filelock import FileLock
 
 from ftdd.components import Proposal
-from ftdd.plugins import Plugins
+from ftdd.components.plugins import Plugins
 from ftdd.recipe.points import NoPoint, added_point
 from ftdd.recipe.specs import TargetSpec
 from ftdd.recipe.study import Study
@@ -111,7 +111,7 @@ def next_round(study: Study, asked: Iterable[Asked], left: int, number: int, plu
     Analyses take turns, each with the runs of one reason at a time. A run that the study has with other seeds is
     repeated once at most: after each round analyses look again.
     """
-    from ftdd.evidence import SEEDS
+    from ftdd.analysis.evidence import SEEDS
 
     own = [_leaves(point.spec) for point in study.points if not point.added]
     there = {point.spec.id for point in study.points}

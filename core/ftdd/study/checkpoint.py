@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from ftdd.chain import Chain
-from ftdd.curve import Curve, from_csv, to_csv
+from ftdd.networks.chain import Chain
+from ftdd.records.curve import Curve, from_csv, to_csv
 from ftdd.study.store import RunFolder, TakenFolder
 from ftdd.training.freezing import Phase
 from ftdd.training.loop import Moment

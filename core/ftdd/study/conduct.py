@@ -10,10 +10,10 @@ from pathlib import Path
 from filelock import Timeout
 
 from ftdd.components import Executor, Job
-from ftdd.events import StudyRef
-from ftdd.guards import component_words
-from ftdd.listeners import Listeners
+from ftdd.components.guards import component_words
+from ftdd.components.listeners import Listeners
 from ftdd.recipe.study import Study
+from ftdd.records.events import StudyRef
 from ftdd.study.files import make_folder, sync_folder, write_json
 from ftdd.study.inputs import judged, keep_inputs
 from ftdd.study.plan import Plan, PlannedRun

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 
 from ftdd.components import Side
-from ftdd.images import LabelledImages, Task
-from ftdd.label_noise import noisy_labels
+from ftdd.data.images import LabelledImages, Task
+from ftdd.data.label_noise import noisy_labels
+from ftdd.data.seeds import Purpose, stream_seed
+from ftdd.data.subsets import even_subset
 from ftdd.recipe.specs import TaskSettings
-from ftdd.seeds import Purpose, stream_seed
-from ftdd.subsets import even_subset
 
 
 @dataclass(frozen=True)

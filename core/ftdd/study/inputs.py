@@ -19,7 +19,7 @@ from ftdd.study.store import Inputs, RunFolder, State, Status, Store, StudyRecor
 from ftdd.values import Json, tree_identity
 
 if TYPE_CHECKING:
-    from ftdd.images import Task
+    from ftdd.data.images import Task
 
 DRAWING = 1
 """Raised when subsets, wrong labels, orders or other draws of one seed come out differently than before."""

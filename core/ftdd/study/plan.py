@@ -6,9 +6,9 @@ from pathlib import Path
 from statistics import median
 
 from ftdd.components import DataUnavailable
-from ftdd.events import RunRef
 from ftdd.recipe.specs import SourceSpec, Spec, TargetSpec, TaskSettings
 from ftdd.recipe.study import Study
+from ftdd.records.events import RunRef
 from ftdd.study.inputs import judged, known_inputs, weights_now
 from ftdd.study.store import Inputs, RunFolder, State, Status, Store, Unreadable
 from ftdd.values import Json, flat

@@ -5,8 +5,8 @@ from math import prod
 from pathlib import Path
 
 from ftdd.components import ComponentFailed, DataUnavailable, Pair, Side, Unfit
+from ftdd.data.repeats import Repeats
 from ftdd.recipe.study import Study
-from ftdd.repeats import Repeats
 from ftdd.study.store import Status
 
 MOST_BYTES = 4 << 20
@@ -95,6 +95,6 @@ def _of_loaded(pair: Pair, side: Side, data: Path) -> Repeats | None:
         return None
     if sum(pair.class_counts(side, data)) * prod(pair.image_shape()) > MOST_BYTES:
         return None
-    from ftdd.images import repeats
+    from ftdd.data.images import repeats
 
     return repeats(pair.load(side, data))

@@ -16,12 +16,12 @@ import torch
 from safetensors.torch import save_file
 
 import ftdd
-from ftdd.chain import Chain
 from ftdd.components import ComponentFailed, DataUnavailable, Job, Pair, Side, Unfit
-from ftdd.curve import Curve, to_csv
-from ftdd.images import Task, remarks_on_range, repeats
-from ftdd.plugins import installed_plugins
+from ftdd.components.plugins import installed_plugins
+from ftdd.data.images import Task, remarks_on_range, repeats
+from ftdd.networks.chain import Chain
 from ftdd.recipe.specs import SourceSettings, SourceSpec, Spec, TargetSpec, read_spec
+from ftdd.records.curve import Curve, to_csv
 from ftdd.study import checkpoint
 from ftdd.study.drawing import draw
 from ftdd.study.files import json_text

@@ -15,8 +15,8 @@ from typing import Any, get_args
 
 from filelock import FileLock
 
-from ftdd.comparison import Comparison, Network
 from ftdd.components import KINDS, Architecture, ComponentFailed, DataUnavailable, Scheme, Score, Side, Unfit
+from ftdd.components.comparison import Comparison, Network
 from ftdd.recipe.study import Group, Study
 from ftdd.study.files import write_json
 from ftdd.study.inputs import differences, images_name, known_inputs, of_images, of_source, of_weights

@@ -3,10 +3,10 @@
 import torch
 from safetensors.torch import load_file
 
-from ftdd.chain import Chain
-from ftdd.image_shape import ImageShape
+from ftdd.data.image_shape import ImageShape
+from ftdd.data.seeds import stream_seed
+from ftdd.networks.chain import Chain
 from ftdd.recipe.specs import SourceSpec, Spec, TargetSpec, TaskSettings
-from ftdd.seeds import stream_seed
 from ftdd.study.store import State, Store
 from ftdd.training.features import Pixels
 from ftdd.training.freezing import hashes, layer_hash

@@ -30,9 +30,9 @@ from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
-from ftdd.curve import Curve, from_csv
-from ftdd.plugins import nearest
+from ftdd.components.plugins import nearest
 from ftdd.recipe.specs import plain_id
+from ftdd.records.curve import Curve, from_csv
 from ftdd.study.files import UNFINISHED, json_text, make_folder, sweep, write_json, write_text, write_with
 from ftdd.study.weights import whole_weights
 from ftdd.values import Json

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 
 from ftdd.components import Crew, Executor, Job, error_words
-from ftdd.guards import component_words
+from ftdd.components.guards import component_words
 
 SAY_SECONDS = 15.0
 """After which one says that workers are waited for."""

@@ -10,10 +10,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
+from ftdd.analysis.evidence import Evidence
+from ftdd.analysis.finding import Answer, Finding, Proposal
 from ftdd.components import KINDS, Analysis
-from ftdd.curve import COLUMNS, Curve, Record
-from ftdd.evidence import Evidence
-from ftdd.findings import Answer, Finding, Proposal
+from ftdd.records.curve import COLUMNS, Curve, Record
 from ftdd.values import Json
 
 LAYERS = 10

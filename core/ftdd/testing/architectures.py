@@ -5,9 +5,9 @@ from collections.abc import Callable
 import torch
 from torch.nn.functional import cross_entropy
 
-from ftdd.chain import Chain, Features
 from ftdd.components import Architecture, Unfit
-from ftdd.image_shape import ImageShape
+from ftdd.data.image_shape import ImageShape
+from ftdd.networks.chain import Chain, Features
 from ftdd.training.freezing import hashes
 from ftdd.training.probe import Kind, faults, undisturbed
 

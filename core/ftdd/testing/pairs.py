@@ -8,7 +8,7 @@ from typing import get_args
 import torch
 
 from ftdd.components import DataUnavailable, Pair, Side, Unfit
-from ftdd.images import Task, repeats
+from ftdd.data.images import Task, repeats
 
 SIDES: tuple[Side, ...] = get_args(Side)
 

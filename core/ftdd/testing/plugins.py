@@ -10,13 +10,20 @@ from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 
-from ftdd.class_faults import component_fault, example_faults, schema_fault
 from ftdd.components import KINDS, Owner, error_words
-from ftdd.curve import COLUMNS, Curve, Record, to_csv
-from ftdd.events import RunRef, StudyRef
-from ftdd.hookspecs import implementations
-from ftdd.listeners import HOOKS as LISTENING
-from ftdd.plugins import Plugins, brought_by, installed_plugins, plugin_commands, plugin_fault, unmarked_hooks
+from ftdd.components.class_faults import component_fault, example_faults, schema_fault
+from ftdd.components.hookspecs import implementations
+from ftdd.components.listeners import HOOKS as LISTENING
+from ftdd.components.plugins import (
+    Plugins,
+    brought_by,
+    installed_plugins,
+    plugin_commands,
+    plugin_fault,
+    unmarked_hooks,
+)
+from ftdd.records.curve import COLUMNS, Curve, Record, to_csv
+from ftdd.records.events import RunRef, StudyRef
 from ftdd.study.files import write_json, write_text
 from ftdd.study.store import State, Status, Store, StudyEntry, StudyRecord
 from ftdd.values import Json

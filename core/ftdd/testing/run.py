@@ -35,7 +35,7 @@ def check(component: Component) -> None:
 
 def examples(cls: type[Component]) -> list[Component]:
     """Small components of a class, as its `examples` say."""
-    from ftdd.plugins import installed_plugins
+    from ftdd.components.plugins import installed_plugins
 
     plugins = installed_plugins()
     return [cls.model_validate_json(json.dumps(dict(fields)), strict=True, context=plugins) for fields in cls.examples]

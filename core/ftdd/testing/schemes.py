@@ -11,11 +11,11 @@ from functools import wraps
 import torch
 from torch import nn
 
-from ftdd.chain import Chain
-from ftdd.comparison import Comparison, Side
 from ftdd.components import Scheme, Score, Unfit
-from ftdd.image_shape import Normalization
-from ftdd.images import LabelledImages, Task
+from ftdd.components.comparison import Comparison, Side
+from ftdd.data.image_shape import Normalization
+from ftdd.data.images import LabelledImages, Task
+from ftdd.networks.chain import Chain
 from ftdd.training.trained import TrainedNetwork
 
 CLASSES = ("cat", "dog", "truck", "ship")

@@ -3,7 +3,7 @@
 import torch
 from torch.nn.functional import pad
 
-from ftdd.seeds import stream_seed, uniform
+from ftdd.data.seeds import stream_seed, uniform
 from ftdd.training.settings import CropAndFlip
 
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import torch
 
-from ftdd.chain import Chain
-from ftdd.images import LabelledImages
+from ftdd.data.images import LabelledImages
+from ftdd.networks.chain import Chain
 from ftdd.training.features import Inputs, slices
 from ftdd.training.objective import errors, total_loss
 

@@ -12,8 +12,8 @@ from typing import Literal, cast
 import numpy as np
 import torch
 
-from ftdd.chain import Chain, Features
-from ftdd.image_shape import Normalization
+from ftdd.data.image_shape import Normalization
+from ftdd.networks.chain import Chain, Features
 
 EVALUATION_PIXELS = 1_000_000
 """Pixels a step where nothing is trained: 976 images of 32 × 32, 19 of 224 × 224."""

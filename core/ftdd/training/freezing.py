@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from ftdd.chain import Chain, Features
-from ftdd.image_shape import ImageShape
+from ftdd.data.image_shape import ImageShape
+from ftdd.networks.chain import Chain, Features
 from ftdd.training.probe import FrozenLayerChanged, Mark, Probe, drifted, moved, undisturbed
 
 

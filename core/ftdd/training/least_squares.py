@@ -5,8 +5,8 @@ import math
 import torch
 from torch.func import functional_call, jacrev
 
-from ftdd.chain import Chain
 from ftdd.components import Unfit
+from ftdd.networks.chain import Chain
 from ftdd.training.features import Inputs
 from ftdd.training.optimizers import Anchor
 

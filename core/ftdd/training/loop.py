@@ -7,13 +7,13 @@ from typing import Any
 
 import torch
 
-from ftdd.chain import Chain, Spared
 from ftdd.components import Side
-from ftdd.curve import Record
-from ftdd.image_shape import Normalization
-from ftdd.images import Task
-from ftdd.label_noise import error_on_noisy_labels
-from ftdd.seeds import permutation, stream_seed
+from ftdd.data.image_shape import Normalization
+from ftdd.data.images import Task
+from ftdd.data.label_noise import error_on_noisy_labels
+from ftdd.data.seeds import permutation, stream_seed
+from ftdd.networks.chain import Chain, Spared
+from ftdd.records.curve import Record
 from ftdd.training.augment import Augmenter
 from ftdd.training.evaluation import measure
 from ftdd.training.features import (

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch.nn import Parameter
 
-from ftdd.chain import Chain
+from ftdd.networks.chain import Chain
 from ftdd.training.settings import SGD, Adam, AdamW, LeastSquares, Optimizer
 
 Groups = list[dict[str, object]]

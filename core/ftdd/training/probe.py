@@ -20,8 +20,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from ftdd.chain import Chain, Features
-from ftdd.cut.modes import buffers_put_back
+from ftdd.networks.chain import Chain, Features
+from ftdd.networks.cut.modes import buffers_put_back
 
 PROBED_IMAGES = 8
 """So many of the training images, or all where there are fewer."""

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator
 import torch
 from torch import nn
 
-from ftdd.chain import Chain, Features, normalizations
+from ftdd.networks.chain import Chain, Features, normalizations
 
 
 @torch.no_grad()

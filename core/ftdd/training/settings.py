@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
-from ftdd.choice import among, or_else
+from ftdd.components.choice import among, or_else
 from ftdd.values import Value
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ftdd.chain import Chain, Features
 from ftdd.components import Unfit
-from ftdd.image_shape import Normalization
-from ftdd.images import LabelledImages
+from ftdd.data.image_shape import Normalization
+from ftdd.data.images import LabelledImages
+from ftdd.networks.chain import Chain, Features
 from ftdd.training.features import MemoryFormat, Pixels, slices
 
 Array = npt.NDArray[np.float32]

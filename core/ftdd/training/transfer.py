@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import torch
 
-from ftdd.chain import Chain
+from ftdd.networks.chain import Chain
 
 
 class TransferRefused(ValueError):

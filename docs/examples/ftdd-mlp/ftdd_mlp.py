@@ -8,10 +8,10 @@ from pydantic import PositiveInt
 
 import ftdd
 from ftdd.components import Architecture
-from ftdd.image_shape import ImageShape
+from ftdd.data.image_shape import ImageShape
 
 if TYPE_CHECKING:
-    from ftdd.chain import Chain
+    from ftdd.networks.chain import Chain
 
 
 @ftdd.hookimpl
@@ -40,7 +40,7 @@ class MLP(Architecture):
         """The network with torch's default initialization."""
         from torch import nn
 
-        from ftdd.chain import Chain
+        from ftdd.networks.chain import Chain
 
         inputs = [prod(image), *[self.width] * (self.depth - 1)]
         hidden = [nn.Sequential(nn.Flatten(), nn.Linear(count, self.width), nn.ReLU()) for count in inputs]

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from ftdd.analysis.finding import Finding, Proposal
 from ftdd.components import Analysis
-from ftdd.findings import Finding, Proposal
 from ftdd.values import Json
 from ftdd_plugins.analyses.words import axis, chance, count, lead, number, place, seeds, within
 
 if TYPE_CHECKING:
-    from ftdd.descent.detect import Descent
-    from ftdd.evidence import Evidence, Grid
+    from ftdd.analysis.evidence import Evidence, Grid
+    from ftdd.statistics.detect import Descent
 
 
 FEWEST_PLACES = 3
@@ -35,8 +35,8 @@ def found_descents(
 
     Errors of numbers have no upper end and are compared by their logarithms.
     """
-    from ftdd.descent.detect import find_descent
-    from ftdd.evidence import compared_values, most_different
+    from ftdd.analysis.evidence import compared_values, most_different
+    from ftdd.statistics.detect import find_descent
 
     found, most = [], most_different(evidence)
     grids = [grid for grid in grids if len(grid.x) >= FEWEST_PLACES]
@@ -94,7 +94,7 @@ def one_more_seed(
     over the targets of a source, the new one is a new source with as many targets. New seeds are new to the study, so
     that curves that are compared get the same ones, and runs that failed are not asked for again.
     """
-    from ftdd.evidence import SEEDS
+    from ftdd.analysis.evidence import SEEDS
 
     runs = evidence.runs[evidence.runs["id"].isin(grid.runs)].drop_duplicates("id")
     if places is not None:
@@ -153,7 +153,7 @@ def _text(grid: "Grid", found: "Descent", unit: str) -> str:
 
 
 def _verdict(found: "Descent", unit: str) -> str:
-    from ftdd.descent.detect import MOST_SEEDS
+    from ftdd.statistics.detect import MOST_SEEDS
 
     by = seeds(found.seeds)
     if found.answer == "seen":
@@ -187,8 +187,8 @@ def _strength(found: "Descent") -> str:
 def _numbers(evidence: "Evidence", grid: "Grid", found: "Descent") -> dict[str, Json]:
     import numpy as np
 
-    from ftdd.descent.noise import measure_noise
-    from ftdd.evidence import compared_values
+    from ftdd.analysis.evidence import compared_values
+    from ftdd.statistics.noise import measure_noise
 
     mean = measure_noise(compared_values(evidence, grid)).mean
     if evidence.labels == "numbers":

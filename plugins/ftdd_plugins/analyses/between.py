@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ftdd.findings import Answer, Finding, Proposal
+from ftdd.analysis.finding import Answer, Finding, Proposal
 from ftdd.values import Json
 from ftdd_plugins.analyses.along import one_more_seed
 from ftdd_plugins.analyses.words import count, lead, number, place, seeds, sentence, within
 
 if TYPE_CHECKING:
-    from ftdd.descent.differences import Differences
-    from ftdd.evidence import Evidence, Grid
+    from ftdd.analysis.evidence import Evidence, Grid
+    from ftdd.statistics.differences import Differences
 
 
 def compared(
@@ -19,8 +19,8 @@ def compared(
     """The errors of the one that is said to be worse, minus those of the better, where both were measured."""
     from dataclasses import replace
 
-    from ftdd.descent.differences import differences
-    from ftdd.evidence import most_different
+    from ftdd.analysis.evidence import most_different
+    from ftdd.statistics.differences import differences
 
     found = differences(
         (better.x, worse.x),

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from ftdd.analysis.finding import Finding, Proposal
 from ftdd.components import Analysis
-from ftdd.findings import Finding, Proposal
 from ftdd_plugins.analyses.between import between, compared, seeds_for_difference
 
 if TYPE_CHECKING:
-    from ftdd.evidence import Evidence, Grid
+    from ftdd.analysis.evidence import Evidence, Grid
 
 MEANING = {
     "selffer": "a source trained on the target's own task",
@@ -66,7 +66,7 @@ class Controls(Analysis):
 
 def _pairs(evidence: "Evidence") -> "list[tuple[str, Grid, Grid]]":
     """(control, curve of the transfer, curve of the control), of the same settings otherwise."""
-    from ftdd.evidence import over_setting
+    from ftdd.analysis.evidence import over_setting
 
     if "control" not in evidence.swept:
         return []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from ftdd.findings import Answer, Finding, Proposal
+from ftdd.analysis.finding import Answer, Finding, Proposal
 from ftdd.values import Json
 from ftdd_plugins.analyses.along import Descents, found_descents
 from ftdd_plugins.analyses.words import count, layers, lead, place, seeds
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from ftdd.descent.noise import Floats
-    from ftdd.evidence import Evidence, Grid
+    from ftdd.analysis.evidence import Evidence, Grid
+    from ftdd.statistics.noise import Floats
 
 IMAGES = "target.images"
 
@@ -89,7 +89,7 @@ class EffectiveModelComplexity(Descents):
         """For each setting beside sizes and depths, the brackets of its depths in their order."""
         import numpy as np
 
-        from ftdd.evidence import over_setting
+        from ftdd.analysis.evidence import over_setting
 
         if IMAGES not in evidence.swept or evidence.labels == "numbers":
             return []
@@ -142,7 +142,7 @@ class EffectiveModelComplexity(Descents):
 
     def _crossings(self, evidence: "Evidence", settings: dict[str, Json], brackets: list[Bracket]) -> list[Finding]:
         """For each number of images: does the peak over frozen layers stand where EMC crosses it?"""
-        from ftdd.evidence import over_setting
+        from ftdd.analysis.evidence import over_setting
 
         others = [path for path in evidence.groups if path != IMAGES]
         grids = [
@@ -210,7 +210,7 @@ def _surely_around(grid: "Grid", eps: float, level: float, curves: int) -> tuple
     """The same of what is surely fitted and surely not, of all sizes and curves together."""
     import numpy as np
 
-    from ftdd.descent.differences import differences
+    from ftdd.statistics.differences import differences
 
     at_eps = np.where(np.isnan(grid.values), np.nan, eps)
     over = differences(

@@ -4,12 +4,12 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from ftdd.findings import Finding, Proposal
+from ftdd.analysis.finding import Finding, Proposal
 from ftdd_plugins.analyses.along import Descents, descent_finding, found_descents, seeds_to_decide
 from ftdd_plugins.analyses.reaching import interpolation, time_numbers
 
 if TYPE_CHECKING:
-    from ftdd.evidence import Evidence
+    from ftdd.analysis.evidence import Evidence
 
 ORDER = {"seen": 0, "cannot tell": 1, "not seen": 2}
 
@@ -28,7 +28,7 @@ class Epochwise(Descents):
         """One for each curve; `seen` first."""
         from dataclasses import replace
 
-        from ftdd.evidence import over_epochs
+        from ftdd.analysis.evidence import over_epochs
 
         found = []
         for grid, descent in found_descents(evidence, over_epochs(evidence), self.smallest, self.level):
@@ -45,7 +45,7 @@ class Epochwise(Descents):
 
     def proposals(self, evidence: "Evidence") -> Sequence[Proposal]:
         """A seed for each curve that cannot be told, those whose peak stands out most first."""
-        from ftdd.evidence import over_epochs
+        from ftdd.analysis.evidence import over_epochs
 
         found = found_descents(evidence, over_epochs(evidence), self.smallest, self.level)
         ordered = sorted(found, key=lambda one: (-round(one[1].effect, 9), str(one[0].settings)))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from ftdd.findings import Answer, Finding, Proposal
+from ftdd.analysis.finding import Answer, Finding, Proposal
 from ftdd.values import Json
 from ftdd_plugins.analyses.along import Descents, descent_finding, found_descents, seeds_to_decide
 from ftdd_plugins.analyses.words import count, layers, lead, number, of, place, seeds, within
@@ -12,7 +12,7 @@ from ftdd_plugins.analyses.words import count, layers, lead, number, of, place, 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ftdd.evidence import Evidence, Grid
+    from ftdd.analysis.evidence import Evidence, Grid
 
 CAPACITY = ("trainable_parameters", "trainable_share_of_parameters", "trainable_share_of_forward_flops")
 
@@ -30,7 +30,7 @@ class Freezingwise(Descents):
 
     def findings(self, evidence: "Evidence") -> Sequence[Finding]:
         """Descents of all curves, then what is best, then who interpolates."""
-        from ftdd.evidence import over_setting
+        from ftdd.analysis.evidence import over_setting
 
         grids = over_setting(evidence, "frozen_layers", "final_test_error")
         descents = []
@@ -42,7 +42,7 @@ class Freezingwise(Descents):
 
     def proposals(self, evidence: "Evidence") -> Sequence[Proposal]:
         """Seeds at the minima and wherever the peak may be, of curves that cannot be told."""
-        from ftdd.evidence import over_setting
+        from ftdd.analysis.evidence import over_setting
 
         grids = over_setting(evidence, "frozen_layers", "final_test_error")
         found = found_descents(evidence, grids, self.smallest, self.level)
@@ -52,8 +52,8 @@ class Freezingwise(Descents):
         """What freezing the most layers costs over freezing the best number."""
         import numpy as np
 
-        from ftdd.descent.best import best_places
-        from ftdd.evidence import compared_values, most_different
+        from ftdd.analysis.evidence import compared_values, most_different
+        from ftdd.statistics.best import best_places
 
         logs = evidence.labels == "numbers"
         values, most = compared_values(evidence, grid), most_different(evidence)
@@ -160,7 +160,7 @@ def _chance(grid: "Grid", runs: "pd.DataFrame") -> float:
 
     Where replicates are means over the targets of a source, one interpolates where at least half of its targets do.
     """
-    from ftdd.descent.ranks import nearer
+    from ftdd.statistics.ranks import nearer
 
     table = runs.assign(_depth=runs["frozen_layers"].astype(float), _reached=runs["interpolation_epoch"].notna())
     if "source.seed" in table and all(seed[0] is None for seed in grid.seeds):

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from ftdd.analysis.finding import Answer, Finding
 from ftdd.components import Analysis
-from ftdd.findings import Answer, Finding
 from ftdd.values import Json
 from ftdd_plugins.analyses.reaching import reaching, time_numbers
 from ftdd_plugins.analyses.words import lead, number, place, seeds
@@ -14,8 +14,8 @@ from ftdd_plugins.analyses.words import lead, number, place, seeds
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ftdd.descent.times import Times
-    from ftdd.evidence import Evidence
+    from ftdd.analysis.evidence import Evidence
+    from ftdd.statistics.times import Times
 
 COLUMNS = ("train_error_clean", "train_error_mislabelled")
 SEEDS = ("seed", "source.seed")
@@ -38,8 +38,8 @@ class Memorization(Analysis):
 
     def findings(self, evidence: "Evidence") -> Sequence[Finding]:
         """One for each setting with wrong labels, over all its numbers of frozen layers."""
-        from ftdd.descent.times import later, times
-        from ftdd.evidence import parts_of
+        from ftdd.analysis.evidence import parts_of
+        from ftdd.statistics.times import later, times
 
         noisy = evidence.runs[evidence.runs["final_train_error_mislabelled"].notna()].drop_duplicates("id")
         parts = parts_of(noisy, evidence.groups)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from ftdd.findings import Answer, Finding
+from ftdd.analysis.finding import Answer, Finding
 from ftdd.values import Json
 from ftdd_plugins.analyses.along import Descents, found_descents
 from ftdd_plugins.analyses.freezingwise import Freezingwise
@@ -13,8 +13,8 @@ from ftdd_plugins.analyses.sizes import TARGET, Sizes
 from ftdd_plugins.analyses.words import lead, number, of, seeds, within
 
 if TYPE_CHECKING:
-    from ftdd.descent.detect import Descent
-    from ftdd.evidence import Evidence, Grid
+    from ftdd.analysis.evidence import Evidence, Grid
+    from ftdd.statistics.detect import Descent
 
 STATEMENTS = {
     "F1": "F1: the test error over epochs has a more pronounced double descent when the target set is large",
@@ -55,7 +55,7 @@ class Paper(Descents):
 
     def _pronounced(self, evidence: "Evidence") -> Finding | None:
         """F1: the effect of the largest target set against that of the smallest, curve by curve."""
-        from ftdd.evidence import over_epochs
+        from ftdd.analysis.evidence import over_epochs
 
         if TARGET not in evidence.swept or evidence.labels == "numbers":
             return None

@@ -8,8 +8,8 @@ from ftdd.values import Json
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ftdd.descent.times import Times
-    from ftdd.evidence import Evidence
+    from ftdd.analysis.evidence import Evidence
+    from ftdd.statistics.times import Times
 
 
 def interpolation(evidence: "Evidence", runs: Sequence[str]) -> "Times":
@@ -21,7 +21,7 @@ def reaching(
     evidence: "Evidence", runs: Sequence[str], when: "Callable[[pd.DataFrame], pd.Series[bool]]", unit: str = "epoch"
 ) -> "Times":
     """The first evaluation at which something holds, in epochs or in steps (`unit`: a column of the curves)."""
-    from ftdd.descent.times import times
+    from ftdd.statistics.times import times
 
     curves = evidence.curves[evidence.curves["id"].isin(list(runs))]
     firsts = curves[when(curves).fillna(False)].groupby("id")[unit].min()

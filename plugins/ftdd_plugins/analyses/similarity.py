@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
+from ftdd.analysis.finding import Answer, Finding, Proposal
 from ftdd.components import Analysis
-from ftdd.findings import Answer, Finding, Proposal
 from ftdd_plugins.analyses.between import between, compared, seeds_for_difference
 from ftdd_plugins.analyses.words import layers, lead, number, place, sentence
 
 if TYPE_CHECKING:
-    from ftdd.descent.differences import Differences
-    from ftdd.evidence import Evidence, Grid
+    from ftdd.analysis.evidence import Evidence, Grid
+    from ftdd.statistics.differences import Differences
 
 PREFIX = "similarity."
 
@@ -72,7 +72,7 @@ class Similarity(Analysis):
 
 def source_pairs(evidence: "Evidence") -> "list[tuple[str, Grid, Grid]]":
     """(setting, curve of the most related source, curve of a less related one), of the same settings otherwise."""
-    from ftdd.evidence import over_setting
+    from ftdd.analysis.evidence import over_setting
 
     found = []
     for path, order in _orders(evidence).items():
@@ -144,7 +144,7 @@ def _incomparable(less: "Grid", names: tuple[str, str], more: "Grid") -> Finding
 
 
 def _source(axis: str, grid: "Grid") -> str:
-    from ftdd.evidence import shown
+    from ftdd.analysis.evidence import shown
 
     return f"{axis.split('.')[-1]} {shown(grid.settings[axis])}"
 

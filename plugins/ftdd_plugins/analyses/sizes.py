@@ -4,15 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from ftdd.findings import Answer, Finding, Proposal
+from ftdd.analysis.finding import Answer, Finding, Proposal
 from ftdd.values import Json
 from ftdd_plugins.analyses.along import Descents, descent_finding, found_descents, seeds_to_decide
 from ftdd_plugins.analyses.reaching import interpolation, time_numbers
 from ftdd_plugins.analyses.words import chance, lead, number, of
 
 if TYPE_CHECKING:
-    from ftdd.descent.times import Times
-    from ftdd.evidence import Evidence, Grid
+    from ftdd.analysis.evidence import Evidence, Grid
+    from ftdd.statistics.times import Times
 
 TARGET, SOURCE, EPOCHS = "target.images", "source.images", "source.training.epochs"
 SAME_STEPS = 0.02
@@ -58,14 +58,14 @@ class Sizes(Descents):
 
 
 def _over_target(evidence: "Evidence") -> "tuple[Grid, ...]":
-    from ftdd.evidence import over_setting
+    from ftdd.analysis.evidence import over_setting
 
     return over_setting(evidence, TARGET, "final_test_error") if TARGET in evidence.swept else ()
 
 
 def source_arms(evidence: "Evidence") -> list[Arm]:
     """The smallest against the largest source set, with equal epochs or equal steps; one for each other setting."""
-    from ftdd.evidence import parts_of
+    from ftdd.analysis.evidence import parts_of
 
     if SOURCE not in evidence.swept or evidence.labels == "numbers":
         return []
@@ -103,7 +103,7 @@ def _arms_of(runs: Any, settings: Mapping[str, Json]) -> list[Arm]:
 
 
 def _slowed(evidence: "Evidence", arm: Arm, level: float, arms: int) -> Finding:
-    from ftdd.descent.times import later
+    from ftdd.statistics.times import later
 
     (early, what), (late, _) = (_replicates(evidence, runs) for runs in arm.runs)
     p, other = (min(1.0, arms * chance) for chance in (later(early, late), later(late, early)))
@@ -141,8 +141,8 @@ def _slowed(evidence: "Evidence", arm: Arm, level: float, arms: int) -> Finding:
 
 def _replicates(evidence: "Evidence", runs: Sequence[str]) -> "tuple[Times, str]":
     """Times to interpolation, and what each is of: a run, or the median of a source's targets, as curves have it."""
-    from ftdd.descent.times import times
-    from ftdd.evidence import FEWEST_SOURCES
+    from ftdd.analysis.evidence import FEWEST_SOURCES
+    from ftdd.statistics.times import times
 
     table = evidence.runs[evidence.runs["id"].isin(list(runs))]
     sources = [interpolation(evidence, list(part)) for _, part in table.groupby("source_id")["id"]]

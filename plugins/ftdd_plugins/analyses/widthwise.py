@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from ftdd.findings import Finding, Proposal
+from ftdd.analysis.finding import Finding, Proposal
 from ftdd_plugins.analyses.along import Descents, descent_finding, found_descents, seeds_to_decide
 
 if TYPE_CHECKING:
-    from ftdd.evidence import Evidence, Grid
+    from ftdd.analysis.evidence import Evidence, Grid
 
 WIDTH = "architecture.width"
 
@@ -35,6 +35,6 @@ class Widthwise(Descents):
 
 
 def _grids(evidence: "Evidence") -> "tuple[Grid, ...]":
-    from ftdd.evidence import over_setting
+    from ftdd.analysis.evidence import over_setting
 
     return over_setting(evidence, WIDTH, "final_test_error") if WIDTH in evidence.swept else ()

@@ -72,6 +72,6 @@ def chance(p: float) -> str:
 
 def lead(settings: Mapping[str, Json]) -> str:
     """The settings that a text is about, before it; nothing where the study has one curve."""
-    from ftdd.evidence import worded
+    from ftdd.analysis.evidence import worded
 
     return f"{worded(settings)}: " if settings else ""

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ftdd.descent.best import best_places
+from ftdd.statistics.best import best_places
 
 TRUE = np.array([0.30, 0.30, 0.30, 0.24, 0.30])
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from ftdd.descent.contrasts import largest, widths
-from ftdd.descent.detect import Descent, find_descent
-from ftdd.descent.noise import correlations
+from ftdd.statistics.contrasts import largest, widths
+from ftdd.statistics.detect import Descent, find_descent
+from ftdd.statistics.noise import correlations
 
 Floats = npt.NDArray[np.float64]
 PEAK = np.array([0.5, 0.4, 0.3, 0.35, 0.6, 0.4, 0.25, 0.2])

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ttest_ind, ttest_rel
 
-from ftdd.descent.differences import Differences, differences, largest_difference
+from ftdd.statistics.differences import Differences, differences, largest_difference
 
 X = np.arange(5.0)
 SEEDS = (0, 1, 2, 3)

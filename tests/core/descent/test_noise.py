@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import polygamma
 
-from ftdd.descent.noise import TEST_IMAGES_SHARED, _inverse_trigamma, correlations, measure_noise, moderated
+from ftdd.statistics.noise import TEST_IMAGES_SHARED, _inverse_trigamma, correlations, measure_noise, moderated
 
 
 @given(y=st.floats(0.05, 1e4))

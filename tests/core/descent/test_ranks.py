@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu, rankdata
 
-from ftdd.descent.ranks import MOST_COUNTED, nearer
+from ftdd.statistics.ranks import MOST_COUNTED, nearer
 
 
 @given(runs=st.lists(st.tuples(st.integers(0, 3), st.booleans()), min_size=2, max_size=9))

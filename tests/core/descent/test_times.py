@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from ftdd.descent.times import Times, later, times
+from ftdd.statistics.times import Times, later, times
 
 TREATED = Times(
     np.array([6, 6, 6, 7, 10, 13, 16, 22, 23.0]), np.array([6, 9, 10, 11, 17, 19, 20, 25, 32, 32, 34, 35.0])

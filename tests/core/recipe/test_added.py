@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ftdd.components import Analysis
-from ftdd.plugins import installed_plugins
+from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.mistakes import RecipeError
 from ftdd.recipe.points import NoPoint, added_point
 from ftdd.recipe.study import Header, MoreSeeds, chosen_analyses

@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 import pytest
 
 from ftdd.components import Architecture, Component, DataUnavailable, Pair, Policy, Side, Unfit
-from ftdd.image_shape import ImageShape, Normalization
-from ftdd.plugins import Plugins, installed_plugins
+from ftdd.components.plugins import Plugins, installed_plugins
+from ftdd.data.image_shape import ImageShape, Normalization
 from ftdd.recipe.mistakes import RecipeError
 from ftdd.recipe.read import read_study
 

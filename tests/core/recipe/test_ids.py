@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from ftdd.components import KINDS, Component
-from ftdd.plugins import installed_plugins
+from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.fields import choice_of
 from ftdd.recipe.specs import TargetSpec, read_spec
 from ftdd.testing import examples

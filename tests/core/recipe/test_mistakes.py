@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ftdd.plugins import installed_plugins
+from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.mistakes import RecipeError
 from ftdd.recipe.read import read_study
 from tests.core.study.small_study import RECIPE, read

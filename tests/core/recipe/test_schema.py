@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ftdd.plugins import installed_plugins
+from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.document import parse
 from ftdd.recipe.read import SETTING
 from ftdd.recipe.schema import recipe_schema

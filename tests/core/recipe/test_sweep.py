@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftdd.components import Architecture
-from ftdd.image_shape import ImageShape
-from ftdd.plugins import installed_plugins
+from ftdd.components.plugins import installed_plugins
+from ftdd.data.image_shape import ImageShape
 from ftdd.recipe.read import read_study
 from ftdd.recipe.study import Study
 from ftdd.recipe.sweep import SweepError, read_range

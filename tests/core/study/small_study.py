@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from ftdd.components import Job
-from ftdd.plugins import installed_plugins
+from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.read import read_study
 from ftdd.recipe.study import Study
 from ftdd.study.conduct import write_down

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ftdd.components import Executor
-from ftdd.plugins import installed_plugins
+from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.study import Study
 from ftdd.study.conduct import Machine, Outcome, Snapshot, conduct, write_down
 from ftdd.study.plan import Plan, make_plan

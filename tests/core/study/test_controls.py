@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from ftdd.plugins import installed_plugins
+from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.specs import TargetSpec, read_spec
 from ftdd.recipe.study import Study
 from ftdd.study.runs import carry_out

@@ -13,10 +13,10 @@ import pytest
 import torch
 from PIL import Image
 
-from ftdd.chain import Chain
-from ftdd.curve import Curve
-from ftdd.plugins import installed_plugins
+from ftdd.components.plugins import installed_plugins
+from ftdd.networks.chain import Chain
 from ftdd.recipe.read import read_study
+from ftdd.records.curve import Curve
 from ftdd.results.compare import cells, named, overlay
 from ftdd.results.findings import read_evidence
 from ftdd.results.report import write_report
@@ -32,9 +32,9 @@ from ftdd.study.plan import Plan, make_plan
 from ftdd.study.runs import carry_out
 from ftdd.study.store import State, Status, Store
 from ftdd.training.loop import Moment
-from ftdd_plugins.image_folder import ImageFolder
-from ftdd_plugins.image_sets import folders
-from ftdd_plugins.resnet import ResNet
+from ftdd_plugins.architectures.resnet import ResNet
+from ftdd_plugins.pairs.files import folders
+from ftdd_plugins.pairs.image_folder import ImageFolder
 from tests.core.study.small_study import job
 
 RECIPE = """\
@@ -309,7 +309,7 @@ freezing: all_but_head
 
 
 def _weights(path: Path, seed: int) -> None:
-    from ftdd_plugins.torchvision_operators import declare_operators
+    from ftdd_plugins.architectures.zoo.torchvision_operators import declare_operators
 
     declare_operators()
     from torchvision.models import get_model

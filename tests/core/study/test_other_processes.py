@@ -13,7 +13,7 @@ from typing import Literal
 import pytest
 
 from ftdd.components import Crew, Executor, Job
-from ftdd.curve import to_csv
+from ftdd.records.curve import to_csv
 from ftdd.study.conduct import Machine, Outcome, conduct, write_down
 from ftdd.study.files import write_json, write_text
 from ftdd.study.plan import make_plan

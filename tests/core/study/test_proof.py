@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from torch import nn
 
-from ftdd.chain import Chain
-from ftdd.curve import Curve
-from ftdd.image_shape import ImageShape
+from ftdd.data.image_shape import ImageShape
+from ftdd.networks.chain import Chain
+from ftdd.records.curve import Curve
 from ftdd.study import runs
 from ftdd.study.runs import carry_out
 from ftdd.study.store import State, Store
 from ftdd.training.loop import Moment
-from ftdd_plugins.resnet import ResNet
+from ftdd_plugins.architectures.resnet import ResNet
 from tests.core.study.small_study import job, written
 from tests.core.training import liars
 

@@ -7,11 +7,11 @@ from typing import Any, Literal
 import pytest
 
 from ftdd.components import DataUnavailable, Side, Unfit
-from ftdd.images import LabelledImages, Task
-from ftdd.repeats import Repeats
+from ftdd.data.images import LabelledImages, Task
+from ftdd.data.repeats import Repeats
 from ftdd.study.remarks import remarks_of_runs, remarks_on, repeats_of_runs, repeats_on
 from ftdd.study.store import State, Status
-from ftdd_plugins.digits import Digits
+from ftdd_plugins.pairs.digits import Digits
 
 
 class Talks(Digits):

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from ftdd.comparison import Comparison
 from ftdd.components import Scheme, Score
-from ftdd.plugins import installed_plugins
+from ftdd.components.comparison import Comparison
+from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.study import Study
 from ftdd.results.table import runs_table
 from ftdd.study.conduct import write_down
@@ -16,9 +16,9 @@ from ftdd.study.plan import make_plan
 from ftdd.study.runs import carry_out
 from ftdd.study.scores import labels, read_scores, score_study
 from ftdd.study.store import Store
-from ftdd_plugins.class_schemes import ClassOverlap, WordNet
-from ftdd_plugins.image_schemes import Frechet, Mmd
-from ftdd_plugins.network_schemes import Cka, HScore, Leep, LinearProbe, LogMe
+from ftdd_plugins.similarity.class_schemes import ClassOverlap, WordNet
+from ftdd_plugins.similarity.image_schemes import Frechet, Mmd
+from ftdd_plugins.similarity.network_schemes import Cka, HScore, Leep, LinearProbe, LogMe
 from tests.core.study.small_study import RECIPE, job, read
 
 TURNED = RECIPE.replace(
@@ -267,7 +267,7 @@ def test_pretrained_weights_without_any_source_are_scored_too(tmp_path: Path) ->
 
 
 def save_timm_resnet18(path: Path) -> None:
-    from ftdd_plugins.torchvision_operators import declare_operators
+    from ftdd_plugins.architectures.zoo.torchvision_operators import declare_operators
 
     declare_operators()
     import timm

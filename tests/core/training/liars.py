@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ftdd.chain import Chain
+from ftdd.networks.chain import Chain
 from tests.core.training.test_freezing import small_chain
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from ftdd.chain import Chain
+from ftdd.networks.chain import Chain
 from ftdd.recipe.specs import SPARED
 from ftdd.training.features import CacheBudget, Pixels
 from ftdd.training.freezing import layer_facts, ledger

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from ftdd.chain import Chain
-from ftdd.image_shape import ImageShape, Normalization
-from ftdd.images import LabelledImages, Task
+from ftdd.data.image_shape import ImageShape, Normalization
+from ftdd.data.images import LabelledImages, Task
+from ftdd.networks.chain import Chain
 from ftdd.training.features import CacheBudget
 from ftdd.training.freezing import hashes, layer_facts, layer_hash, ledger
 from ftdd.training.loop import Assignment, Moment, train

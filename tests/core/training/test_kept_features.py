@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from ftdd.chain import Chain
 from ftdd.components import Architecture
-from ftdd.image_shape import ImageShape, Normalization
+from ftdd.data.image_shape import ImageShape, Normalization
+from ftdd.networks.chain import Chain
 from ftdd.training.features import CacheBudget, Inputs, Pixels, prefix_inputs, slices
-from ftdd_plugins.densenet import DenseNet
-from ftdd_plugins.resnet import ResNet
-from ftdd_plugins.vit import ViT
+from ftdd_plugins.architectures.densenet import DenseNet
+from ftdd_plugins.architectures.resnet import ResNet
+from ftdd_plugins.architectures.vit import ViT
 from tests.core.training.test_freezing import assignment, measurements, small_chain, trained
 
 IMAGES = 70

@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from ftdd.chain import Chain
-from ftdd.images import Task
-from ftdd.seeds import permutation, stream_seed
+from ftdd.data.images import Task
+from ftdd.data.seeds import permutation, stream_seed
+from ftdd.networks.chain import Chain
 from ftdd.training.augment import Augmenter
 from ftdd.training.features import NO_CACHE, CacheBudget
 from ftdd.training.loop import batch_slices, train

@@ -12,8 +12,8 @@ import pytest
 import torch
 from torch import nn
 
-from ftdd.chain import Chain
-from ftdd.image_shape import ImageShape
+from ftdd.data.image_shape import ImageShape
+from ftdd.networks.chain import Chain
 from ftdd.recipe.specs import SPARED
 from ftdd.training.features import CacheBudget
 from ftdd.training.freezing import hashes, layer_facts, ledger

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from ftdd.chain import Chain
+from ftdd.networks.chain import Chain
 from ftdd.training.loop import Assignment
 from ftdd.training.optimizers import Anchor, build_optimizer, parameter_groups
 from ftdd.training.settings import SGD, Adam, Optimizer, Training

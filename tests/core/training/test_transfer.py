@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from ftdd.chain import Chain
+from ftdd.networks.chain import Chain
 from ftdd.training.transfer import TransferRefused, transfer
 
 

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.nn.utils import parametrizations
 
-from ftdd.chain import Chain
+from ftdd.networks.chain import Chain
 from ftdd.training.freezing import hashes, layer_hash
 from ftdd.training.probe import FrozenLayerChanged
 from tests.core.training.test_freezing import assignment, small_chain, trained

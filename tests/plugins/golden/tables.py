@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from ftdd.evidence import Evidence
-from ftdd.plugins import installed_plugins
+from ftdd.analysis.evidence import Evidence
+from ftdd.components.plugins import installed_plugins
 from ftdd.results.findings import find, read_evidence
 from ftdd.results.table import FRACTIONAL, WHOLE
 from ftdd.study.store import Store

@@ -1,0 +1,1 @@
+"""What analyses are given, and what they give."""

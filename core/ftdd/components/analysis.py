@@ -1,0 +1,32 @@
+"""Analyses: from a study's curves to findings."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from ftdd.analysis.finding import Finding, Proposal
+from ftdd.components.base import Component
+
+if TYPE_CHECKING:
+    from ftdd.analysis.evidence import Evidence
+
+
+class Analysis(Component):
+    """Computes findings from a study's curves."""
+
+    rank: ClassVar[int] = 100
+    """Findings of a lower rank are read first, where a recipe does not say in which order."""
+
+    @abstractmethod
+    def findings(self, evidence: "Evidence") -> Sequence[Finding]:
+        """What the runs show, in the order in which to read it; nothing where the study is not about this.
+
+        Of half a study too: what is missing makes intervals wider and answers `cannot tell`.
+        """
+
+    def proposals(self, evidence: "Evidence") -> Sequence[Proposal]:
+        """Runs that would let it tell what it cannot tell yet, the most useful first; nothing where it can.
+
+        `ftdd run --more-seeds-where-unsure` carries them out, within its budget, and asks again.
+        """
+        return ()

@@ -1,0 +1,351 @@
+"""Find, check and look up plugins: what they bring, and what is wrong with them, as one value."""
+
+import contextlib
+import difflib
+import inspect
+import io
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any
+
+from ftdd.components import KINDS, Component, Kind, Owner, error_words, hookspecs
+from ftdd.components.class_faults import component_fault as component_fault
+from ftdd.components.class_faults import example_faults, schema_fault
+from ftdd.components.guards import guard, said_if_slow
+from ftdd.components.hookspecs import implementations, marks
+from ftdd.components.side_effects import undone
+
+if TYPE_CHECKING:
+    import click
+
+GROUP = "ftdd"
+OWN_PACKAGE = "ftdd"
+DISABLED = "FTDD_DISABLED_PLUGINS"
+HOOKS = tuple(name for name in dir(hookspecs) if name.startswith("ftdd_"))
+LISTENING = tuple(hook for hook in HOOKS if hook.startswith(("ftdd_study_", "ftdd_run_")))
+COMMAND_NAME = re.compile(r"[a-z][a-z0-9-]{0,29}")
+NAME_WORDS = "a lower-case letter, then lower-case letters, digits and dashes, 30 at most"
+
+
+@dataclass(frozen=True)
+class PluginInfo:
+    """One plugin as it was found."""
+
+    name: str
+    distribution: str
+    """Name and version of the package it came with, for example `ftdd 0.1.0`."""
+    state: str
+    """`loaded`, `disabled`, or `broken`."""
+    brings: tuple[str, ...] = ()
+    """For example `architecture resnet`."""
+
+
+@dataclass(frozen=True)
+class Plugins:
+    """All that plugins bring."""
+
+    components: Mapping[str, Mapping[str, type[Component]]]
+    """By kind, then by name, both sorted."""
+    infos: tuple[PluginInfo, ...]
+    problems: tuple[str, ...]
+    """A sentence for each thing wrong with a plugin: which distribution, what, what to do."""
+    clashes: Mapping[tuple[str, str], str]
+    """(kind, name) → the sentence why nobody gets this name."""
+    modules: tuple[tuple[Owner, object], ...] = ()
+    """What the entry points of the loaded plugins name: modules, mostly."""
+
+    @property
+    def listeners(self) -> Mapping[str, object]:
+        """Plugin modules by name and distribution, for whoever calls their other hooks."""
+        return {f"{owner.plugin} ({owner.distribution})": plugin for owner, plugin in self.modules}
+
+    def named(self, kind: str, name: str) -> type[Component]:
+        """The component of a kind by its name. Raises LookupError with a sentence that names the nearest."""
+        if (kind, name) in self.clashes:
+            raise LookupError(self.clashes[kind, name])
+        known = self.components[kind]
+        if name not in known:
+            raise LookupError(f"no {kind} '{name}'; {nearest(name, known, f'ftdd list {KINDS[kind].plural}')}")
+        return known[name]
+
+
+def nearest(name: str, known: Iterable[str], listing: str = "") -> str:
+    """The end of a sentence about a wrong name: the nearest right ones, or all where none is near."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    if not names:
+        words = "there is none"
+    elif close:
+        words = f"nearest: {', '.join(close)}"
+    else:
+        words = f"there are: {', '.join(names[:12])}{', …' if len(names) > 12 else ''}"
+    return f"{words} ({listing})" if listing else words
+
+
+def installed_plugins() -> "Plugins":
+    """The plugins of all installed packages, less those named in FTDD_DISABLED_PLUGINS (comma-separated)."""
+    disabled = tuple(name.strip() for name in os.environ.get(DISABLED, "").split(",") if name.strip())
+    return load_plugins(tuple(entry_points(group=GROUP)), disabled)
+
+
+def load_plugins(points: Sequence[EntryPoint], disabled: Sequence[str] = ()) -> Plugins:
+    """Load these entry points one by one; what is wrong with one is a sentence and does not touch the rest."""
+    found = sorted({(point.name, point.value, _owner(point).distribution): point for point in points}.items())
+    known = {point.name for _, point in found}
+    problems = [
+        f"{DISABLED}: there is no plugin '{name}'; {nearest(name, known)}" for name in disabled if name not in known
+    ]
+    infos: list[PluginInfo] = []
+    modules: list[tuple[Owner, object]] = []
+    claims: dict[tuple[str, str], list[tuple[Owner, type[Component]]]] = {}
+    for (name, _, distribution), point in found:
+        owner = _owner(point)
+        state = "disabled" if name in disabled else "loaded"
+        brings: tuple[str, ...] = ()
+        if state == "loaded":
+            try:
+                plugin, remarks = _load(point, owner)
+                brought = _components(plugin, owner)
+            except _Broken as broken:
+                problems.append(str(broken))
+                state = "broken"
+            else:
+                problems += remarks
+                modules.append((owner, plugin))
+                brings = tuple(f"{kind.word} {kind.name_of(cls)}" for kind, cls in brought)
+                for kind, cls in brought:
+                    claims.setdefault((kind.word, kind.name_of(cls)), []).append((owner, cls))
+        infos.append(PluginInfo(name, distribution, state, brings))
+    clashes = {key: _clash(key, owners) for key, owners in claims.items() if len(owners) > 1}
+    components: dict[str, dict[str, type[Component]]] = {word: {} for word in KINDS}
+    for (kind_word, component_name), owners in sorted(claims.items(), key=lambda claim: claim[0]):
+        if len(owners) == 1:
+            components[kind_word][component_name] = owners[0][1]
+    plugins = Plugins(components, tuple(infos), (*problems, *clashes.values()), clashes, tuple(modules))
+    return replace(plugins, problems=(*plugins.problems, *_example_problems(plugins)))
+
+
+def _example_problems(plugins: Plugins) -> Iterator[str]:
+    """A sentence for each example that its own class refuses. Those that ship with ftdd are held by its tests."""
+    for kind in KINDS.values():
+        for name, cls in plugins.components[kind.word].items():
+            if cls.brought_by is not None and cls.brought_by.package != OWN_PACKAGE:
+                yield from (
+                    f"{kind.word} '{name}' ({cls.brought_by}) {fault}" for fault in example_faults(cls, plugins)
+                )
+
+
+class _Broken(Exception):
+    """A plugin that cannot be used: the sentence that says why."""
+
+
+def _owner(point: EntryPoint) -> Owner:
+    dist = point.dist
+    return Owner(point.name, "an unknown distribution") if dist is None else Owner(point.name, dist.name, dist.version)
+
+
+def _load(point: EntryPoint, owner: Owner) -> tuple[object, tuple[str, ...]]:
+    """The plugin, and what is to be said of it although it can be used."""
+    mend = f"mend or uninstall the package, or set {DISABLED}={point.name}"
+    printed = io.StringIO()
+    try:
+        with _apart(f"{owner} to be imported", printed) as changed:
+            plugin: object = point.load()
+            marked = marks(plugin)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # anything may go wrong in a stranger's module, and must not end the rest
+        raise _Broken(f"{owner} could not be imported: {error_words(error)}; {mend}") from error
+    if fault := plugin_fault(plugin):
+        raise _Broken(f"{owner} {fault}; {mend}")
+    remarks = [f"{owner} changes {what} when it is imported, which was undone; {mend}" for what in changed]
+    if said := " ".join(printed.getvalue().split()):
+        shown = said if len(said) <= 60 else f"{said[:59]}…"
+        remarks.append(f"{owner} prints when it is imported ({shown!r}), which is kept off the screen; {mend}")
+    for name in unmarked_hooks(plugin):
+        remarks.append(f"{owner} has a function {name} without @ftdd.hookimpl, which is never called; mark it")
+    if not marked and not remarks:
+        remarks.append(f"{owner} implements no hook of ftdd, so it does nothing; {mend}")
+    return plugin, tuple(remarks)
+
+
+@contextlib.contextmanager
+def _apart(what: str, printed: io.StringIO | None = None) -> Iterator[list[str]]:
+    """Call a stranger's code: named where it is slow, nothing on the screen, the process left as it was.
+
+    Gives what had to be put back.
+    """
+    with said_if_slow(lambda: what), undone() as changed, contextlib.redirect_stdout(printed or io.StringIO()):
+        yield changed
+
+
+def plugin_fault(plugin: object) -> str | None:
+    """What keeps a plugin from being used; None where nothing does. No other plugin is looked at."""
+    for name, options in marks(plugin).items():
+        hook = options.get("specname") or name
+        if hook not in HOOKS:
+            if options.get("optionalhook"):
+                continue  # of another version of ftdd, which knows it
+            return (
+                f"implements an unknown hook '{hook}'; {nearest(hook, HOOKS)}; a hook of a newer ftdd is marked "
+                "@ftdd.hookimpl(optionalhook=True)"
+            )
+        if options.get("wrapper") or options.get("hookwrapper"):
+            return f"marks {name} as a wrapper, which ftdd has no use for: plugins are called apart from each other"
+        function = getattr(plugin, name)
+        if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+            return f"has an async {name}, which would never run; define it with def"
+        if inspect.isgeneratorfunction(function) and hook in LISTENING:
+            return f"yields in {name}, which would never run; return instead"
+        if fault := _call_fault(function, hook):
+            return f"cannot be called in {name}: {fault}"
+    return None
+
+
+def _call_fault(function: Callable[..., Any], hook: str) -> str | None:
+    """Whether it can be called with the hook's arguments by name, or without some of them."""
+    try:
+        wanted = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return "its signature cannot be read"
+    given = inspect.signature(getattr(hookspecs, hook)).parameters
+    for one in wanted:
+        if one.kind in (one.VAR_KEYWORD, one.VAR_POSITIONAL):
+            continue
+        if one.kind is one.POSITIONAL_ONLY:
+            return f"its argument '{one.name}' cannot be given by name"
+        if one.name == "self":
+            return "it is a method of a class; let the entry point name an instance, such as module:PLUGIN"
+        if one.name not in given and one.default is one.empty:
+            hint = f"the hook has {', '.join(given)}" if given else "the hook has no arguments"
+            return f"it asks for '{one.name}', which {hook} has not; {hint}"
+    return None
+
+
+def unmarked_hooks(plugin: object) -> Iterator[str]:
+    """Names of functions that look like a hook and are not marked as one."""
+    marked = marks(plugin)
+    module = getattr(plugin, "__name__", None) if inspect.ismodule(plugin) else None
+    for name in dir(plugin):
+        if name in marked or not name.startswith("ftdd_"):
+            continue
+        function = getattr(plugin, name, None)
+        if not inspect.isroutine(function):
+            continue
+        if hasattr(function, "ftdd_impl") or (module and getattr(function, "__module__", module) != module):
+            continue
+        if name in HOOKS or difflib.get_close_matches(name, HOOKS, n=1, cutoff=0.85):
+            yield name
+
+
+def brought_by(plugin: object, hook: str) -> list[Any]:
+    """What a plugin's functions for a hook return, together. Raises ValueError where one returns no list."""
+    brought: list[Any] = []
+    for function in implementations(plugin, hook):
+        returned = function()
+        if returned is None or isinstance(returned, (str, bytes, type, Mapping)):
+            raise ValueError(f"it returns {_shown(returned)}, and not a list")
+        brought += list(returned)
+    return brought
+
+
+def _shown(value: object) -> str:
+    try:
+        words = " ".join(repr(value).split())
+    except Exception:  # a stranger's repr
+        words = ""
+    return words if 0 < len(words) <= 60 else f"a {type(value).__name__}"
+
+
+def _components(plugin: object, owner: Owner) -> list[tuple[Kind, type[Component]]]:
+    """What the plugin's hooks return, each class checked and guarded."""
+    brought: dict[tuple[str, type[Component]], Kind] = {}
+    mend = f"mend or uninstall the package, or set {DISABLED}={owner.plugin}"
+    for kind in KINDS.values():
+        try:
+            with _apart(f"{owner} in {kind.hook}"):
+                classes = brought_by(plugin, kind.hook)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            words = str(error) if type(error) is ValueError else error_words(error)
+            raise _Broken(f"{owner} failed in {kind.hook}: {words}; {mend}") from error
+        for cls in classes:
+            try:
+                fault = component_fault(kind, cls)
+                if fault is None and owner.package != OWN_PACKAGE:  # ftdd's own tests make the schema of its own
+                    fault = schema_fault(cls)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # a class such that it cannot even be looked at
+                fault = f"cannot be looked at: {error_words(error)}"
+            if fault:
+                raise _Broken(f"{kind.hook} of {owner} returns {_shown(cls)}, which {fault}; {mend}")
+            brought[kind.word, cls] = kind
+    for (_, cls), kind in brought.items():
+        guard(kind, cls, owner)
+    return [(kind, cls) for (_, cls), kind in brought.items()]
+
+
+def plugin_commands(plugins: "Plugins", own: Iterable[str]) -> tuple[dict[str, "BroughtCommand"], tuple[str, ...]]:
+    """The commands that plugins bring, by name, and a sentence for each that cannot be had.
+
+    own: names of ftdd's own commands, which no other may have.
+    """
+    import click
+
+    problems: list[str] = []
+    claims: dict[str, list[BroughtCommand]] = {}
+    for owner, plugin in plugins.modules:
+        mend = f"mend or uninstall the package, or set {DISABLED}={owner.plugin}"
+        try:
+            with _apart(f"{owner} in ftdd_commands"):
+                brought = brought_by(plugin, "ftdd_commands")
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            words = str(error) if type(error) is ValueError else error_words(error)
+            problems.append(f"{owner} failed in ftdd_commands: {words}; {mend}")
+            continue
+        for command in brought:
+            if not isinstance(command, click.Command):
+                problems.append(f"{owner} brings {_shown(command)} as a command, which is no click.Command; {mend}")
+            elif not isinstance(command.name, str) or not COMMAND_NAME.fullmatch(command.name):
+                problems.append(f"{owner} brings a command called {command.name!r}; a name is {NAME_WORDS}; {mend}")
+            elif command.name in own:
+                problems.append(f"{owner} brings a command '{command.name}', which is ftdd's own; {mend}")
+            elif not any(one.command is command for one in claims.get(command.name, [])):
+                try:
+                    shown = command.get_short_help_str(90)
+                except Exception as error:  # a stranger's class of commands
+                    problems.append(f"command '{command.name}' of {owner} has no help: {error_words(error)}; {mend}")
+                else:
+                    claims.setdefault(command.name, []).append(BroughtCommand(owner, command, shown))
+    for name, claimed in claims.items():
+        if len(claimed) > 1:
+            owners = [one.owner for one in claimed]
+            choices = " or ".join(f"{DISABLED}={owner.plugin}" for owner in owners)
+            bringers = " and ".join(map(str, owners))
+            problems.append(f"command '{name}' is brought by {bringers}, so nobody gets the name; set {choices}")
+    found = {name: claimed[0] for name, claimed in sorted(claims.items()) if len(claimed) == 1}
+    return found, tuple(problems)
+
+
+@dataclass(frozen=True)
+class BroughtCommand:
+    """A command with the plugin that it came with."""
+
+    owner: Owner
+    command: "click.Command"
+    help: str
+    """A line."""
+
+
+def _clash(key: tuple[str, str], owners: Sequence[tuple[Owner, type[Component]]]) -> str:
+    kind, name = key
+    brought = " and ".join(str(owner) for owner, _ in owners)
+    choices = " or ".join(f"{DISABLED}={owner.plugin}" for owner, _ in owners)
+    return f"{kind} '{name}' is brought by {brought}, so nobody gets the name; set {choices}"

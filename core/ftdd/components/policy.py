@@ -1,0 +1,27 @@
+"""Freezing policies."""
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, ClassVar
+
+from ftdd.components.base import Component
+
+if TYPE_CHECKING:
+    from ftdd.networks.chain import Spared
+
+
+class Policy(Component):
+    """Says which layers are frozen at which epoch."""
+
+    tag: ClassVar[str] = "policy"
+
+    spared: ClassVar[frozenset["Spared"]] = frozenset()
+    """What may move in frozen layers all the same; see `ftdd.networks.chain.Chain.freeze`."""
+
+    @abstractmethod
+    def frozen(self, layers: tuple[str, ...], epoch: int) -> frozenset[int]:
+        """Indices of the layers frozen in the training epoch that starts after `epoch` epochs.
+
+        layers: names, input first; the last is the head, which must not be among the frozen. A function of its
+        arguments alone, never of history: resuming cannot change it. Raises Unfit where the settings
+        do not fit the network.
+        """

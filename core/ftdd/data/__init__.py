@@ -1,0 +1,1 @@
+"""Images and what is drawn of them: shapes, seeds, subsets, label noise."""

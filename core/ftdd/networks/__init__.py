@@ -1,0 +1,1 @@
+"""Networks as chains of layers, and how a network of another package is cut into one."""

@@ -1,0 +1,120 @@
+"""Times to an event that some runs never reach: interpolation, memorization. Survival statistics, never means."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import comb
+
+import numpy as np
+from scipy.stats import CensoredData, ecdf, logrank
+
+from ftdd.statistics.noise import Floats
+
+MOST_SPLITS = 20_000
+"""Of all runs into two samples of these sizes, up to which the log-rank test counts every one: 8 runs against 8."""
+
+
+@dataclass(frozen=True)
+class Times:
+    """When runs reached something; those that did not are known to need more than they were given."""
+
+    reached: Floats
+    """Epochs, or steps, of the runs that reached it."""
+    given: Floats
+    """How long the others were trained."""
+
+    @property
+    def n(self) -> int:
+        """Runs in all."""
+        return len(self.reached) + len(self.given)
+
+    @property
+    def median(self) -> float | None:
+        """The Kaplan–Meier median; None where fewer than half of the runs are sure to reach it."""
+        return self.quantile(0.5)
+
+    def quantile(self, share: float) -> float | None:
+        """The time by which that share of the runs has reached it, by Kaplan and Meier 1958; None where none has."""
+        if not len(self.reached):
+            return None
+        curve = ecdf(self._censored()).cdf
+        there = np.flatnonzero(curve.probabilities >= share - 1e-12)
+        return float(curve.quantiles[there[0]]) if len(there) else None
+
+    def interval(self, level: float = 0.95) -> tuple[float, float | None] | None:
+        """Of the median, by Brookmeyer and Crowley 1982 with Greenwood's variance on the log-log scale.
+
+        Its upper end is None where it lies beyond what was trained; None in all where no run reached it.
+        """
+        if not len(self.reached):
+            return None
+        fit = ecdf(self._censored())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # it is undefined before the first and after the last event
+            band = fit.sf.confidence_interval(level, method="log-log")
+        times = fit.sf.quantiles
+        low = _first(times, np.nan_to_num(band.low.probabilities, nan=0.0) <= 0.5)
+        high = _first(times, np.nan_to_num(band.high.probabilities, nan=1.0) <= 0.5)
+        return (float(times[0]) if low is None else low), high
+
+    def _censored(self) -> CensoredData:
+        return CensoredData(uncensored=self.reached, right=self.given)
+
+
+def times(reached: Sequence[float | None], given: Sequence[float]) -> Times:
+    """reached: when each run did, None for never.   given: how long each was trained, in the same unit."""
+    pairs = list(zip(reached, given, strict=True))
+    return Times(
+        np.array([float(time) for time, _ in pairs if time is not None], dtype=float),
+        np.array([float(end) for time, end in pairs if time is None], dtype=float),
+    )
+
+
+def later(first: Times, second: Times) -> float:
+    """The chance of the second's being so much later were they alike (one-sided log-rank, Mantel 1966).
+
+    1 where nothing was ever reached, or where one of them is a single run.
+    """
+    if not len(first.reached) and not len(second.reached):
+        return 1.0
+    if first.n < 2 or second.n < 2:
+        return 1.0
+    if comb(first.n + second.n, second.n) <= MOST_SPLITS:
+        return _by_splits(first, second)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # scipy's "greater": the first sample fails faster than the second
+        p = logrank(first._censored(), second._censored(), alternative="greater").pvalue
+    return 1.0 if np.isnan(p) else float(p)
+
+
+def _by_splits(first: Times, second: Times) -> float:
+    """Of all splits of the runs into two such samples, the share in which the second is as late or later.
+
+    So few runs are far from the normal distribution that large samples have: two against two can be as extreme as they
+    get in one split of six, and its tail says 0.045.
+    """
+    scores = _scores(first, second)
+    splits = np.array(list(combinations(range(len(scores)), second.n)))
+    late = scores[splits].sum(axis=1) <= scores[first.n :].sum() + 1e-9
+    return float(late.mean())
+
+
+def _scores(first: Times, second: Times) -> Floats:
+    """Of each run, those of the first before those of the second: events minus those expected of all runs alike.
+
+    Their sum over a sample is the log-rank test's observed minus expected.
+    """
+    ends = np.concatenate([first.reached, first.given, second.reached, second.given])
+    counts = [len(part) for sample in (first, second) for part in (sample.reached, sample.given)]
+    events = np.repeat([True, False, True, False], counts)
+    expected = np.zeros(len(ends))
+    for time in np.unique(ends[events]):
+        hazard = (events & (ends == time)).sum() / (ends >= time).sum()
+        expected += np.where(ends >= time, hazard, 0.0)
+    return np.asarray(events - expected)
+
+
+def _first(times: Floats, where: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> float | None:
+    found = np.flatnonzero(where)
+    return float(times[found[0]]) if len(found) else None

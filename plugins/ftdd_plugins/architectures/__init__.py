@@ -1,0 +1,1 @@
+"""Architectures: a module, or a folder, each."""

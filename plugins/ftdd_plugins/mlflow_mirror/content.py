@@ -1,0 +1,221 @@
+"""What the mirror should say of a run, read from its folder: a value, compared with what MLflow has."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ftdd.records.curve import COLUMNS, Curve, Record
+from ftdd.results.table import measured
+from ftdd.study.scores import read_scores, scores_of_run
+from ftdd.study.store import BEFORE_ENDING, DAMAGED_ENDING, State, Store, StudyRecord
+from ftdd.values import Json, flat
+
+STATUS = {
+    State.WAITING: "SCHEDULED",
+    State.RUNNING: "RUNNING",
+    State.INTERRUPTED: "KILLED",
+    State.DONE: "FINISHED",
+    State.DIVERGED: "FINISHED",
+    State.FAILED: "FAILED",
+    State.DAMAGED: "FAILED",
+    State.CHANGED: "FAILED",
+}
+"""MLflow's word for each state; a run that diverged has the tag ftdd.state = diverged."""
+
+NOT_MIRRORED = (".safetensors", ".pt", ".npy", DAMAGED_ENDING, BEFORE_ENDING)
+LONGEST_PARAM = 6000
+MOST_EVALUATIONS = 300
+"""Of a run: MLflow's charts draw 320 points of a line, sampled, and a peak between two samples would be gone."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One value of a metric."""
+
+    key: str
+    value: float
+    timestamp: int
+    """Milliseconds since 1970, made from the curve: the same each time it is read."""
+    step: int
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """Images that a run was trained or tested on."""
+
+    name: str
+    digest: str
+    images: int
+    use: str
+    """`training` or `testing`."""
+
+
+@dataclass(frozen=True)
+class Content:
+    """All that the mirror should have of a run."""
+
+    name: str
+    tags: dict[str, str]
+    params: dict[str, str]
+    points: tuple[Point, ...]
+    """Of the curve, stepped by epoch."""
+    finals: tuple[Point, ...]
+    """One value each, of runs that have ended."""
+    status: str
+    started: int
+    ended: int | None
+    files: tuple[Path, ...]
+    """The folder's plain files, of runs that have ended."""
+    data_sets: tuple[DataSet, ...]
+
+
+def content(store: Store, study: StudyRecord, run_id: str) -> Content:
+    """What the folder of a run says."""
+    folder = store.run(run_id)
+    status = folder.status()
+    spec = folder.read_spec()
+    entry = next((entry for entry in study.entries if entry.id == run_id), None)
+    settings = entry.settings if entry else {}
+    tags = {
+        "ftdd.role": "target" if entry else "source",
+        "ftdd.id": run_id,
+        "ftdd.study": study.name,
+        "ftdd.state": str(status.state),
+        "ftdd.started": repr(status.started),
+        **_kinds(spec),
+    }
+    if entry and entry.source_id:
+        tags["ftdd.source_id"] = entry.source_id
+    if status.error:
+        tags["mlflow.note.content"] = status.error
+    over = status.state.final or status.state is State.FAILED
+    started = int(status.started * 1000)
+    files = [path for path in folder.path.iterdir() if path.is_file()] if over else []
+    return Content(
+        name=run_name("target" if entry else "source", settings if entry else _of_source(study, run_id, spec), run_id),
+        tags=tags,
+        params=_params(spec),
+        points=tuple(_points(store, run_id, started, study.eps)),
+        finals=tuple(_finals(store, study, run_id, int(status.updated * 1000))) if over else (),
+        status=STATUS[status.state],
+        started=started,
+        ended=int(status.updated * 1000) if over or status.state is State.INTERRUPTED else None,
+        files=tuple(
+            path
+            for path in sorted(files)
+            if path.name != "lock" and not path.name.startswith(".") and path.suffix not in NOT_MIRRORED
+        ),
+        data_sets=_data_sets(spec, status.facts.get("data", {}), tags["ftdd.role"]),
+    )
+
+
+def run_name(role: str, settings: Mapping[str, Json], run_id: str) -> str:
+    """What tells the run apart, in words: `4 frozen · related · 1,000 target images · seed 0`.
+
+    Depth first, because lists show some twenty characters of it; seeds last.
+    """
+    paths = sorted(settings, key=lambda path: (path.split(".")[-1] == "seed", path != "freezing.count"))
+    words = [_in_words(path, settings[path]) for path in paths if settings[path] is not None]
+    if role == "source":
+        words.insert(0, "source")
+    return " · ".join(words) if settings else f"{role} {run_id}"
+
+
+def _in_words(path: str, value: Json) -> str:
+    """One setting, as short as it can be said."""
+    text = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else _text(value)
+    leaf = path.split(".")[-1]
+    if path == "freezing.count":
+        return f"{text} frozen"
+    if leaf == "images":
+        return f"{text} {path.split('.')[0]} images"
+    if leaf in ("similarity", "control", "name", "policy", "pair", "architecture") and isinstance(value, str):
+        return value
+    if leaf == "seed":
+        return path.replace(".", " ") + f" {text}"
+    return f"{leaf.replace('_', ' ')} {text}"
+
+
+def _of_source(study: StudyRecord, run_id: str, spec: Mapping[str, Json]) -> dict[str, Json]:
+    """The swept settings that reach a source."""
+    leaves = flat(spec)
+    return {path: leaves[path] for path in study.swept if path in leaves}
+
+
+def _kinds(spec: Mapping[str, Json]) -> dict[str, str]:
+    """What to filter by: which pair, network, policy and control, and how alike source and target are."""
+    leaves = flat(spec)
+    paths = {
+        "ftdd.pair": "pair.name",
+        "ftdd.similarity": "pair.similarity",
+        "ftdd.architecture": "architecture.name",
+        "ftdd.policy": "freezing.policy",
+        "ftdd.control": "control",
+    }
+    return {tag: str(leaves[path]) for tag, path in paths.items() if leaves.get(path) is not None}
+
+
+def _data_sets(spec: Mapping[str, Json], data: Mapping[str, Any], role: str) -> tuple[DataSet, ...]:
+    pair = str(flat(spec).get("pair.name", "images"))
+    halves = (("train", "training"), ("test", "testing"))
+    return tuple(
+        DataSet(f"{pair} {role} {half}", str(data[f"{half}_digest"])[:36], int(data.get(f"{half}_images", 0)), use)
+        for half, use in halves
+        if f"{half}_digest" in data
+    )
+
+
+def _some(records: Sequence[Record], eps: float) -> list[Record]:
+    """At most MOST_EVALUATIONS, evenly, with those that a reader looks for: first, last, best, peak, interpolation."""
+    if len(records) <= MOST_EVALUATIONS:
+        return list(records)
+    curve = Curve(tuple(records))
+    looked_for = [curve.records[0], curve.last, curve.best, curve.peak, curve.interpolation(eps)]
+    epochs = {record.epoch for record in looked_for if record is not None}
+    room = MOST_EVALUATIONS - len(epochs)
+    epochs |= {records[round(i * (len(records) - 1) / (room - 1))].epoch for i in range(room)}
+    return [record for record in records if record.epoch in epochs]
+
+
+def _params(spec: dict[str, Json]) -> dict[str, str]:
+    leaves = {path: value for path, value in flat(spec).items() if path not in ("version", "role")}
+    return {path: _text(value)[:LONGEST_PARAM] for path, value in leaves.items()}
+
+
+def _text(value: Json) -> str:
+    """Numbers bare, so that MLflow's charts take them as axes."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _points(store: Store, run_id: str, started: int, eps: float) -> list[Point]:
+    points = []
+    for record in _some(store.run(run_id).curve().records, eps):
+        timestamp = started + int(record.seconds * 1000)
+        for key in COLUMNS:
+            value = getattr(record, key)
+            if key not in ("epoch", "step") and value is not None and math.isfinite(value):
+                points.append(Point(key, float(value), timestamp, record.epoch))
+    return points
+
+
+def _finals(store: Store, study: StudyRecord, run_id: str, timestamp: int) -> list[Point]:
+    numbers = measured(store, run_id, study.eps)
+    numbers |= scores_of_run(read_scores(store, study.name), run_id)
+    numbers["expected_test_error"] = store.run(run_id).status().facts.get("expected_test_error")
+    numbers["seconds_in_all"] = store.run(run_id).status().seconds
+    numbers["label_noise_realised"] = store.run(run_id).status().facts.get("data", {}).get("label_noise_realised")
+    scored = _written(store.study_folder(study.name) / "scores.json")
+    return [
+        # Of two values at one step and time MLflow shows the larger: scores can change, so they have their own time.
+        Point(key, float(value), max(scored, timestamp) if key.startswith("similarity.") else timestamp, 0)
+        for key, value in numbers.items()
+        if value is not None and math.isfinite(value)
+    ]
+
+
+def _written(path: Path) -> int:
+    """When a file was written, in milliseconds since 1970; 0 where there is none."""
+    return int(path.stat().st_mtime * 1000) if path.exists() else 0

@@ -1,0 +1,1 @@
+"""Pairs of source and target, each with its data set."""

@@ -1,0 +1,102 @@
+"""The pair `digits`: scikit-learn's handwritten digits, some as source, others as target."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+import ftdd
+from ftdd.components import Pair, Side
+from ftdd.data.image_shape import ImageShape, Normalization
+from ftdd.data.repeats import Repeats
+
+if TYPE_CHECKING:
+    from ftdd.data.images import LabelledImages, Task
+
+IMAGES_OF_DIGIT = (178, 182, 177, 183, 181, 182, 181, 179, 174, 180)
+TESTED_OF_FIVE = (1, 3)
+"""Of every five images of a digit, in the file's order, these are tested on: 40%."""
+
+
+@ftdd.hookimpl
+def ftdd_pairs() -> Sequence[type[Pair]]:
+    """The pair of this file."""
+    return [Digits]
+
+
+def _distinct(digits: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(digits)) < len(digits):
+        raise ValueError(f"must name each digit once, got {list(digits)}")
+    return digits
+
+
+Digit = Annotated[int, Field(ge=0, le=9)]
+DigitClasses = Annotated[tuple[Digit, ...], Field(min_length=2), AfterValidator(_distinct)]
+
+
+class Digits(Pair):
+    """The 1,797 real 8 × 8 images of handwritten digits that scikit-learn holds: no download, minutes to train.
+
+    Test part of the UCI set "Optical Recognition of Handwritten Digits" (Alpaydin and Kaynak 1998), 16 levels of grey.
+    Of every five images of a digit, in the file's order, the second and the fourth are tested on.
+    """
+
+    name: Literal["digits"] = "digits"
+    source_classes: DigitClasses = (0, 1, 2, 3, 4)
+    """The digits of the source task."""
+    target_classes: DigitClasses = (5, 6, 7, 8, 9)
+    """The digits of the target task; the same ones as the source's where they are named again."""
+
+    def image_shape(self) -> ImageShape:
+        """8 × 8, one channel."""
+        return ImageShape(1, 8, 8)
+
+    def classes(self, side: Side, data: Path) -> tuple[str, ...]:
+        """The digits as words of one figure."""
+        return tuple(str(digit) for digit in self._digits(side))
+
+    def normalization(self) -> Normalization:
+        """Of the whole set."""
+        return Normalization((0.3053,), (0.3760,))
+
+    def class_counts(self, side: Side, data: Path) -> tuple[int, ...]:
+        """Known: the set never changes."""
+        return tuple(
+            sum(i % 5 not in TESTED_OF_FIVE for i in range(IMAGES_OF_DIGIT[digit])) for digit in self._digits(side)
+        )
+
+    def repeats(self, side: Side, data: Path) -> Repeats:
+        """None is like another; known, like the counts."""
+        trained = sum(self.class_counts(side, data))
+        every = sum(IMAGES_OF_DIGIT[digit] for digit in self._digits(side))
+        return Repeats(trained, every - trained, 0, 0, 0, 0)
+
+    def load(self, side: Side, data: Path) -> "Task":
+        """From inside scikit-learn; `data` is not used."""
+        import numpy as np
+        from sklearn.datasets import load_digits
+
+        from ftdd.data.images import Task
+
+        pixels, digits = load_digits(return_X_y=True)
+        images = np.round(pixels.reshape(-1, 1, 8, 8) * (255 / 16)).astype(np.uint8)
+        rank = np.zeros(len(digits), dtype=int)
+        for digit in range(10):
+            rank[digits == digit] = np.arange((digits == digit).sum())
+        tested = np.isin(rank % 5, TESTED_OF_FIVE)
+        wanted = np.isin(digits, self._digits(side))
+
+        def half(chosen: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> "LabelledImages":
+            import torch
+
+            from ftdd.data.images import LabelledImages
+
+            label_of = {digit: label for label, digit in enumerate(self._digits(side))}
+            labels = np.array([label_of[int(digit)] for digit in digits[chosen]], dtype=np.int64)
+            return LabelledImages(torch.from_numpy(images[chosen]), torch.from_numpy(labels), self.classes(side, data))
+
+        return Task(train=half(wanted & ~tested), test=half(wanted & tested))
+
+    def _digits(self, side: Side) -> tuple[int, ...]:
+        return self.source_classes if side == "source" else self.target_classes
