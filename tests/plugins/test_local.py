@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ftdd.study.store import State, Store
+from ftdd.records.status import State
+from ftdd.study.store import Store
 from ftdd_plugins.executors.local import Local, _Processes
 from tests.core.study.small_study import job, written
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from ftdd.study.store import State, Store
+from ftdd.records.status import State
+from ftdd.study.store import Store
 from ftdd_plugins.mlflow_mirror.mirroring import Mirror, open_mirror
 from ftdd_plugins.mlflow_mirror.views import EVERY_RUN, tag_of
 from tests.results.test_results import add_run, add_study

@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ftdd.analysis.tables import measured
 from ftdd.records.curve import COLUMNS, Curve, Record
-from ftdd.results.table import measured
-from ftdd.study.scores import read_scores, scores_of_run
-from ftdd.study.store import BEFORE_ENDING, DAMAGED_ENDING, State, Store, StudyRecord
+from ftdd.records.score import scores_by_run
+from ftdd.records.status import State
+from ftdd.records.study import StudyRecord
+from ftdd.study.reading import read_run
+from ftdd.study.scores import read_scores
+from ftdd.study.store import BEFORE_ENDING, DAMAGED_ENDING, Store
 from ftdd.values import Json, flat
 
 STATUS = {
@@ -202,8 +206,8 @@ def _points(store: Store, run_id: str, started: int, eps: float) -> list[Point]:
 
 
 def _finals(store: Store, study: StudyRecord, run_id: str, timestamp: int) -> list[Point]:
-    numbers = measured(store, run_id, study.eps)
-    numbers |= scores_of_run(read_scores(store, study.name), run_id)
+    numbers = measured(read_run(store.run(run_id)), study.eps)
+    numbers |= scores_by_run(read_scores(store, study.name)).get(run_id, {})
     numbers["expected_test_error"] = store.run(run_id).status().facts.get("expected_test_error")
     numbers["seconds_in_all"] = store.run(run_id).status().seconds
     numbers["label_noise_realised"] = store.run(run_id).status().facts.get("data", {}).get("label_noise_realised")

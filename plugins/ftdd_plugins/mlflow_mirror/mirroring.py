@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ftdd.records.score import scores_by_run
+from ftdd.records.status import State, Status
+from ftdd.records.study import StudyRecord
 from ftdd.study.inputs import statuses
-from ftdd.study.scores import read_scores, scores_of_run
-from ftdd.study.store import State, Status, Store, StudyRecord, Unreadable
+from ftdd.study.scores import read_scores
+from ftdd.study.store import Store, Unreadable
 from ftdd.values import Json, flat
 from ftdd_plugins.mlflow_mirror.addresses import local_path
 from ftdd_plugins.mlflow_mirror.content import Content, DataSet, Point, content
@@ -238,7 +241,7 @@ class Mirror:
         """Of the folder's status: another one means that there is something to mirror."""
         path = self.store.run(run_id).path / "status.json"
         text = path.read_bytes() if path.exists() else b""
-        scores = scores_of_run(read_scores(self.store, self.record.name), run_id)
+        scores = scores_by_run(read_scores(self.store, self.record.name)).get(run_id, {})
         return hashlib.sha256(text + repr((self.parent, self.record.eps, *scores.items())).encode()).hexdigest()[:16]
 
     def _digests(self) -> dict[str, str]:

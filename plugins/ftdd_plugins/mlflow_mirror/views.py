@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from ftdd.analysis.evidence import SEEDS
+from ftdd.records.study import SEEDS
 from ftdd.values import Json
 
 EVERY_RUN, MEANS = "ftdd-runs", "ftdd-means"

@@ -6,8 +6,8 @@ import pytest
 
 from ftdd.recipe.mistakes import RecipeError
 from ftdd.recipe.specs import StopAt
+from ftdd.records.status import State
 from ftdd.study.runs import carry_out
-from ftdd.study.store import State
 from tests.core.study.small_study import facts, job, read, written
 
 
