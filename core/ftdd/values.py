@@ -22,7 +22,9 @@ LARGEST_WHOLE = 2**63 - 1
 class Value(BaseModel):
     """A value that never changes after it was made; unknown fields, infinities and NaN are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True, defer_build=True
+    )
 
     @field_validator("*")
     @classmethod

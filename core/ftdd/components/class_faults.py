@@ -84,11 +84,8 @@ def example_faults(cls: type[Component], context: Any) -> Iterator[str]:
 
 
 def _missing(cls: type, kind: Kind) -> list[str]:
-    return [
-        name
-        for name, member in vars(kind.base).items()
-        if getattr(member, "__isabstractmethod__", False) and getattr(cls, name, None) is member
-    ]
+    abstract = kind.base.__abstractmethods__
+    return [name for name in vars(kind.base) if name in abstract and getattr(cls, name) is getattr(kind.base, name)]
 
 
 def _tag_fault(kind: Kind, cls: type[Component]) -> str | None:

@@ -15,7 +15,7 @@ from ftdd.components import KINDS, Component, Kind, Owner, error_words, hookspec
 from ftdd.components.class_faults import component_fault as component_fault
 from ftdd.components.class_faults import example_faults, schema_fault
 from ftdd.components.guards import guard, said_if_slow
-from ftdd.components.hookspecs import implementations, marks
+from ftdd.components.hookspecs import HEARD, HOOKS, hook_of, implementations, marks
 from ftdd.components.side_effects import undone
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 GROUP = "ftdd"
 OWN_PACKAGE = "ftdd"
 DISABLED = "FTDD_DISABLED_PLUGINS"
-HOOKS = tuple(name for name in dir(hookspecs) if name.startswith("ftdd_"))
-LISTENING = tuple(hook for hook in HOOKS if hook.startswith(("ftdd_study_", "ftdd_run_")))
 COMMAND_NAME = re.compile(r"[a-z][a-z0-9-]{0,29}")
 NAME_WORDS = "a lower-case letter, then lower-case letters, digits and dashes, 30 at most"
 
@@ -185,7 +183,7 @@ def _apart(what: str, printed: io.StringIO | None = None) -> Iterator[list[str]]
 def plugin_fault(plugin: object) -> str | None:
     """What keeps a plugin from being used; None where nothing does. No other plugin is looked at."""
     for name, options in marks(plugin).items():
-        hook = options.get("specname") or name
+        hook = hook_of(name, options)
         if hook not in HOOKS:
             if options.get("optionalhook"):
                 continue  # of another version of ftdd, which knows it
@@ -198,7 +196,7 @@ def plugin_fault(plugin: object) -> str | None:
         function = getattr(plugin, name)
         if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
             return f"has an async {name}, which would never run; define it with def"
-        if inspect.isgeneratorfunction(function) and hook in LISTENING:
+        if inspect.isgeneratorfunction(function) and hook in HEARD:
             return f"yields in {name}, which would never run; return instead"
         if fault := _call_fault(function, hook):
             return f"cannot be called in {name}: {fault}"
@@ -214,9 +212,11 @@ def _call_fault(function: Callable[..., Any], hook: str) -> str | None:
     given = inspect.signature(getattr(hookspecs, hook)).parameters
     for one in wanted:
         if one.kind in (one.VAR_KEYWORD, one.VAR_POSITIONAL):
-            continue
-        if one.kind is one.POSITIONAL_ONLY:
-            return f"its argument '{one.name}' cannot be given by name"
+            if not given:
+                continue
+            return f"'{one}' says not which of the hook's arguments it takes; name those of {', '.join(given)}"
+        if one.kind is one.KEYWORD_ONLY:
+            return f"its argument '{one.name}' is one by keyword only, which pluggy does not give"
         if one.name == "self":
             return "it is a method of a class; let the entry point name an instance, such as module:PLUGIN"
         if one.name not in given and one.default is one.empty:
