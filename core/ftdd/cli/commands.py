@@ -10,8 +10,8 @@ import click
 import ftdd
 from ftdd.components import ComponentFailed, DataUnavailable, Unfit, error_words
 from ftdd.components.plugins import OWN_PACKAGE
-from ftdd.recipe.mistakes import RecipeError
-from ftdd.study.store import Unreadable
+from ftdd.recipe.error import RecipeError
+from ftdd.study.files import Unreadable
 
 if TYPE_CHECKING:
     from ftdd.components.plugins import BroughtCommand

@@ -71,9 +71,10 @@ def _components(kind: Kind) -> None:
 def _recipes() -> None:
     import yaml
 
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where PyYAML was built with it
     table = _table("recipes", "name", "question")
     for name, path in shipped_recipes().items():
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tree = yaml.load(path.read_text(encoding="utf-8"), loader)
         table.add_row(f"  [cyan]{name}[/]", escape(str(tree.get("question") or tree.get("title") or "")))
     output().print(table, "")
 

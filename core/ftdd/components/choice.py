@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import (
     GetCoreSchemaHandler,
@@ -14,6 +14,9 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from ftdd.values import Value
+
+if TYPE_CHECKING:
+    from ftdd.components.plugins import Plugins
 
 PLACEHOLDER = "ftdd choice"
 """Stands in a field's JSON schema, with the kind, for the options, which the whole schema lists once."""
@@ -81,6 +84,15 @@ class Choice:
             said = " ".join(str(error).split())[:300]
             reason = f"{self.kind} '{name}' failed while its fields were checked: {type(error).__name__}: {said}"
             raise PydanticCustomError("choice", "{reason}", {"reason": reason}) from error
+
+
+def component_choice(kind: str, tag: str = "name", words: Sequence[str] = ()) -> Choice:
+    """A component by its name, or by a mapping with its fields; words are taken as they are."""
+
+    def find(name: str, plugins: "Plugins") -> type[Value]:
+        return plugins.named(kind, name)
+
+    return Choice(kind, find, tag, words=words)
 
 
 def among(kind: str, *options: type[Value]) -> Choice:

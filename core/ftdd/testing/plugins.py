@@ -86,7 +86,7 @@ def brings_right_commands(plugin: object) -> None:
     """Each is a click.Command under a name of its own, with a help."""
     from click.testing import CliRunner
 
-    found, problems = plugin_commands(Plugins({}, (), (), {}, ((Owner("checked", "this package"), plugin),)), ())
+    found, problems = plugin_commands(Plugins.of(Owner("checked", "this package"), plugin), ())
     assert not problems, problems[0]
     for name, one in found.items():
         assert one.command.help or one.command.short_help, f"command '{name}' has no help"
