@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import (
     GetCoreSchemaHandler,
@@ -14,9 +14,6 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from ftdd.values import Value
-
-if TYPE_CHECKING:
-    from ftdd.components.plugins import Plugins
 
 PLACEHOLDER = "ftdd choice"
 """Stands in a field's JSON schema, with the kind, for the options, which the whole schema lists once."""
@@ -89,8 +86,9 @@ class Choice:
 def component_choice(kind: str, tag: str = "name", words: Sequence[str] = ()) -> Choice:
     """A component by its name, or by a mapping with its fields; words are taken as they are."""
 
-    def find(name: str, plugins: "Plugins") -> type[Value]:
-        return plugins.named(kind, name)
+    def find(name: str, plugins: Any) -> type[Value]:
+        cls: type[Value] = plugins.named(kind, name)
+        return cls
 
     return Choice(kind, find, tag, words=words)
 

@@ -8,12 +8,12 @@ from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt
 
 from ftdd.components import Analysis, Architecture, Every, Pair, Policy, Scheme, Side
 from ftdd.components.choice import component_choice, or_else
+from ftdd.networks.spared import Spared
 from ftdd.training.settings import Evaluate, SoftFreezing, Training
 from ftdd.values import Json, Value, identity, tree_identity
 
 if TYPE_CHECKING:
     from ftdd.components.plugins import Plugins
-    from ftdd.networks.chain import Spared
 
 
 PairField = Annotated[Pair, component_choice("pair")]
@@ -91,7 +91,7 @@ class Transfer(Value):
 Control = Literal["transfer", "selffer", "random", "scratch"]
 BatchNorm = Literal["frozen", "affine_only", "live", "recalibrate"]
 
-SPARED: "Mapping[BatchNorm, frozenset[Spared]]" = {
+SPARED: Mapping[BatchNorm, frozenset[Spared]] = {
     "frozen": frozenset(),
     "affine_only": frozenset({"batch_norm_scales"}),
     "live": frozenset({"batch_norm_statistics"}),
@@ -207,7 +207,7 @@ class TargetSpec(Value):
         return count
 
     @property
-    def spared(self) -> "frozenset[Spared]":
+    def spared(self) -> frozenset[Spared]:
         """What may move in frozen layers all the same."""
         return self.freezing.spared | SPARED[self.batch_norm]
 
