@@ -36,9 +36,12 @@ def _mark(plugin: object, name: str) -> dict[str, Any] | None:
     return options if isinstance(options, dict) else None
 
 
-def implementations(plugin: object, hook: str) -> tuple[Callable[..., Any], ...]:
-    """A plugin's functions for a hook: of its name, or marked with `specname`."""
-    return tuple(getattr(plugin, name) for name, options in marks(plugin).items() if hook_of(name, options) == hook)
+def implementations(plugin: object) -> dict[str, list[Callable[..., Any]]]:
+    """A plugin's functions, by the hook that they implement: of its name, or marked with `specname`."""
+    found: dict[str, list[Callable[..., Any]]] = {}
+    for name, options in marks(plugin).items():
+        found.setdefault(hook_of(name, options), []).append(getattr(plugin, name))
+    return found
 
 
 def hook_of(name: str, options: Mapping[str, Any]) -> str:

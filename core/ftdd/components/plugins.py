@@ -296,10 +296,10 @@ def unmarked_hooks(plugin: object) -> Iterator[str]:
             yield name
 
 
-def brought_by(plugin: object, hook: str) -> list[Any]:
+def brought_by(functions: Iterable[Callable[[], Any]]) -> list[Any]:
     """What a plugin's functions for a hook return, together. Raises ValueError where one returns no list."""
     brought: list[Any] = []
-    for function in implementations(plugin, hook):
+    for function in functions:
         returned = function()
         if returned is None or isinstance(returned, (str, bytes, type, Mapping)):
             raise ValueError(f"it returns {_shown(returned)}, and not a list")
@@ -319,10 +319,11 @@ def _components(plugin: object, owner: Owner) -> list[tuple[Kind, type[Component
     """What the plugin's hooks return, each class checked and guarded."""
     brought: dict[tuple[str, type[Component]], Kind] = {}
     mend = f"mend or uninstall the package, or set {DISABLED}={owner.plugin}"
-    for kind in KINDS.values():
+    functions = implementations(plugin)
+    for kind in (kind for kind in KINDS.values() if kind.hook in functions):
         try:
             with _apart(f"{owner} in {kind.hook}"):
-                classes = brought_by(plugin, kind.hook)
+                classes = brought_by(functions[kind.hook])
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -358,7 +359,7 @@ def plugin_commands(plugins: "Plugins", own: Iterable[str]) -> tuple[dict[str, "
         mend = f"mend or uninstall the package, or set {DISABLED}={owner.plugin}"
         try:
             with _apart(f"{owner} in ftdd_commands"):
-                brought = brought_by(plugin, "ftdd_commands")
+                brought = brought_by(implementations(plugin).get("ftdd_commands", ()))
         except KeyboardInterrupt:
             raise
         except BaseException as error:
