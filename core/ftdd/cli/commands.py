@@ -11,8 +11,8 @@ import ftdd
 from ftdd.api.environment import RequestError
 from ftdd.components import ComponentFailed, DataUnavailable, Unfit, error_words
 from ftdd.components.plugins import OWN_PACKAGE
-from ftdd.recipe.mistakes import RecipeError
-from ftdd.study.store import Unreadable
+from ftdd.recipe.error import RecipeError
+from ftdd.study.files import Unreadable
 
 if TYPE_CHECKING:
     from ftdd.components.plugins import BroughtCommand

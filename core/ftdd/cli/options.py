@@ -3,12 +3,14 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
 
 from ftdd.api.environment import shipped_recipes, store_path
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -18,8 +20,10 @@ class RecipeName(click.ParamType):  # type: ignore[type-arg]  # generic since cl
 
     name = "recipe"
 
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
         """Files, and the names of recipes that ship with ftdd."""
+        from click.shell_completion import CompletionItem
+
         names = [CompletionItem(name) for name in shipped_recipes() if name.startswith(incomplete)]
         return [*names, CompletionItem(incomplete, type="file")]
 

@@ -32,6 +32,7 @@ from ftdd.recipe.mistakes import dotted
 from ftdd.recipe.points import said_by
 from ftdd.recipe.sweep import SweepError, with_values
 from ftdd.study.remarks import remarks_on, repeats_on
+from ftdd.values import described_fields
 from ftdd.wording import as_recipe
 
 SIDES: tuple[Side, ...] = ("source", "target")
@@ -46,7 +47,7 @@ def show_component(kind: Kind, cls: type[Component], name: str) -> None:
     for heading in ("field", "type", "default", "what it means"):
         table.add_column(heading, overflow="fold")
     for field_name in own_fields(cls):
-        field = cls.model_fields[field_name]
+        field = described_fields(cls)[field_name]
         default = "required" if field.is_required() else as_recipe(_plain(field.get_default(call_default_factory=True)))
         kind_of = _type_words(cls.model_json_schema()["properties"][field_name])
         table.add_row(

@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem
 
 from ftdd.api.environment import plugins, store_path
 from ftdd.cli.screen import warn
-from ftdd.components import Analysis
-from ftdd.recipe.study import analyses_of
-from ftdd.study.store import Store
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from ftdd.analysis.study_data import StudyData
+    from ftdd.components import Analysis
+    from ftdd.study.store import Store
 
 STUDIES = "studies"
 """The folder of a store in which studies have theirs."""
@@ -26,8 +26,12 @@ class StudyName(click.ParamType):  # type: ignore[type-arg]  # generic since cli
 
     name = "study"
 
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
         """The studies of the store, and folders."""
+        from click.shell_completion import CompletionItem
+
+        from ftdd.study.store import Store
+
         store = Store(ctx.params.get("store") or store_path(None))
         names = [CompletionItem(name) for name in store.studies() if name.startswith(incomplete)]
         return [*names, CompletionItem(incomplete, type="dir")]
@@ -36,12 +40,14 @@ class StudyName(click.ParamType):  # type: ignore[type-arg]  # generic since cli
 study_argument = click.argument("study", type=StudyName())
 
 
-def find_study(given: str, store: Path) -> tuple[Store, str]:
+def find_study(given: str, store: Path) -> "tuple[Store, str]":
     """The store and the name of a study.
 
     given: its name in the store, or its folder, STORE/studies/NAME, in that store or another one; a name wins. Raises
     click.UsageError where there is no such study.
     """
+    from ftdd.study.store import Store
+
     place, name = Store(store), given
     folder = Path(os.path.abspath(Path(given).expanduser()))  # noqa: PTH100  # `..` goes, and links stay
     if given not in place.studies():
@@ -63,8 +69,10 @@ class ReadStudy:
     folder: Path
     data: "StudyData"
 
-    def analyses(self) -> tuple[Analysis, ...]:
+    def analyses(self) -> "tuple[Analysis, ...]":
         """Those that its recipe chose; all that are installed where these are not available, which is then said."""
+        from ftdd.recipe.study import analyses_of
+
         return analyses_of(self.data.record, plugins(), lambda line: warn([line]))
 
 

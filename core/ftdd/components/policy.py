@@ -1,12 +1,10 @@
 """Freezing policies."""
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from ftdd.components.base import Component
-
-if TYPE_CHECKING:
-    from ftdd.networks.chain import Spared
+from ftdd.networks.spared import Spared
 
 
 class Policy(Component):
@@ -14,7 +12,7 @@ class Policy(Component):
 
     tag: ClassVar[str] = "policy"
 
-    spared: ClassVar[frozenset["Spared"]] = frozenset()
+    spared: ClassVar[frozenset[Spared]] = frozenset()
     """What may move in frozen layers all the same; see `ftdd.networks.chain.Chain.freeze`."""
 
     depth: ClassVar[tuple[str, ...]] = ()

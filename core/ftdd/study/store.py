@@ -25,18 +25,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING, Any
 
 from ftdd.components.plugins import nearest
-from ftdd.recipe.specs import plain_id
 from ftdd.records.curve import Curve, from_csv
 from ftdd.records.status import State, Status
 from ftdd.records.study import StudyRecord
 from ftdd.study.files import UNFINISHED, json_text, make_folder, sweep, write_json, write_text, write_with
+from ftdd.study.files import Unreadable as Unreadable
 from ftdd.study.weights import whole_weights
 from ftdd.values import Json
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 DAMAGED_ENDING = ".damaged"
 """Of damaged files that were set aside."""
@@ -48,10 +49,6 @@ TABLES = ("train_images.csv", "curve.csv", "ledger.json")
 
 WHOLLY_READ = 1 << 16
 """Bytes: a table of a run that has ended is compared by its hash up to this size, and by its size alone above."""
-
-
-class Unreadable(ValueError):
-    """A file of the store that is not what ftdd writes: a sentence with its path."""
 
 
 class FolderGone(FileNotFoundError):
@@ -101,11 +98,13 @@ class RunFolder:
         """log.txt."""
         return self.path / "log.txt"
 
-    def lock(self, timeout: float = -1) -> FileLock:
+    def lock(self, timeout: float = -1) -> "FileLock":
         """The lock of whoever carries the run out. timeout: seconds to wait for it; without end where it is negative.
 
         Taking it raises filelock.Timeout where another process has it for longer.
         """
+        from filelock import FileLock
+
         make_folder(self.path)
         return FileLock(self.path / "lock", timeout=timeout)
 
@@ -118,6 +117,8 @@ class RunFolder:
         """Whether a living process is at work on the run."""
         if not (self.path / "lock").exists():
             return False
+        from filelock import FileLock, Timeout
+
         try:
             with FileLock(self.path / "lock", timeout=0):
                 return False
@@ -200,6 +201,8 @@ class RunFolder:
 
     def _wrong_spec(self, status: Status) -> str:
         """What is wrong with spec.json; nothing where it is right, or where nothing says that it is not."""
+        from ftdd.recipe.specs import plain_id
+
         try:
             spec = self.read_spec()
             if not spec:
@@ -238,7 +241,7 @@ class RunFolder:
         """
         if not any(self._leftovers()):
             return
-        with suppress(OSError, Timeout), self.lock(timeout=0):
+        with suppress(OSError), self.lock(timeout=0):  # filelock.Timeout is an OSError
             if self.said().state.final:
                 self.remove_leftovers()
 

@@ -15,11 +15,12 @@ import click
 import ftdd
 from ftdd.cli.options import store_option
 from ftdd.cli.studies import StudyName, find_study
-from ftdd.records.curve import Record
-from ftdd.records.events import RunRef, StudyRef
-from ftdd.study.store import Store, Unreadable
+from ftdd.study.files import Unreadable
 
 if TYPE_CHECKING:
+    from ftdd.records.curve import Record
+    from ftdd.records.events import RunRef, StudyRef
+    from ftdd.study.store import Store
     from ftdd_plugins.mlflow_mirror.mirroring import Mirror
 
 LIVE_SECONDS = 5.0
@@ -33,14 +34,15 @@ class _Listener:
         self._mirror: Mirror | None = None
         self._mirrored_at: dict[str, float] = {}
 
-    def start(self, study: StudyRef) -> None:
+    def start(self, study: "StudyRef") -> None:
+        from ftdd.study.store import Store
         from ftdd_plugins.mlflow_mirror.mirroring import open_mirror
 
         self._mirror = None
         self._mirrored_at = {}
         self._mirror = open_mirror(Store(study.store), study.name)
 
-    def look(self, run: RunRef, final: bool) -> None:
+    def look(self, run: "RunRef", final: bool) -> None:
         """Mirror a run if the mirror could be opened, and if it is time."""
         now = time.monotonic()
         if self._mirror is None or (not final and now - self._mirrored_at.get(run.id, -LIVE_SECONDS) < LIVE_SECONDS):
@@ -78,25 +80,25 @@ _listener = _Listener()
 
 
 @ftdd.hookimpl
-def ftdd_study_started(study: StudyRef) -> None:
+def ftdd_study_started(study: "StudyRef") -> None:
     """Open the tracking store and the experiment."""
     _listener.start(study)
 
 
 @ftdd.hookimpl
-def ftdd_run_started(run: RunRef) -> None:
+def ftdd_run_started(run: "RunRef") -> None:
     """Show the run as running."""
     _listener.look(run, final=False)
 
 
 @ftdd.hookimpl
-def ftdd_run_evaluated(run: RunRef, records: Sequence[Record]) -> None:
+def ftdd_run_evaluated(run: "RunRef", records: "Sequence[Record]") -> None:
     """Add what was measured, every few seconds."""
     _listener.look(run, final=False)
 
 
 @ftdd.hookimpl
-def ftdd_run_finished(run: RunRef) -> None:
+def ftdd_run_finished(run: "RunRef") -> None:
     """Add the rest: final metrics, files, state."""
     _listener.look(run, final=True)
 
@@ -124,6 +126,8 @@ def sync(studies: tuple[str, ...], store: Path) -> int:
     STORE/studies/NAME. MLFLOW_TRACKING_URI says where the mirror is; without it, it is mlflow.db in the folder of the
     runs.
     """
+    from ftdd.study.store import Store
+
     own = Store(store)
     if not studies and not own.studies():
         raise click.UsageError(f"there is no study in {store}")
@@ -145,7 +149,7 @@ def sync(studies: tuple[str, ...], store: Path) -> int:
     return code
 
 
-def _brought_up_to_date(store: Store, name: str) -> int:
+def _brought_up_to_date(store: "Store", name: str) -> int:
     """How many runs of a study had to be changed in the mirror. Raises MirrorUnavailable and Unreadable."""
     from ftdd_plugins.mlflow_mirror.mirroring import open_mirror
     from ftdd_plugins.mlflow_mirror.tracking import reaching

@@ -8,9 +8,9 @@ from pydantic import Field
 
 import ftdd
 from ftdd.components import Architecture, Scheme, Score, Unfit
+from ftdd.components.choice import component_choice
 from ftdd.components.comparison import Comparison, Side
 from ftdd.data.image_shape import ImageShape, Normalization
-from ftdd.recipe.specs import component_choice
 from ftdd.values import Json
 from ftdd_plugins.similarity.scores.samples import even_part
 

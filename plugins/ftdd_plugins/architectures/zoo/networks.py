@@ -9,11 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from ssl import SSLError
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.error import HTTPError
-from urllib.parse import urlsplit
-from urllib.request import Request, getproxies, proxy_bypass, urlopen
 
 from pydantic import PositiveInt
 from typing_extensions import Self
@@ -291,6 +287,8 @@ def one_line(error: BaseException) -> str:
 
 def in_hub(address: str) -> Path:
     """Where torch keeps what it has fetched from an address."""
+    from urllib.parse import urlsplit
+
     import torch
 
     return Path(torch.hub.get_dir()) / "checkpoints" / Path(urlsplit(address).path).name
@@ -298,6 +296,11 @@ def in_hub(address: str) -> Path:
 
 def check_reachable(address: str, what: str) -> None:
     """Raise DataUnavailable, within seconds, where the host that has the weights does not answer."""
+    from ssl import SSLError
+    from urllib.error import HTTPError
+    from urllib.parse import urlsplit
+    from urllib.request import Request, getproxies, proxy_bypass, urlopen
+
     parts = urlsplit(address)
     through = None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
     host = urlsplit(through if "//" in through else f"//{through}") if through else parts

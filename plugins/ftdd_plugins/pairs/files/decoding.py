@@ -9,14 +9,12 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
-from filelock import FileLock
 from pydantic import Field
 
 from ftdd.components import DataUnavailable
@@ -111,6 +109,7 @@ def _made(
 ) -> "npt.NDArray[np.uint8]":
     """The images decoded into a folder, by this process or by another one that was at it."""
     import numpy as np
+    from filelock import FileLock
 
     root = folder.parent
     _, channels, side, _ = shape
@@ -407,6 +406,7 @@ def _in_parallel(files: Sequence[ImageFile], work: Callable[[bytes], T]) -> "Ite
 
     Threads: Pillow's decoders leave the lock.
     """
+    from concurrent.futures import ThreadPoolExecutor
 
     def one(file: ImageFile) -> T | str:
         try:
