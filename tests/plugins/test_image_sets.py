@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from ftdd_plugins.similarity.class_schemes import WordNet
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -36,7 +37,6 @@ from ftdd_plugins.pairs.files.remote import Remote
 from ftdd_plugins.pairs.imagenet_subset import ImageNetSubset
 from ftdd_plugins.pairs.tiny_imagenet import TinyImageNetSplit, TinyImageNetToCifar10
 from ftdd_plugins.pairs.tiny_imagenet.image_set import TINY_IMAGENET, wnid_of
-from ftdd_plugins.similarity.class_schemes import WordNet
 from tests.plugins.sentences import quiet, sentence
 
 SIDES: tuple[Side, ...] = ("source", "target")

@@ -16,9 +16,17 @@ from ftdd.study.plan import make_plan
 from ftdd.study.runs import carry_out
 from ftdd.study.scores import labels, read_scores, score_study
 from ftdd.study.store import Store
-from ftdd_plugins.similarity.class_schemes import ClassOverlap, WordNet
-from ftdd_plugins.similarity.image_schemes import Frechet, Mmd
-from ftdd_plugins.similarity.network_schemes import Cka, HScore, Leep, LinearProbe, LogMe
+from ftdd_plugins.similarity import (
+    Cka,
+    ClassOverlap,
+    Frechet,
+    HScore,
+    Leep,
+    LinearProbe,
+    LogMe,
+    Mmd,
+    WordNet,
+)
 from tests.core.study.small_study import RECIPE, job, read
 
 TURNED = RECIPE.replace(
