@@ -17,7 +17,7 @@ from ftdd.components import DataUnavailable
 from ftdd.data.image_shape import ImageShape
 from ftdd_plugins.architectures.timm_networks import Timm
 from ftdd_plugins.architectures.torchvision_networks import TorchVision
-from ftdd_plugins.architectures.zoo.torchvision_operators import declare_operators
+from ftdd_plugins.architectures.torchvision_operators import declare_operators
 
 SMALL = ImageShape(3, 32, 32)
 MODEL = "test_resnet"

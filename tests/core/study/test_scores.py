@@ -275,7 +275,7 @@ def test_pretrained_weights_without_any_source_are_scored_too(tmp_path: Path) ->
 
 
 def save_timm_resnet18(path: Path) -> None:
-    from ftdd_plugins.architectures.zoo.torchvision_operators import declare_operators
+    from ftdd_plugins.architectures.torchvision_operators import declare_operators
 
     declare_operators()
     import timm
