@@ -18,8 +18,7 @@ import pytest
 
 from ftdd.components import DataUnavailable
 from ftdd_plugins.pairs.files import download
-from ftdd_plugins.pairs.files.download import fetch
-from ftdd_plugins.pairs.files.remote import Remote
+from ftdd_plugins.pairs.files.download import Remote, fetch
 from ftdd_plugins.pairs.files.unpack import extract
 
 CONTENT = bytes(range(256)) * 4000

@@ -11,7 +11,7 @@ from PIL import Image
 from ftdd.components import DataUnavailable
 from ftdd.data.images import repeats
 from ftdd.data.repeats import Repeats
-from ftdd_plugins.pairs.files import names
+from ftdd_plugins.pairs.files import folder_names
 from ftdd_plugins.pairs.image_folder import ImageFolder
 from tests.plugins.sentences import sentence
 
@@ -240,14 +240,14 @@ def test_a_class_of_one_folder_cannot_be_held_out_as_a_whole(tmp_path: Path, ima
     [("train", "test1"), ("Train", "TEST"), ("my_train_v2", "my_val_v2"), ("TrainingData", "ValidationData")],
 )
 def test_halves_are_told_by_their_names(one: str, other: str) -> None:
-    assert names.halves_among([one, other, "plane"]) == tuple(sorted((one, other)))
+    assert folder_names.halves_among([one, other, "plane"]) == tuple(sorted((one, other)))
 
 
 @pytest.mark.parametrize(
     "given", [("train", "plane"), ("train", "trains"), ("train_red", "train_blue"), ("cat test", "dog train"), ("tr", "ts")]
 )  # fmt: skip
 def test_words_alone_make_no_halves(given: Sequence[str]) -> None:
-    assert names.halves_among(given) is None
+    assert folder_names.halves_among(given) is None
 
 
 def test_once_decoded_images_are_compared_by_their_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

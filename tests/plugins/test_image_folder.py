@@ -20,9 +20,9 @@ from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.mistakes import RecipeError
 from ftdd.recipe.read import read_study
 from ftdd_plugins.pairs import image_folder
-from ftdd_plugins.pairs.files import decoding, folders, memory
-from ftdd_plugins.pairs.files.decoding import Channels, decode
+from ftdd_plugins.pairs.files import folder_names, folders, image_file, memory
 from ftdd_plugins.pairs.files.folders import class_folders
+from ftdd_plugins.pairs.files.image_file import Channels, decode
 from ftdd_plugins.pairs.image_folder import ImageFolder
 from tests.cli.commands import ftdd
 from tests.plugins.sentences import quiet, sentence
@@ -238,7 +238,7 @@ def test_the_data_folder_itself_may_be_that_of_the_images(tmp_path: Path) -> Non
     for _ in range(2):
         pair.prepare(tmp_path / "photos", quiet)
         assert pair.load("target", tmp_path / "photos").train.classes == ("ants", "bees", "cats")
-    assert (tmp_path / "photos" / decoding.BESIDE).is_dir()
+    assert (tmp_path / "photos" / folder_names.BESIDE).is_dir()
 
 
 def test_hidden_folders_within_a_class_are_left_out(tmp_path: Path) -> None:
@@ -714,4 +714,4 @@ def test_a_picture_that_is_none_ends_the_run_before_it_trains(tmp_path: Path) ->
 def test_the_modules_limits_are_below_pillows() -> None:
     """Ours are said with the picture's size, and Pillow does not warn before."""
     assert Image.MAX_IMAGE_PIXELS is not None
-    assert decoding.MOST_PIXELS < Image.MAX_IMAGE_PIXELS
+    assert image_file.MOST_PIXELS < Image.MAX_IMAGE_PIXELS

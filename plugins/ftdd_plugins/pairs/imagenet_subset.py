@@ -9,18 +9,18 @@ from pydantic import Field
 
 import ftdd
 from ftdd.components import DataUnavailable, Likeness, Pair, Side
-from ftdd.data.image_shape import ImageShape, Normalization
+from ftdd.data.image_shape import IMAGENET, ImageShape, Normalization
 from ftdd.data.repeats import Repeats
 from ftdd.values import Json
-from ftdd_plugins.pairs.files.decoding import SquareSide, decoded, scale_of
+from ftdd_plugins.pairs.files.decoding import decoded, scale_of
 from ftdd_plugins.pairs.files.equal_files import repeated_files
+from ftdd_plugins.pairs.files.folder_names import ending, passed_over
 from ftdd_plugins.pairs.files.folders import TEXTS, found_from, image_files
+from ftdd_plugins.pairs.files.image_file import SquareSide
 from ftdd_plugins.pairs.files.image_set import Half, with_common
-from ftdd_plugins.pairs.files.names import ending, passed_over
-from ftdd_plugins.pairs.image_folder.remarks import left_out
-from ftdd_plugins.pairs.tiny_imagenet.image_set import class_name, wnid_of
+from ftdd_plugins.pairs.files.remarks import left_out
 from ftdd_plugins.wordnet.choice import Similarity, SourceCount, by_nearness, wnids_of
-from ftdd_plugins.wordnet.nouns import imagenet_1k
+from ftdd_plugins.wordnet.nouns import class_name, imagenet_1k, wnid_of
 
 if TYPE_CHECKING:
     from ftdd.data.images import LabelledImages, Task
@@ -74,7 +74,7 @@ class ImageNetSubset(Pair):
 
     def normalization(self) -> Normalization:
         """ImageNet's."""
-        return Normalization((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+        return IMAGENET
 
     def classes(self, side: Side, data: Path) -> tuple[str, ...]:
         """The target as listed; the source from the nearest, or from the remotest."""
@@ -150,16 +150,15 @@ class ImageNetSubset(Pair):
 
     def _half(self, side: Side, half: Half, data: Path, say: Callable[[str], None]) -> "LabelledImages":
         import numpy as np
-        import torch
 
         from ftdd.data.images import LabelledImages
 
         names = self.classes(side, data)
         every = [path for each in HALVES for name in names for path in self._files(name, each, data)]
-        scale = scale_of(image_files(every, data), f"imagenet {side}", data, say)
+        scale = scale_of(image_files(every), f"imagenet {side}", data, say)
         parts = []
         for name in names:
-            files = image_files(self._files(name, half, data), data)
-            parts.append(np.array(decoded(files, self.image_size, 3, f"imagenet {half} {name}", data, say, scale)))
+            files = image_files(self._files(name, half, data))
+            parts.append(decoded(files, self.image_size, 3, f"imagenet {half} {name}", data, say, scale))
         labels = np.repeat(np.arange(len(names)), [len(part) for part in parts])
-        return LabelledImages(torch.from_numpy(np.concatenate(parts)), torch.from_numpy(labels), names)
+        return LabelledImages.from_arrays(np.concatenate(parts), labels, names)

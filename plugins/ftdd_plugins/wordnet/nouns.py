@@ -118,6 +118,16 @@ def label(wnid: str) -> str:
     return lemmas(wnid)[0].replace("_", " ")
 
 
+def class_name(wnid: str) -> str:
+    """Wnid and its first word, as the classes of ImageNet are called here: `n02123045_tabby`."""
+    return f"{wnid}_{label(wnid).replace(' ', '_')}"
+
+
+def wnid_of(name: str) -> str:
+    """The wnid in a class's name."""
+    return name.partition("_")[0]
+
+
 @cache
 def ancestors(wnid: str) -> Mapping[str, int]:
     """All nouns over a noun and itself, nearest first, with the least number of edges up to each."""

@@ -1,15 +1,15 @@
 """CIFAR-10 and CIFAR-100 from their official Python files (Krizhevsky 2009)."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftdd.components import DataUnavailable, Presence
 from ftdd_plugins.pairs.cifar.pickles import Array, read_pickle
+from ftdd_plugins.pairs.files.checksums import has_md5
+from ftdd_plugins.pairs.files.download import Remote, fetch
 from ftdd_plugins.pairs.files.image_set import Half, ImageSet
-from ftdd_plugins.pairs.files.remote import Remote
+from ftdd_plugins.pairs.files.unpack import extract
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,9 +54,6 @@ class CifarFiles(ImageSet):
 
     def get(self, data: Path, say: Callable[[str], None]) -> None:
         """Fetch the official archive and unpack the files that are not there. Files that are there are left alone."""
-        from ftdd_plugins.pairs.files.download import fetch
-        from ftdd_plugins.pairs.files.unpack import extract
-
         missing, modified = self._faults(data, ("train", "test"))
         if missing:
             archive = fetch(self._archive, data, say)
@@ -111,7 +108,7 @@ class CifarFiles(ImageSet):
         paths = {name: data / self.folder / name for name in official}
         missing = [name for name, path in paths.items() if not path.is_file()]
         there = {name: path for name, path in paths.items() if name not in missing}
-        modified = [name for name, path in there.items() if _md5(path, path.stat().st_mtime_ns) != official[name]]
+        modified = [name for name, path in there.items() if not has_md5(path, official[name])]
         return missing, modified
 
     def _paths(self, data: Path, half: Half, allow_modified: bool) -> list[Path]:
@@ -169,17 +166,6 @@ def _whole_numbers(labels: Any) -> "npt.NDArray[np.int64]":
     if not isinstance(labels, list) or not all(type(label) is int for label in labels):
         raise TypeError("its labels are not a list of whole numbers")
     return np.array(labels, dtype=np.int64)
-
-
-@lru_cache(maxsize=32)
-def _md5(path: Path, modified_ns: int) -> str:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataUnavailable(
-            f"{path} cannot be read ({error.strerror or error}); make it readable, or take it away"
-        ) from error
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 CIFAR_10 = CifarFiles(

@@ -1,22 +1,19 @@
 """Big files from the net: fetched whole and checked, continued after a break."""
 
-import hashlib
-import http.client
 import re
 import textwrap
 import time
-import urllib.error
-import urllib.request
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 
 from ftdd.components import DataUnavailable
-from ftdd_plugins.pairs.files.remote import Remote
+from ftdd_plugins.pairs.files.checksums import md5_of
 
 PATIENCE_SECONDS = 10.0
 """How long a place may be silent: while it is connected to, and between any two of its bytes."""
@@ -27,6 +24,21 @@ SAY_EVERY_SECONDS = 5.0
 
 _BLOCK_BYTES = 1 << 18
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
+_RANGE_NOT_SATISFIABLE, _PARTIAL_CONTENT = 416, 206
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A file that is available from several places."""
+
+    name: str
+    """The file's name."""
+    places: tuple[str, ...]
+    """URLs, tried in turn. The first is named to a user who has to fetch the file by hand."""
+    md5: str
+    """The official md5 of the whole file, hex."""
+    size: int | None = None
+    """Bytes, where known. A place whose file has another size is not read at all."""
 
 
 class _GivenUp(Exception):
@@ -68,8 +80,8 @@ def fetch(remote: Remote, into: Path, say: Callable[[str], None]) -> Path:
 def _is_there(path: Path, remote: Remote) -> bool:
     if not path.exists():
         return False
-    found = _md5(path)
-    if found != remote.md5.lower():
+    found = md5_of(path)
+    if found != remote.md5:
         raise DataUnavailable(
             f"{path} is not the official file by its md5 ({found} instead of {remote.md5}); move it away and it is "
             f"fetched, or put the official one there, from {remote.places[0]}"
@@ -94,19 +106,17 @@ def _alone(path: Path, say: Callable[[str], None]) -> Iterator[None]:
 
 def _from_any_place(remote: Remote, part: Path, path: Path, say: Callable[[str], None]) -> None:
     """Make the part the whole official file, from the first place that gives it."""
-    places = deque(remote.places)
-    slow: set[str] = set()
+    places = list(remote.places)
     failures: list[str] = []
-    while places:
-        place = places.popleft()
+    for tried, place in enumerate(places):
+        others, again = tried + 1 < len(places), tried >= len(remote.places)
         try:
-            _from_place(remote, place, part, bool(places) and place not in slow, say)
+            _from_place(remote, place, part, others and not again, say)
             return
         except _GivenUp as failure:
             failures.append(f"{_host(place)}: {failure}")
             say(f"{remote.name} from {failures[-1]}")
             if isinstance(failure, _TooSlow):  # slowly is better than not at all: asked again after all others
-                slow.add(place)
                 places.append(place)
     go_on = f"try again to go on after {_megabytes(_size(part))}, or " if _size(part) else ""
     raise DataUnavailable(
@@ -118,8 +128,8 @@ def _from_any_place(remote: Remote, part: Path, path: Path, say: Callable[[str],
 def _from_place(remote: Remote, place: str, part: Path, floor: bool, say: Callable[[str], None]) -> None:
     """Make the part the whole official file, from one place. floor: whether the place may be too slow."""
     kept = _complete(remote, place, part, floor, say)
-    found = _md5(part)
-    if found == remote.md5.lower():
+    found = md5_of(part)
+    if found == remote.md5:
         return
     part.unlink()
     if not kept:
@@ -135,109 +145,99 @@ def _complete(remote: Remote, place: str, part: Path, floor: bool, say: Callable
     size = f" ({_megabytes(remote.size)})" if remote.size else ""
     going_on = f", going on after {_megabytes(there)}" if there else ""
     say(f"fetching {remote.name}{size} from {_host(place)}{going_on}")
-    answer = _ask(remote, place, there)
-    if answer is None:
-        return True
+    with _network_errors():
+        answer = _ask(place, there)
     with answer:
-        kept, total = _first_and_total(answer, there)
-        _check_total(remote, total)
+        first, total = _range(answer, there)
+        if None not in (total, remote.size) and total != remote.size:
+            # Before the part is touched: where a network answers with a page of its own, what has come is not lost.
+            raise _GivenUp(f"its file has {total} bytes instead of {remote.size}")
+        if answer.status == _RANGE_NOT_SATISFIABLE:
+            return True
         total = total or remote.size
-        missing = None if total is None else total - kept
-        with part.open("ab" if kept else "wb") as file:
-            for block in _watched(_blocks(answer, missing), remote.name, kept, total, floor, say):
+        watched = _Watched(remote.name, first, total, floor, say)
+        with part.open("ab" if first else "wb") as file:
+            while total is None or watched.come < total:
+                with _network_errors():
+                    # read1, not read, which waits for a full block: a slow place would neither be seen to be slow nor
+                    # give away its bytes when it is left
+                    block = answer.read1(_BLOCK_BYTES if total is None else min(total - watched.come, _BLOCK_BYTES))
+                if not block and total is not None:
+                    raise _GivenUp(f"the connection ended {total - watched.come} bytes early")
+                if not block:
+                    break
                 file.write(block)
-    return kept > 0
+                watched.add(len(block))
+    return first > 0
 
 
-def _ask(remote: Remote, place: str, there: int) -> http.client.HTTPResponse | None:
-    """The place's answer to a request for all after the first bytes; None where it has nothing after them."""
+@contextmanager
+def _network_errors() -> Iterator[None]:
+    """Where what is raised means that a place does not give the file."""
+    from http.client import HTTPException
+
+    try:
+        yield
+    except (OSError, HTTPException, ValueError) as error:
+        raise _GivenUp(_reason(error)) from error
+
+
+def _ask(place: str, there: int) -> Any:
+    """The place's answer to a request for all after the first bytes; an error only where it has nothing after them."""
+    from urllib.error import HTTPError
+    from urllib.request import Request, urlopen
+
     headers = {"User-Agent": "ftdd"} | ({"Range": f"bytes={there}-"} if there else {})
     try:
-        answer: http.client.HTTPResponse = urllib.request.urlopen(
-            urllib.request.Request(place, headers=headers), timeout=PATIENCE_SECONDS
-        )
-    except urllib.error.HTTPError as error:
+        return urlopen(Request(place, headers=headers), timeout=PATIENCE_SECONDS)
+    except HTTPError as error:
+        if there and error.code == _RANGE_NOT_SATISFIABLE:
+            return error
         error.close()
-        if not (there and error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE):
-            raise _GivenUp(_reason(error)) from error
-        ranges = _CONTENT_RANGE.fullmatch(error.headers.get("Content-Range", ""))
-        _check_total(remote, int(ranges[2]) if ranges and ranges[2] != "*" else None)
-        return None
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise _GivenUp(_reason(error)) from error
-    return answer
+        raise
 
 
-def _first_and_total(answer: http.client.HTTPResponse, there: int) -> tuple[int, int | None]:
+def _range(answer: Any, there: int) -> tuple[int, int | None]:
     """Which byte of the file the answer begins with, and how many the whole file has, where that is said."""
-    if answer.status != http.client.PARTIAL_CONTENT:
-        length = answer.headers.get("Content-Length", "")
-        return 0, int(length) if length.isdecimal() else None
-    ranges = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
-    if ranges is None or ranges[1] is None or int(ranges[1]) != there:
+    found = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+    if answer.status == _PARTIAL_CONTENT and (found is None or found[1] is None or int(found[1]) != there):
         raise _GivenUp("it answered with another range than was asked for")
-    return there, None if ranges[2] == "*" else int(ranges[2])
+    if answer.status in (_PARTIAL_CONTENT, _RANGE_NOT_SATISFIABLE):
+        return there, int(found[2]) if found and found[2] != "*" else None
+    length = answer.headers.get("Content-Length", "")
+    return 0, int(length) if length.isdecimal() else None
 
 
-def _check_total(remote: Remote, total: int | None) -> None:
-    """Before the part is touched: where a network answers with a page of its own, what has come is not lost."""
-    if None not in (total, remote.size) and total != remote.size:
-        raise _GivenUp(f"its file has {total} bytes instead of {remote.size}")
+class _Watched:
+    """Counts the bytes of a file as they come: says how far it is, and leaves a place that is too slow."""
 
+    def __init__(self, name: str, come: int, total: int | None, floor: bool, say: Callable[[str], None]) -> None:
+        self.come = come
+        self._name, self._total, self._floor, self._say = name, total, floor, say
+        self._first = self._come_before = come
+        self._began = self._said = self._stretch_began = time.monotonic()
 
-def _blocks(answer: http.client.HTTPResponse, missing: int | None) -> Iterator[bytes]:
-    """The bytes as they come. missing: how many there have to be, where known."""
-    while missing is None or missing > 0:
-        try:
-            # read1, not read, which waits for a full block: a slow place would neither be seen to be slow nor give
-            # away its bytes when it is left
-            block = answer.read1(_BLOCK_BYTES if missing is None else min(missing, _BLOCK_BYTES))
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            raise _GivenUp(_reason(error)) from error
-        if not block:
-            if missing is not None:
-                raise _GivenUp(f"the connection ended {missing} bytes early")
-            return
-        if missing is not None:
-            missing -= len(block)
-        yield block
-
-
-def _watched(
-    blocks: Iterator[bytes], name: str, there: int, total: int | None, floor: bool, say: Callable[[str], None]
-) -> Iterator[bytes]:
-    """The same blocks, with lines on the progress. Raises _TooSlow."""
-    began = said = stretch_began = time.monotonic()
-    come = come_before_stretch = 0
-    for block in blocks:
-        yield block
-        come += len(block)
+    def add(self, count: int) -> None:
+        """So many bytes more. Raises _TooSlow."""
+        self.come += count
         now = time.monotonic()
-        if now - said >= SAY_EVERY_SECONDS:
-            said = now
-            say(_progress(name, there + come, total, come / max(now - began, 1e-9)))
-        if floor and now - stretch_began >= FLOOR_WINDOW_SECONDS:
-            rate = (come - come_before_stretch) / (now - stretch_began)
+        if now - self._said >= SAY_EVERY_SECONDS:
+            self._said = now
+            self._say(self._progress((self.come - self._first) / max(now - self._began, 1e-9)))
+        if self._floor and now - self._stretch_began >= FLOOR_WINDOW_SECONDS:
+            rate = (self.come - self._come_before) / (now - self._stretch_began)
             if rate < FLOOR_BYTES_PER_SECOND:
                 raise _TooSlow(f"only {rate / 1e3:.1f} kB/s")
-            stretch_began, come_before_stretch = now, come
+            self._stretch_began, self._come_before = now, self.come
 
-
-def _progress(name: str, come: int, total: int | None, rate: float) -> str:
-    speed = f"{rate / 1e6:.2g} MB/s" if rate < 1e7 else f"{rate / 1e6:.0f} MB/s"
-    if total is None:
-        return f"{name}: {_megabytes(come)}, {speed}"
-    minutes, seconds = divmod(round((total - come) / rate), 60)
-    left = f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
-    return f"{name}: {come / total:.0%}, {come / 1e6:.0f} of {_megabytes(total)}, {speed}, {left} left"
-
-
-def _md5(path: Path) -> str:
-    digest = hashlib.md5(usedforsecurity=False)
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
+    def _progress(self, rate: float) -> str:
+        speed = f"{rate / 1e6:.2g} MB/s" if rate < 1e7 else f"{rate / 1e6:.0f} MB/s"
+        if self._total is None:
+            return f"{self._name}: {_megabytes(self.come)}, {speed}"
+        minutes, seconds = divmod(round((self._total - self.come) / rate), 60)
+        left = f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+        share, come = self.come / self._total, f"{self.come / 1e6:.0f} of {_megabytes(self._total)}"
+        return f"{self._name}: {share:.0%}, {come}, {speed}, {left} left"
 
 
 def _size(path: Path) -> int:
@@ -254,8 +254,8 @@ def _megabytes(count: int) -> str:
 
 def _reason(error: Exception) -> str:
     """The error's type and message, on one line."""
-    if isinstance(error, urllib.error.URLError) and isinstance(error.reason, Exception):
-        error = error.reason
+    reason = getattr(error, "reason", None)
+    error = reason if isinstance(reason, Exception) else error
     if isinstance(error, TimeoutError):
         return f"TimeoutError: silent for {PATIENCE_SECONDS:g} s"
     return textwrap.shorten(f"{type(error).__name__}: {error}", 200)

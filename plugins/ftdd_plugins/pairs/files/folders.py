@@ -11,8 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ftdd.components import DataUnavailable
-from ftdd_plugins.pairs.files.decoding import MOST_BYTES, ImageFile
-from ftdd_plugins.pairs.files.names import (
+from ftdd_plugins.pairs.files.folder_names import (
     comes_with_images,
     ending,
     half,
@@ -20,6 +19,7 @@ from ftdd_plugins.pairs.files.names import (
     passed_over,
     say_how_a_data_set_lies,
 )
+from ftdd_plugins.pairs.files.image_file import MOST_BYTES, ImageFile
 
 TRAIN_NAMES = ("train", "training")
 TEST_NAMES = ("test", "testing", "val", "valid", "validation")
@@ -148,7 +148,7 @@ def hold_out_folders(found: Folders, test_share: float) -> Folders:
     return replace(found, train=again.train, test=again.test)
 
 
-def image_files(paths: Sequence[Path], folder: Path) -> list[ImageFile]:
+def image_files(paths: Sequence[Path]) -> list[ImageFile]:
     """These files, marked by size and time."""
     files = []
     for path in paths:

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+from ftdd_plugins.pairs.files.folder_names import halves_among
 from ftdd_plugins.pairs.files.folders import Folders, below_class, endings_in_words
-from ftdd_plugins.pairs.files.names import halves_among
 
 
 def remarks_on(found: Folders) -> tuple[str, ...]:

@@ -10,14 +10,15 @@ from pydantic import Field
 
 import ftdd
 from ftdd.components import DataUnavailable, Pair, Side, Unfit
-from ftdd.data.image_shape import ImageShape, Normalization
+from ftdd.data.image_shape import IMAGENET, ImageShape, Normalization
 from ftdd.data.repeats import Repeats, count_repeats, digests
 from ftdd.values import Json
-from ftdd_plugins.pairs.files.decoding import SquareSide, decoded, kept_images, kept_scale, scale_of
+from ftdd_plugins.pairs.files.decoding import decoded, kept_images, kept_scale, scale_of
 from ftdd_plugins.pairs.files.equal_files import repeated_files
 from ftdd_plugins.pairs.files.folders import Folders, class_folders, found_from, hold_out_folders, image_files
+from ftdd_plugins.pairs.files.image_file import SquareSide
+from ftdd_plugins.pairs.files.remarks import remarks_on
 from ftdd_plugins.pairs.files.scale import Scale
-from ftdd_plugins.pairs.image_folder.remarks import remarks_on
 
 if TYPE_CHECKING:
     from ftdd.data.images import LabelledImages, Task
@@ -85,7 +86,7 @@ class ImageFolder(Pair):
         """ImageNet's; a network with weights of its own brings its own."""
         if self.channels == 1:
             return Normalization((0.45,), (0.25,))
-        return Normalization((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+        return IMAGENET
 
     def classes(self, side: Side, data: Path) -> tuple[str, ...]:
         """The names of the class folders, sorted, or as they are listed."""
@@ -99,7 +100,7 @@ class ImageFolder(Pair):
         """Decode all images once."""
         for side in self._sides():
             every = self._all_found(side, data)
-            scale = scale_of(image_files(every.files, data), f"{side} images", data, say).with_white(self.white)
+            scale = scale_of(image_files(every.files), f"{side} images", data, say).with_white(self.white)
             found = self._chosen(every, side)
             for half in (found.train, found.test):
                 self._half(half, scale, side, data, say)
@@ -110,25 +111,25 @@ class ImageFolder(Pair):
 
         every = self._all_found(side, data)
         found = self._chosen(every, side)
-        scale = scale_of(image_files(every.files, data), f"{side} images", data, _quiet).with_white(self.white)
+        scale = scale_of(image_files(every.files), f"{side} images", data, _quiet).with_white(self.white)
         return Task(*(self._half(half, scale, side, data, _quiet) for half in (found.train, found.test)))
 
     def remarks(self, side: Side, data: Path) -> Sequence[str]:
         """What is left out of the folder and how it lies; once images were decoded, what was taken for white."""
         every = self._all_found(side, data)
-        scale = kept_scale(image_files(every.files, data), data)
+        scale = kept_scale(image_files(every.files), data)
         return (*remarks_on(self._chosen(every, side)), *(scale.with_white(self.white).remarks() if scale else ()))
 
     def repeats(self, side: Side, data: Path) -> Repeats | None:
         """Of decoded images where these are kept and few, else of files that are equal byte by byte."""
         every = self._all_found(side, data)
         found = self._chosen(every, side)
-        scale = kept_scale(image_files(every.files, data), data)
+        scale = kept_scale(image_files(every.files), data)
         if scale is None or len(found.files) * prod(self.image_shape()) > MOST_COMPARED:
             return repeated_files(found.train, found.test)
         kept = [
             kept_images(files, self.image_size, self.channels, f"{side} images", data, scale.with_white(self.white))
-            for files in (image_files(_paths(half), data) for half in (found.train, found.test))
+            for files in (image_files(_paths(half)) for half in (found.train, found.test))
         ]
         train, test = kept
         if train is None or test is None:
@@ -177,15 +178,12 @@ class ImageFolder(Pair):
         say: Callable[[str], None],
     ) -> "LabelledImages":
         import numpy as np
-        import torch
 
         from ftdd.data.images import LabelledImages
 
-        labels = np.array(_labels(half), dtype=np.int64)
-        images = decoded(
-            image_files(_paths(half), data), self.image_size, self.channels, f"{side} images", data, say, scale
-        )
-        return LabelledImages(torch.from_numpy(np.array(images)), torch.from_numpy(labels), tuple(half))
+        files = image_files(_paths(half))
+        images = decoded(files, self.image_size, self.channels, f"{side} images", data, say, scale)
+        return LabelledImages.from_arrays(np.array(images), _labels(half), tuple(half))
 
 
 def _paths(half: Mapping[str, tuple[Path, ...]]) -> list[Path]:
