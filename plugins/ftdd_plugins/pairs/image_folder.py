@@ -15,8 +15,9 @@ from ftdd.data.repeats import Repeats, count_repeats, digests
 from ftdd.values import Json
 from ftdd_plugins.pairs.files.decoding import decoded, kept_images, kept_scale, scale_of
 from ftdd_plugins.pairs.files.equal_files import repeated_files
-from ftdd_plugins.pairs.files.folders import Folders, class_folders, found_from, hold_out_folders, image_files
+from ftdd_plugins.pairs.files.folders import Folders, class_folders, found_from, hold_out_folders
 from ftdd_plugins.pairs.files.image_file import SquareSide
+from ftdd_plugins.pairs.files.listing import image_files
 from ftdd_plugins.pairs.files.remarks import remarks_on
 from ftdd_plugins.pairs.files.scale import Scale
 

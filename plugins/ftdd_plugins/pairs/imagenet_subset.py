@@ -15,9 +15,10 @@ from ftdd.values import Json
 from ftdd_plugins.pairs.files.decoding import decoded, scale_of
 from ftdd_plugins.pairs.files.equal_files import repeated_files
 from ftdd_plugins.pairs.files.folder_names import ending, passed_over
-from ftdd_plugins.pairs.files.folders import TEXTS, found_from, image_files
+from ftdd_plugins.pairs.files.folders import found_from
 from ftdd_plugins.pairs.files.image_file import SquareSide
-from ftdd_plugins.pairs.files.image_set import Half, with_common
+from ftdd_plugins.pairs.files.image_set import HALVES, Half, with_common
+from ftdd_plugins.pairs.files.listing import TEXTS, image_files
 from ftdd_plugins.pairs.files.remarks import left_out
 from ftdd_plugins.wordnet.choice import Similarity, SourceCount, by_nearness, wnids_of
 from ftdd_plugins.wordnet.nouns import class_name, imagenet_1k, wnid_of
@@ -32,7 +33,6 @@ TARGET = (
 """Tench, English springer, cassette player, chain saw, church, French horn, garbage truck, gas pump, golf ball,
 parachute: the ten of Imagenette."""
 SIDES: tuple[Side, ...] = ("source", "target")
-HALVES: tuple[Half, ...] = ("train", "test")
 IMAGE_SUFFIXES = (".jpeg", ".jpg", ".png")
 
 

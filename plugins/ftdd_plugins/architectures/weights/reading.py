@@ -1,10 +1,10 @@
 """Read checkpoints as the world writes them, without running any code in them."""
 
-import json
 import re
 import warnings
 import zipfile
 from collections import OrderedDict
+from contextlib import suppress
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -19,6 +19,30 @@ ATTEMPTS = 200
 SAVE_ALONE = "save its weights alone where the network is at hand: torch.save(network.state_dict(), 'weights.pth')"
 
 
+TEXTS = (
+    (
+        rb"version https://git-lfs",
+        "it is the pointer that Git LFS leaves in place of the file; `git lfs pull` fetches it",
+    ),
+    (rb"<[^\0]*\Z", "it is a web page, not the file that the page was about"),
+)
+"""How a text begins that is found in place of weights, in small letters, and what it is."""
+PACKED = "it is {}; unpack it first"
+KINDS = (
+    (rb"\x1f\x8b", PACKED.format("compressed by gzip")),
+    (rb"\xfd7zXZ", PACKED.format("compressed by xz")),
+    (rb"BZh", PACKED.format("compressed by bzip2")),
+    (rb"\x28\xb5\x2f\xfd", PACKED.format("compressed by zstd")),
+    (rb"7z\xbc\xaf", PACKED.format("a 7z archive")),
+    (rb".{257}ustar", PACKED.format("a tar archive")),
+    (rb"\x89HDF", "it is HDF5, as Keras writes it; convert it to safetensors"),
+    (rb"\x93NUMPY", "it is a single NumPy array"),
+)
+"""How other files begin, and what they are."""
+CUT_OFF = "it is cut off or damaged; fetch or copy it again"
+OTHER = "it is no file of torch.save or safetensors"
+
+
 def read(file: Path) -> Any:
     """What a file of safetensors or of torch.save holds. Raises DataUnavailable with a sentence.
 
@@ -28,47 +52,31 @@ def read(file: Path) -> Any:
     try:
         if file.is_dir():
             raise refused(file, "is a folder; name a file in it")
-        size = file.stat().st_size
         with file.open("rb") as opened:
             begin = opened.read(512)
     except FileNotFoundError:
         raise DataUnavailable(f"checkpoint: there is no file {file}", "checkpoint") from None
     except OSError as error:
         raise refused(file, f"cannot be read: {error.strerror or error}") from error
-    if reason := _no_weights(begin, size):
-        raise refused(file, f"cannot be read as weights: {reason}")
-    length = int.from_bytes(begin[:8], "little")
-    if begin[8:9] == b"{" and length < 1 << 32:
-        return _safetensors(file, size, length)
-    if begin[:4] == b"PK\x03\x04" and (reason := _no_checkpoint(file)):
-        raise refused(file, f"cannot be read as weights: {reason}")
+    reason = _no_weights(begin) or (_no_checkpoint(file) if begin[:4] == b"PK\x03\x04" else "")
+    if reason:
+        raise _no_weights_in(file, reason)
+    if begin[8:9] == b"{" and int.from_bytes(begin[:8], "little") < 1 << 32:
+        return _safetensors(file)
     return _unpickled(file)
 
 
-def _no_weights(begin: bytes, size: int) -> str:
+def _no_weights(begin: bytes) -> str:
     """Why a file that begins so holds no weights; "" where it may."""
-    if size == 0:
+    if not begin:
         return "it is empty"
     text = begin.removeprefix(b"\xef\xbb\xbf").strip().lower()
-    if text.startswith(b"version https://git-lfs"):
-        return "it is the pointer that Git LFS leaves in place of the file; `git lfs pull` fetches the file itself"
-    if text.startswith(b"<") and b"\0" not in begin:
-        return "it is a web page, not the file that the page was about"
-    for magic, kind in (
-        (b"\x1f\x8b", "it is compressed by gzip; unpack it with gunzip first"),
-        (b"\xfd7zXZ", "it is compressed by xz; unpack it with unxz first"),
-        (b"BZh", "it is compressed by bzip2; unpack it with bunzip2 first"),
-        (b"\x28\xb5\x2f\xfd", "it is compressed by zstd; unpack it with unzstd first"),
-        (b"7z\xbc\xaf", "it is a 7z archive; unpack it first"),
-        (b"\x89HDF", "it is HDF5, as Keras writes it; convert it to safetensors"),
-        (b"\x93NUMPY", "it is a single NumPy array"),
-    ):
-        if begin.startswith(magic):
-            return kind
+    for start, kinds in ((text, TEXTS), (begin, KINDS)):
+        for pattern, kind in kinds:
+            if re.match(pattern, start, re.DOTALL):
+                return kind
     if all(32 <= byte < 127 or byte in b"\t\r\n" for byte in begin):
         return f"it is a text that begins with '{' '.join(begin.decode('ascii').split())[:40]}'"
-    if begin[257:262] == b"ustar":
-        return "it is a tar archive; unpack it first"
     return ""
 
 
@@ -78,7 +86,7 @@ def _no_checkpoint(file: Path) -> str:
         with zipfile.ZipFile(file) as archive:
             names = archive.namelist()
     except zipfile.BadZipFile:
-        return "it is cut off or damaged; fetch or copy it again"
+        return CUT_OFF
     if any(name.endswith("/constants.pkl") for name in names):
         return f"it is a TorchScript program; {SAVE_ALONE}"
     if not any(name.endswith("data.pkl") for name in names):
@@ -87,32 +95,14 @@ def _no_checkpoint(file: Path) -> str:
     return ""
 
 
-def _safetensors(file: Path, size: int, length: int) -> Any:
+def _safetensors(file: Path) -> Any:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
         return dict(load_file(file))
     except (SafetensorError, ValueError, KeyError, OSError) as error:
-        promised = _promised(file, size, length)
-        if promised > size:
-            reason = f"it is cut off: {size:,} bytes of {promised:,} are there; fetch or copy it again"
-        else:
-            reason = f"safetensors says: {first_line(error)}"
-        raise refused(file, f"cannot be read as weights: {reason}") from error
-
-
-def _promised(file: Path, size: int, length: int) -> int:
-    """How many bytes a safetensors file should have by its header; 0 where the header cannot be read."""
-    if 8 + length > size:
-        return 8 + length
-    try:
-        with file.open("rb") as opened:
-            opened.seek(8)
-            header = json.loads(opened.read(length))
-        return 8 + length + max(int(part["data_offsets"][1]) for key, part in header.items() if key != "__metadata__")
-    except (ValueError, KeyError, TypeError, AttributeError, OSError):
-        return 0
+        raise _no_weights_in(file, f"{CUT_OFF} (safetensors: {first_line(error)})") from error
 
 
 class Unread:
@@ -143,7 +133,9 @@ class _UnreadList:
 
 def _unpickled(file: Path) -> Any:
     """What torch.save has written, by torch's restricted unpickler; what that does not know becomes Unread."""
-    stand_ins: dict[str, Any] = {name: _stand_in(name) for name in _unknown(file)}
+    stand_ins: dict[str, Any] = {}
+    with suppress(Exception):  # of the old format, or a damaged file: loading will say more
+        stand_ins = {name: _stand_in(name) for name in torch.serialization.get_unsafe_globals_in_checkpoint(file)}
     for _ in range(ATTEMPTS):
         try:
             with (
@@ -155,18 +147,10 @@ def _unpickled(file: Path) -> Any:
                 return torch.load(opened, map_location="cpu", weights_only=True)
         except UnpicklingError as error:
             if not _learned(str(error), stand_ins):
-                raise refused(file, f"cannot be read as weights: {_why(str(error))}") from error
+                raise _no_weights_in(file, _why(str(error))) from error
         except Exception as error:  # whatever torch raises for a file that is damaged, or no such file
-            raise refused(file, f"cannot be read as weights: {_why(str(error))}") from error
+            raise _no_weights_in(file, _why(str(error))) from error
     raise refused(file, f"names more than {ATTEMPTS} classes of other code; {SAVE_ALONE}")
-
-
-def _unknown(file: Path) -> list[str]:
-    """The classes and functions in a file that torch does not know as harmless; () in its old format."""
-    try:
-        return torch.serialization.get_unsafe_globals_in_checkpoint(file)
-    except Exception:  # whatever it raises for the old format, or a damaged file: loading will say more
-        return []
 
 
 def _stand_in(name: str) -> Any:
@@ -194,19 +178,18 @@ def _why(message: str) -> str:
     """What torch says of a file, in words of ours."""
     if found := re.search(r"GLOBAL (\S+) whose module \S+ is blocked", message):
         return f"it asks for {found[1]} to be run, which weights never need; do not trust this file"
-    if found := re.search(r"Unsupported operand (\d+)", message):
-        if int(found[1]) >= 0x80:
-            return "it is not of the pickle protocol that torch.save writes by default (2), or it is no checkpoint"
-        return "it is no file of torch.save or safetensors"
-    if "PytorchStreamReader" in message or "Ran out of input" in message or not message.strip():
-        return "it is cut off or damaged; fetch or copy it again"
-    if "nvalid magic number" in message or "nvalid load key" in message:
-        return "it is no file of torch.save or safetensors"
-    if "storage" in message or "unexpected EOF" in message:
-        return "it is cut off or damaged; fetch or copy it again"
+    if (found := re.search(r"Unsupported operand (\d+)", message)) and int(found[1]) >= 0x80:
+        return "it is not of the pickle protocol that torch.save writes by default (2), or it is no checkpoint"
+    if re.search(r"Unsupported operand|nvalid magic number|nvalid load key", message):
+        return OTHER
+    if not message.strip() or re.search(r"PytorchStreamReader|Ran out of input|storage|unexpected EOF", message):
+        return CUT_OFF
     inner = re.search(r"WeightsUnpickler error: (.*)", message)
-    said = inner[1] if inner else message.strip().splitlines()[0]
-    return f"it is no file of torch.save or safetensors, or damaged ({said})"
+    return f"{OTHER}, or damaged ({inner[1] if inner else message.strip().splitlines()[0]})"
+
+
+def _no_weights_in(file: Path, reason: str) -> DataUnavailable:
+    return refused(file, f"cannot be read as weights: {reason}")
 
 
 def refused(file: Path, reason: str) -> DataUnavailable:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ftdd.data.images import LabelledImages, Task
 
 Half = Literal["train", "test"]
+HALVES: tuple[Half, ...] = ("train", "test")
 
 
 class ImageSet(DataSet):

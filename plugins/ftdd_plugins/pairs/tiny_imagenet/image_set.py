@@ -55,10 +55,7 @@ class TinyImageNet(ImageSet):
 
     def get(self, data: Path, say: Callable[[str], None]) -> None:
         """Fetch the zip file where there is none, and decode its images."""
-        if not (data / ARCHIVE.name).is_file():
-            fetch(ARCHIVE, data, say)
-        self.check(data, allow_modified=False)
-        self._decoded(data, say)
+        self.prepare(data, allow_modified=False, say=say)
 
     def check(self, data: Path, allow_modified: bool) -> None:
         path = data / ARCHIVE.name
