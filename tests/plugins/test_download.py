@@ -237,7 +237,7 @@ def test_wrong_bytes_are_refused_and_not_kept(net: Net, tmp_path: Path, said: li
 
 def test_where_no_place_is_left_one_sentence_says_why_and_what_to_do(net: Net, tmp_path: Path, said: list[str]) -> None:
     remote = net.remote("missing", "wrong", "page")
-    nobody = Remote(remote.name, (*remote.places, "http://127.0.0.1:9/x", "no address"), MD5, remote.size)
+    nobody = Remote(remote.name, (*remote.urls, "http://127.0.0.1:9/x", "no address"), MD5, remote.size)
     text = sentence(lambda: fetch(nobody, tmp_path, said.append))
     for words in (
         "images.bin could not be fetched",
@@ -246,7 +246,7 @@ def test_where_no_place_is_left_one_sentence_says_why_and_what_to_do(net: Net, t
         f"20 bytes instead of {len(CONTENT)}",
         "ConnectionRefusedError",
         "ValueError: unknown url type",
-        f"put the file at {tmp_path / 'images.bin'}, from {remote.places[0]}",
+        f"put the file at {tmp_path / 'images.bin'}, from {remote.urls[0]}",
     ):
         assert words in text
 

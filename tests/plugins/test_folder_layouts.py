@@ -214,7 +214,7 @@ def test_whole_folders_are_held_out_where_it_is_asked_for(tmp_path: Path, image:
     (said,) = PAIR.remarks("target", tmp_path)
     assert said.endswith(
         "folders within classes have images in both halves; if the images of a folder belong together, such as those "
-        "of a patient, say hold_out_folders: true"
+        "of a patient, set hold_out_folders: true"
     )
     pair = ImageFolder(target="d", image_size=4, hold_out_folders=True)
     found = pair._found("target", tmp_path)

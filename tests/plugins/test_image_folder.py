@@ -384,7 +384,7 @@ def test_without_a_source_only_the_target_is_there(tmp_path: Path) -> None:
     photos(tmp_path / "photos")
     pair = ImageFolder(target="photos", image_size=8)
     pair.prepare(tmp_path, quiet)
-    with pytest.raises(Unfit, match="names no folder for the source; name one, or say `source: none`") as caught:
+    with pytest.raises(Unfit, match="names no folder for the source; name one, or set `source: none`") as caught:
         pair.load("source", tmp_path)
     assert caught.value.field == "source"
 

@@ -311,7 +311,7 @@ def test_published_weights_that_lack_a_layer_are_refused(library: str, script: M
 
 def test_a_network_of_which_timm_has_no_weights_is_told_so(place: Path) -> None:
     """That a run would fetch them would not be true."""
-    with pytest.raises(DataUnavailable, match=r"timm has no weights of ghostnet_050; say pretrained: false"):
+    with pytest.raises(DataUnavailable, match=r"timm has no weights of ghostnet_050; set pretrained: false"):
         Timm(model="ghostnet_050", pretrained=True).build(SMALL, 5)
 
 

@@ -28,7 +28,7 @@ class Timm(NamedNetwork):
     """Any network of timm (PyTorch Image Models), cut into its own blocks: a layer is a block under timm's own name.
 
     The chain is proved equal to the network, bit for bit, whenever it is built; a network that cannot be cut is
-    refused. With `pretrained` or `checkpoint`, those weights are what is transferred: say `source: none` and no
+    refused. With `pretrained` or `checkpoint`, those weights are what is transferred: set `source: none` and no
     source is trained; images are then normalized as the weights were trained. They are loaded as timm loads them, by
     its own rules for names of old, for images of another size and for another number of channels.
     """
@@ -120,7 +120,7 @@ class Timm(NamedNetwork):
     def _config_with_weights(self) -> Any:
         config = _config(self.model)
         if not config.has_weights:
-            raise DataUnavailable(f"timm has no weights of {self.model}; say pretrained: false")
+            raise DataUnavailable(f"timm has no weights of {self.model}; set pretrained: false")
         return config
 
 

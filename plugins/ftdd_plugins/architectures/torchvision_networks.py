@@ -32,7 +32,7 @@ class TorchVision(NamedNetwork):
     """Any classification network of torchvision, cut into its own blocks, under its own names, for colour images.
 
     The chain is proved equal to the network, bit for bit, whenever it is built. With `pretrained` or `checkpoint`,
-    those weights are what is transferred: say `source: none` and no source is trained; images are then normalized as
+    those weights are what is transferred: set `source: none` and no source is trained; images are then normalized as
     the weights were trained. They are loaded as torchvision loads them, with what it sets where it has weights:
     googlenet and inception_v3 then transform what they are given, with `checkpoint` too.
     """

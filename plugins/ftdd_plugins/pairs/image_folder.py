@@ -47,7 +47,7 @@ class ImageFolder(Pair):
     Any format that Pillow reads, any size, grey or colour. `<folder>/<class>/<image>`, of which a share is held out to
     test on; or `<folder>/train/<class>/…` and `<folder>/test/<class>/…` (or `testing`, `val`, `validation`: the first
     that is there). Two lists of classes split one folder. Where pretrained weights are all that is transferred, no
-    source is needed: leave `source` out, and say `source: none` in the recipe.
+    source is needed: leave `source` out, and set `source: none` in the recipe.
 
     Images are turned upright, cut to their middle square and brought to `image_size` once, and kept beside the data. A
     run's id has the folder's name, not what is in it: give other images another folder or another store.
@@ -146,7 +146,7 @@ class ImageFolder(Pair):
     def _all_found(self, side: Side, data: Path) -> Folders:
         """All classes of the side's folder."""
         if side not in self._sides():
-            raise Unfit("names no folder for the source; name one, or say `source: none` beside pair", "source")
+            raise Unfit("names no folder for the source; name one, or set `source: none` beside pair", "source")
         given = self.target if side == "target" or self.source is None else self.source
         try:
             found = class_folders(found_from(data, given), self.test_share)

@@ -15,7 +15,7 @@ class Cka(SourceNetworkScheme):
     Linear CKA (Kornblith et al. 2019, arXiv 1905.00414) on test images of the target, maps averaged over places. The
     target network is one like the source, trained on the target's own task as the control `selffer` would train it for
     the first run of this pair and source: one network stands for all sizes and seeds of the target. The score is the
-    mean over layers below the head; its details say where likeness ends. Biased towards 1 for fewer images than
+    mean over layers below the head; its details say where similarity ends. Biased towards 1 for fewer images than
     features.
     """
 

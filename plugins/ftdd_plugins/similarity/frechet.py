@@ -61,7 +61,7 @@ def squared_wasserstein(p: Gaussian, q: Gaussian) -> float:
     """
     import numpy as np
 
-    # As a norm, not as the difference of traces: that cancels where the two are alike, and can be negative. And no
+    # As a norm, not as the difference of traces: that cancels where the two are similar, and can be negative. And no
     # D × D matrix root: it is inaccurate for covariances of low rank, and for few rows the wide matrix is not needed.
     rank = max(len(p.root), len(q.root))
     padded_p, padded_q = _padded(p.root, rank), _padded(q.root, rank)

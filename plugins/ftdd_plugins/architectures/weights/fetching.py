@@ -16,7 +16,7 @@ CONNECT_SECONDS = 1.0
 """For a host to take a connection."""
 ANSWER_SECONDS = 5.0
 """For a host to answer, and between two parts of what it sends."""
-INSTEAD = "name a file that has them with `checkpoint`, or say `pretrained: false`"
+INSTEAD = "name a file that has them with `checkpoint`, or set `pretrained: false`"
 
 
 def check_reachable(address: str, what: str) -> None:

@@ -124,7 +124,7 @@ class CifarFiles(ImageSet):
         faults += [f"not the official file by its md5: {', '.join(modified)}"] if modified else []
         ways = f"put the official files there ({HOME}) or name another folder with --data or FTDD_DATA"
         if there:
-            ways += ", or say pair.allow_modified: true to take what is there"
+            ways += ", or set pair.allow_modified: true to take what is there"
         raise DataUnavailable(f"{self.title} in {folder}: {'; '.join(faults)}; {ways}")
 
     def _batch(self, path: Path) -> "tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]":

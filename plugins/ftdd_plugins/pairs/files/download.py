@@ -16,10 +16,10 @@ from ftdd.components import DataUnavailable
 from ftdd_plugins.pairs.files.checksums import md5_of
 
 PATIENCE_SECONDS = 10.0
-"""How long a place may be silent: while it is connected to, and between any two of its bytes."""
+"""How long a mirror may be silent: while it is connected to, and between any two of its bytes."""
 FLOOR_BYTES_PER_SECOND = 200_000
 FLOOR_WINDOW_SECONDS = 30.0
-"""A place below the floor in such a stretch of time is left while there is another to try."""
+"""A mirror below the floor in such a stretch of time is left while there is another to try."""
 SAY_EVERY_SECONDS = 5.0
 
 _BLOCK_BYTES = 1 << 18
@@ -29,33 +29,33 @@ _RANGE_NOT_SATISFIABLE, _PARTIAL_CONTENT = 416, 206
 
 @dataclass(frozen=True)
 class Remote:
-    """A file that is available from several places."""
+    """A file that is available from several mirrors."""
 
     name: str
     """The file's name."""
-    places: tuple[str, ...]
+    urls: tuple[str, ...]
     """URLs, tried in turn. The first is named to a user who has to fetch the file by hand."""
     md5: str
     """The official md5 of the whole file, hex."""
     size: int | None = None
-    """Bytes, where known. A place whose file has another size is not read at all."""
+    """Bytes, where known. A mirror whose file has another size is not read at all."""
 
 
 class _GivenUp(Exception):
-    """A place does not give the file: says why, in short."""
+    """A mirror does not give the file: says why, in short."""
 
 
 class _TooSlow(_GivenUp):
-    """A place gives the file, but so slowly that another may be the better one."""
+    """A mirror gives the file, but so slowly that another may be the better one."""
 
 
 def fetch(remote: Remote, into: Path, say: Callable[[str], None]) -> Path:
     """The file in the folder `into`, fetched where it is not there, checked by its md5.
 
     What has come of it is kept in `<name>.part` when the fetching ends early, Ctrl-C included; the next call goes on
-    from there, also with another place. Two processes that want one file take turns: the second finds it there.
-    say: gets a line for every place tried, and one on the progress every few seconds.
-    Raises DataUnavailable, one sentence, where no place gives the file, the folder cannot be written, or a file of that
+    from there, also with another mirror. Two processes that want one file take turns: the second finds it there.
+    say: gets a line for every mirror tried, and one on the progress every few seconds.
+    Raises DataUnavailable, one sentence, where no mirror gives the file, the folder cannot be written, or a file of that
     name is there that is not the official one.
     """
     path = into / remote.name
@@ -65,7 +65,7 @@ def fetch(remote: Remote, into: Path, say: Callable[[str], None]) -> Path:
             with _alone(path, say):
                 if not _is_there(path, remote):
                     part = into / f"{remote.name}.part"
-                    _from_any_place(remote, part, path, say)
+                    _from_any_mirror(remote, part, path, say)
                     part.replace(path)
     except BrokenPipeError:  # that was `say`: nobody listens any more
         raise
@@ -84,7 +84,7 @@ def _is_there(path: Path, remote: Remote) -> bool:
     if found != remote.md5:
         raise DataUnavailable(
             f"{path} is not the official file by its md5 ({found} instead of {remote.md5}); move it away and it is "
-            f"fetched, or put the official one there, from {remote.places[0]}"
+            f"fetched, or put the official one there, from {remote.urls[0]}"
         )
     return True
 
@@ -104,49 +104,49 @@ def _alone(path: Path, say: Callable[[str], None]) -> Iterator[None]:
         lock.release()
 
 
-def _from_any_place(remote: Remote, part: Path, path: Path, say: Callable[[str], None]) -> None:
-    """Make the part the whole official file, from the first place that gives it."""
-    places = list(remote.places)
+def _from_any_mirror(remote: Remote, part: Path, path: Path, say: Callable[[str], None]) -> None:
+    """Make the part the whole official file, from the first mirror that gives it."""
+    mirrors = list(remote.urls)
     failures: list[str] = []
-    for tried, place in enumerate(places):
-        others, again = tried + 1 < len(places), tried >= len(remote.places)
+    for tried, mirror in enumerate(mirrors):
+        others, again = tried + 1 < len(mirrors), tried >= len(remote.urls)
         try:
-            _from_place(remote, place, part, others and not again, say)
+            _from_mirror(remote, mirror, part, others and not again, say)
             return
         except _GivenUp as failure:
-            failures.append(f"{_host(place)}: {failure}")
+            failures.append(f"{_host(mirror)}: {failure}")
             say(f"{remote.name} from {failures[-1]}")
             if isinstance(failure, _TooSlow):  # slowly is better than not at all: asked again after all others
-                places.append(place)
+                mirrors.append(mirror)
     go_on = f"try again to go on after {_megabytes(_size(part))}, or " if _size(part) else ""
     raise DataUnavailable(
         f"{remote.name} could not be fetched ({'; '.join(failures)}); {go_on}put the file at {path}, from "
-        f"{remote.places[0]}"
+        f"{remote.urls[0]}"
     )
 
 
-def _from_place(remote: Remote, place: str, part: Path, floor: bool, say: Callable[[str], None]) -> None:
-    """Make the part the whole official file, from one place. floor: whether the place may be too slow."""
-    kept = _complete(remote, place, part, floor, say)
+def _from_mirror(remote: Remote, mirror: str, part: Path, floor: bool, say: Callable[[str], None]) -> None:
+    """Make the part the whole official file, from one mirror. floor: whether the mirror may be too slow."""
+    kept = _complete(remote, mirror, part, floor, say)
     found = md5_of(part)
     if found == remote.md5:
         return
     part.unlink()
     if not kept:
         raise _GivenUp(f"not the official file by its md5 ({found})")
-    _from_place(remote, place, part, floor, say)  # the wrong bytes may have been those that were there before
+    _from_mirror(remote, mirror, part, floor, say)  # the wrong bytes may have been those that were there before
 
 
-def _complete(remote: Remote, place: str, part: Path, floor: bool, say: Callable[[str], None]) -> bool:
+def _complete(remote: Remote, mirror: str, part: Path, floor: bool, say: Callable[[str], None]) -> bool:
     """Add to the part what it lacks. True where what was there before is still the beginning of it."""
     there = _size(part)
     if there and remote.size is not None and there >= remote.size:
         return True
     size = f" ({_megabytes(remote.size)})" if remote.size else ""
     going_on = f", going on after {_megabytes(there)}" if there else ""
-    say(f"fetching {remote.name}{size} from {_host(place)}{going_on}")
+    say(f"fetching {remote.name}{size} from {_host(mirror)}{going_on}")
     with _network_errors():
-        answer = _ask(place, there)
+        answer = _ask(mirror, there)
     with answer:
         first, total = _range(answer, there)
         if None not in (total, remote.size) and total != remote.size:
@@ -159,7 +159,7 @@ def _complete(remote: Remote, place: str, part: Path, floor: bool, say: Callable
         with part.open("ab" if first else "wb") as file:
             while total is None or watched.come < total:
                 with _network_errors():
-                    # read1, not read, which waits for a full block: a slow place would neither be seen to be slow nor
+                    # read1, not read, which waits for a full block: a slow mirror would neither be seen to be slow nor
                     # give away its bytes when it is left
                     block = answer.read1(_BLOCK_BYTES if total is None else min(total - watched.come, _BLOCK_BYTES))
                 if not block and total is not None:
@@ -173,7 +173,7 @@ def _complete(remote: Remote, place: str, part: Path, floor: bool, say: Callable
 
 @contextmanager
 def _network_errors() -> Iterator[None]:
-    """Where what is raised means that a place does not give the file."""
+    """Where what is raised means that a mirror does not give the file."""
     from http.client import HTTPException
 
     try:
@@ -182,14 +182,14 @@ def _network_errors() -> Iterator[None]:
         raise _GivenUp(_reason(error)) from error
 
 
-def _ask(place: str, there: int) -> Any:
-    """The place's answer to a request for all after the first bytes; an error only where it has nothing after them."""
+def _ask(mirror: str, there: int) -> Any:
+    """The mirror's answer to a request for all after the first bytes; an error only where it has nothing after them."""
     from urllib.error import HTTPError
     from urllib.request import Request, urlopen
 
     headers = {"User-Agent": "ftdd"} | ({"Range": f"bytes={there}-"} if there else {})
     try:
-        return urlopen(Request(place, headers=headers), timeout=PATIENCE_SECONDS)
+        return urlopen(Request(mirror, headers=headers), timeout=PATIENCE_SECONDS)
     except HTTPError as error:
         if there and error.code == _RANGE_NOT_SATISFIABLE:
             return error
@@ -209,7 +209,7 @@ def _range(answer: Any, there: int) -> tuple[int, int | None]:
 
 
 class _Watched:
-    """Counts the bytes of a file as they come: says how far it is, and leaves a place that is too slow."""
+    """Counts the bytes of a file as they come: says how far it is, and leaves a mirror that is too slow."""
 
     def __init__(self, name: str, come: int, total: int | None, floor: bool, say: Callable[[str], None]) -> None:
         self.come = come
@@ -244,8 +244,8 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _host(place: str) -> str:
-    return urlsplit(place).hostname or place
+def _host(mirror: str) -> str:
+    return urlsplit(mirror).hostname or mirror
 
 
 def _megabytes(count: int) -> str:

@@ -200,7 +200,7 @@ def _refuse_what_are_no_classes(entries: Sequence[Path], folder: Path) -> None:
 
 
 def _refuse_halves(entries: Sequence[Path]) -> None:
-    """Raises DataUnavailable for `test_set` and the like: taken for classes, train and test would be told apart.
+    """Raises DataUnavailable for `test_set` and the like: taken for classes, the task would be to tell train from test.
 
     Several of one kind, such as `positive test` and `negative test`, are no halves of each other.
     """

@@ -100,5 +100,5 @@ def _of_parted_folders(within: Within) -> str:
         return ""
     return (
         f"{parted:,} of {every:,} folders within classes {'has' if parted == 1 else 'have'} images in both halves; if "
-        "the images of a folder belong together, such as those of a patient, say hold_out_folders: true"
+        "the images of a folder belong together, such as those of a patient, set hold_out_folders: true"
     )

@@ -67,7 +67,7 @@ class TinyImageNet(ImageSet):
         if not allow_modified and not _is_official(path):
             raise DataUnavailable(
                 f"{self.title} in {data}: not the official file by its md5: {ARCHIVE.name}; replace it by that of "
-                f"{self.home}, or say pair.allow_modified: true to take what is there"
+                f"{self.home}, or set pair.allow_modified: true to take what is there"
             )
 
     def prepare(self, data: Path, allow_modified: bool, say: Callable[[str], None]) -> None:
