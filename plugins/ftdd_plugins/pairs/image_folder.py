@@ -10,6 +10,7 @@ from pydantic import Field
 
 import ftdd
 from ftdd.components import DataUnavailable, Pair, Side, Unfit
+from ftdd.components.plugins import nearest
 from ftdd.data.image_shape import IMAGENET, ImageShape, Normalization
 from ftdd.data.repeats import Repeats, count_repeats, digests
 from ftdd.values import Json
@@ -19,10 +20,9 @@ from ftdd_plugins.pairs.files.folders import Folders, class_folders, found_from,
 from ftdd_plugins.pairs.files.image_file import SquareSide
 from ftdd_plugins.pairs.files.listing import image_files
 from ftdd_plugins.pairs.files.remarks import remarks_on
-from ftdd_plugins.pairs.files.scale import Scale
 
 if TYPE_CHECKING:
-    from ftdd.data.images import LabelledImages, Task
+    from ftdd.data.images import Task
 
 ClassNames = Annotated[tuple[str, ...], Field(min_length=2)]
 
@@ -100,20 +100,28 @@ class ImageFolder(Pair):
     def prepare(self, data: Path, say: Callable[[str], None]) -> None:
         """Decode all images once."""
         for side in self._sides():
-            every = self._all_found(side, data)
-            scale = scale_of(image_files(every.files), f"{side} images", data, say).with_white(self.white)
-            found = self._chosen(every, side)
-            for half in (found.train, found.test):
-                self._half(half, scale, side, data, say)
+            self._task(side, data, say)
 
     def load(self, side: Side, data: Path) -> "Task":
         """In the order of classes, and of paths."""
-        from ftdd.data.images import Task
+        return self._task(side, data, lambda line: None)
 
+    def _task(self, side: Side, data: Path, say: Callable[[str], None]) -> "Task":
+        import numpy as np
+
+        from ftdd.data.images import LabelledImages, Task
+
+        title = f"{side} images"
         every = self._all_found(side, data)
+        scale = scale_of(image_files(every.files), title, data, say).with_white(self.white)
+
+        def half(found: Mapping[str, tuple[Path, ...]]) -> LabelledImages:
+            files = image_files(_paths(found))
+            images = decoded(files, self.image_size, self.channels, title, data, say, scale)
+            return LabelledImages.from_arrays(np.array(images), _labels(found), tuple(found))
+
         found = self._chosen(every, side)
-        scale = scale_of(image_files(every.files), f"{side} images", data, _quiet).with_white(self.white)
-        return Task(*(self._half(half, scale, side, data, _quiet) for half in (found.train, found.test)))
+        return Task(half(found.train), half(found.test))
 
     def remarks(self, side: Side, data: Path) -> Sequence[str]:
         """What is left out of the folder and how it lies; once images were decoded, what was taken for white."""
@@ -128,11 +136,11 @@ class ImageFolder(Pair):
         scale = kept_scale(image_files(every.files), data)
         if scale is None or len(found.files) * prod(self.image_shape()) > MOST_COMPARED:
             return repeated_files(found.train, found.test)
-        kept = [
-            kept_images(files, self.image_size, self.channels, f"{side} images", data, scale.with_white(self.white))
-            for files in (image_files(_paths(half)) for half in (found.train, found.test))
-        ]
-        train, test = kept
+        white = scale.with_white(self.white)
+        train, test = (
+            kept_images(image_files(_paths(half)), self.image_size, self.channels, f"{side} images", data, white)
+            for half in (found.train, found.test)
+        )
         if train is None or test is None:
             return repeated_files(found.train, found.test)
         return count_repeats(digests(train), _labels(found.train), digests(test), _labels(found.test))
@@ -163,28 +171,10 @@ class ImageFolder(Pair):
         wanted = tuple(unicodedata.normalize("NFC", name) for name in wanted)
         if len(set(wanted)) < len(wanted):
             raise Unfit("must name each class once", field)
-        unknown = [name for name in wanted if name not in found.train]
-        if unknown:
-            from ftdd.components.plugins import nearest
-
-            raise Unfit(f"{found.folder} has no class folder '{unknown[0]}'; {nearest(unknown[0], found.train)}", field)
+        for name in wanted:
+            if name not in found.train:
+                raise Unfit(f"{found.folder} has no class folder '{name}'; {nearest(name, found.train)}", field)
         return found.of(wanted)
-
-    def _half(
-        self,
-        half: Mapping[str, tuple[Path, ...]],
-        scale: Scale,
-        side: Side,
-        data: Path,
-        say: Callable[[str], None],
-    ) -> "LabelledImages":
-        import numpy as np
-
-        from ftdd.data.images import LabelledImages
-
-        files = image_files(_paths(half))
-        images = decoded(files, self.image_size, self.channels, f"{side} images", data, say, scale)
-        return LabelledImages.from_arrays(np.array(images), _labels(half), tuple(half))
 
 
 def _paths(half: Mapping[str, tuple[Path, ...]]) -> list[Path]:
@@ -193,7 +183,3 @@ def _paths(half: Mapping[str, tuple[Path, ...]]) -> list[Path]:
 
 def _labels(half: Mapping[str, tuple[Path, ...]]) -> list[int]:
     return [label for label, files in enumerate(half.values()) for _ in files]
-
-
-def _quiet(line: str) -> None:
-    """Where nobody waits."""

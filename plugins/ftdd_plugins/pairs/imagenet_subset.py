@@ -24,7 +24,7 @@ from ftdd_plugins.wordnet.choice import Similarity, SourceCount, by_nearness, wn
 from ftdd_plugins.wordnet.nouns import class_name, imagenet_1k, wnid_of
 
 if TYPE_CHECKING:
-    from ftdd.data.images import LabelledImages, Task
+    from ftdd.data.images import Task
 
 TARGET = (
     *("n01440764", "n02102040", "n02979186", "n03000684", "n03028079"),
@@ -93,14 +93,11 @@ class ImageNetSubset(Pair):
     def prepare(self, data: Path, say: Callable[[str], None]) -> None:
         """Decode what is needed once."""
         for side in SIDES:
-            for half in HALVES:
-                self._half(side, half, data, say)
+            self._task(side, data, say)
 
     def load(self, side: Side, data: Path) -> "Task":
         """In the order of classes, and of names."""
-        from ftdd.data.images import Task
-
-        return Task(*(self._half(side, half, data, lambda line: None) for half in HALVES))
+        return self._task(side, data, lambda line: None)
 
     def remarks(self, side: Side, data: Path) -> Sequence[str]:
         """How many files in the folders of its classes are no images by their names."""
@@ -128,15 +125,12 @@ class ImageNetSubset(Pair):
                 path for path in place.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and not passed_over(path.name)
             )
         except OSError as error:
-            loose = half == "test" and any(folder.glob("val/*.JPEG"))
             hint = (
-                "its validation images lie in one folder: sort them into one for each class"
-                if loose
-                else (
-                    "ImageNet cannot be fetched without its licence: get ILSVRC 2012 from https://image-net.org and "
-                    "unpack it there, or say where it is with pair.folder or --data"
-                )
+                "ImageNet cannot be fetched without its licence: get ILSVRC 2012 from https://image-net.org and "
+                "unpack it there, or say where it is with pair.folder or --data"
             )
+            if half == "test" and any(folder.glob("val/*.JPEG")):
+                hint = "its validation images lie in one folder: sort them into one for each class"
             raise DataUnavailable(f"ImageNet: {place} cannot be read ({error.strerror}); {hint}", "folder") from error
         if not files:
             raise DataUnavailable(f"ImageNet: {place} has no images in it; unpack them there", "folder")
@@ -148,17 +142,21 @@ class ImageNetSubset(Pair):
         except DataUnavailable as error:
             raise DataUnavailable(str(error), "folder") from error
 
-    def _half(self, side: Side, half: Half, data: Path, say: Callable[[str], None]) -> "LabelledImages":
+    def _task(self, side: Side, data: Path, say: Callable[[str], None]) -> "Task":
         import numpy as np
 
-        from ftdd.data.images import LabelledImages
+        from ftdd.data.images import LabelledImages, Task
 
         names = self.classes(side, data)
-        every = [path for each in HALVES for name in names for path in self._files(name, each, data)]
+        every = [path for half in HALVES for name in names for path in self._files(name, half, data)]
         scale = scale_of(image_files(every), f"imagenet {side}", data, say)
-        parts = []
-        for name in names:
-            files = image_files(self._files(name, half, data))
-            parts.append(decoded(files, self.image_size, 3, f"imagenet {half} {name}", data, say, scale))
-        labels = np.repeat(np.arange(len(names)), [len(part) for part in parts])
-        return LabelledImages.from_arrays(np.concatenate(parts), labels, names)
+
+        def images(half: Half) -> LabelledImages:
+            parts = []
+            for name in names:  # a class is kept once, whichever sources have it
+                files = image_files(self._files(name, half, data))
+                parts.append(decoded(files, self.image_size, 3, f"imagenet {half} {name}", data, say, scale))
+            labels = np.repeat(np.arange(len(names)), [len(part) for part in parts])
+            return LabelledImages.from_arrays(np.concatenate(parts), labels, names)
+
+        return Task(*map(images, HALVES))

@@ -149,7 +149,7 @@ def _batch_axis(two: torch.Tensor, three: torch.Tensor) -> tuple[int, int] | Non
 
 
 def _packed(graph: fx.Graph, symbol: Any, two: torch.Tensor, three: torch.Tensor, sizes: _Sizes) -> Any:
-    """A tensor as it crosses to the next layer: the batch is its first axis, so that each image has a row of its own."""
+    """A tensor as it crosses to the next layer: the batch is its first axis, so that each image has its own row."""
     found = _batch_axis(two, three)
     if found is None:
         lone = graph.call_method("unsqueeze", (symbol, 0))

@@ -2,9 +2,10 @@
 
 import re
 from collections import Counter, OrderedDict
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,70 +24,19 @@ TAKEN_LAST = {"student", "k", "key", "momentum", "target"}
 
 
 @dataclass(frozen=True)
-class Mappings:
-    """What a file holds of a network."""
+class Found:
+    """A mapping of tensors in what a file holds, and the prefix of its names."""
 
-    taken: Mapping[str, torch.Tensor]
-    """Tensors by the network's own names."""
-    place: str
-    """Where in the file they are, in words."""
-    others: tuple[str, ...]
-    """Where others are that fit too."""
-    fits: bool
-    """Whether each of the network's names is there."""
-
-
-def find(file: Path, content: Any, names: Collection[str]) -> Mappings:
-    """The mapping of tensors in a file's content that has a network's names once a common prefix is gone.
-
-    names: of the tensors that are needed. Averaged weights are taken before others (`ema`), a teacher's before its
-    student's, a query encoder's before the key's. Where none has all names, the one that has most. Raises
-    DataUnavailable where the file has no tensors, or several mappings fit and none of them is to be preferred.
-    """
-    needed = {name for name in names if not name.endswith(COUNTER)}
-    whole: list[_Place] = []
-    nearest: _Place | None = None
-    for keys, tensors in _mappings(content, ()):
-        counted = _prefixes(tensors, needed)
-        fitting = [prefix for prefix, count in counted.items() if count == len(needed)]
-        whole += [_Place(keys, prefix, tensors, len(needed), tuple(fitting)) for prefix in fitting]
-        prefix, count = counted.most_common(1)[0] if counted else ("", 0)
-        if nearest is None or count > nearest.count:
-            nearest = _Place(keys, prefix, tensors, count, (prefix,))
-    if nearest is None:
-        raise refused(file, f"has no tensors by name: {_described(content)}; {SAVE_ALONE}")
-    if not whole:
-        return Mappings(nearest.mapping(), str(nearest), (), False)
-    whole = _different(whole)
-    best = min(place.rank for place in whole)
-    first, *equals = [place for place in whole if place.rank == best]
-    if equals:
-        raise refused(
-            file,
-            f"has weights of this network more than once, and they differ: {' and '.join(map(str, [first, *equals]))}; "
-            "write the ones that are meant into a file of their own",
-        )
-    return Mappings(first.mapping(), str(first), tuple(str(place) for place in whole if place is not first), True)
-
-
-def nearest_names(content: Any, missing: str) -> str:
-    """A file's names, the first three and the one most like a missing one; for a sentence."""
-    names = [name for _, tensors in _mappings(content, ()) for name in tensors]
-    close = get_close_matches(missing, names, n=1, cutoff=0.0)
-    more = f", … ({len(names)} tensors)" if len(names) > 3 else ""
-    near = f", of which '{close[0]}' is nearest to '{missing}'" if close else ""
-    return f"the file has {', '.join(repr(name) for name in names[:3])}{more}{near}"
-
-
-@dataclass(frozen=True)
-class _Place:
     keys: tuple[str, ...]
+    """That lead to it in the file."""
     prefix: str
     tensors: Mapping[str, torch.Tensor]
-    count: int
-    """Of the needed names, how many are there."""
     prefixes: tuple[str, ...]
     """Of all that fit in this mapping."""
+    fits: bool
+    """Whether each of the network's names is there."""
+    others: tuple[str, ...] = ()
+    """Where others are that fit too."""
 
     def __str__(self) -> str:
         under = f"under `{'.'.join(self.keys)}`" if self.keys else "at the top"
@@ -94,10 +44,12 @@ class _Place:
 
     @property
     def rank(self) -> int:
+        """The lower ones are preferred."""
         words = set(re.split(r"[._]", ".".join((*self.keys, self.prefix)).lower()))
         return -1 if words & TAKEN_FIRST else int(bool(words & TAKEN_LAST))
 
-    def mapping(self) -> dict[str, torch.Tensor]:
+    @cached_property
+    def taken(self) -> dict[str, torch.Tensor]:
         """The tensors under the network's names, with what torch keeps of versions; other copies left out."""
         within = tuple(other for other in self.prefixes if other != self.prefix and other.startswith(self.prefix))
         cut = len(self.prefix)
@@ -114,6 +66,49 @@ class _Place:
                 if f"{name}.".startswith(self.prefix) or not cut
             }
         return mapping
+
+
+def find(file: Path, content: Any, names: Collection[str]) -> Found:
+    """The mapping of tensors in a file's content that has a network's names once a common prefix is gone.
+
+    names: of the tensors that are needed. Averaged weights are taken before others (`ema`), a teacher's before its
+    student's, a query encoder's before the key's. Where none has all names, the one that has most. Raises
+    DataUnavailable where the file has no tensors, or several mappings fit and none of them is to be preferred.
+    """
+    needed = {name for name in names if not name.endswith(COUNTER)}
+    whole: list[Found] = []
+    nearest: tuple[int, Found] | None = None
+    for keys, tensors in _mappings(content, ()):
+        counted = _prefixes(tensors, needed)
+        fitting = tuple(prefix for prefix, count in counted.items() if count == len(needed))
+        for found in (Found(keys, prefix, tensors, fitting, fits=True) for prefix in fitting):
+            if not any(_equal(found.taken, other.taken) for other in whole):  # the same may stand in a file twice
+                whole.append(found)
+        prefix, count = counted.most_common(1)[0] if counted else ("", 0)
+        if nearest is None or count > nearest[0]:
+            nearest = count, Found(keys, prefix, tensors, (prefix,), fits=False)
+    if nearest is None:
+        raise refused(file, f"has no tensors by name: {_described(content)}; {SAVE_ALONE}")
+    if not whole:
+        return nearest[1]
+    best = min(found.rank for found in whole)
+    first, *equals = [found for found in whole if found.rank == best]
+    if equals:
+        raise refused(
+            file,
+            f"has weights of this network more than once, and they differ: {' and '.join(map(str, [first, *equals]))}; "
+            "write the ones that are meant into a file of their own",
+        )
+    return replace(first, others=tuple(str(found) for found in whole if found is not first))
+
+
+def nearest_names(content: Any, missing: str) -> str:
+    """A file's names, the first three and the one most like a missing one; for a sentence."""
+    names = [name for _, tensors in _mappings(content, ()) for name in tensors]
+    close = get_close_matches(missing, names, n=1, cutoff=0.0)
+    more = f", … ({len(names)} tensors)" if len(names) > 3 else ""
+    near = f", of which '{close[0]}' is nearest to '{missing}'" if close else ""
+    return f"the file has {', '.join(repr(name) for name in names[:3])}{more}{near}"
 
 
 def _mappings(content: Any, keys: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Mapping[str, torch.Tensor]]]:
@@ -148,16 +143,6 @@ def _prefixes(tensors: Mapping[str, torch.Tensor], needed: Collection[str]) -> "
             if ".".join(parts[i:]) in needed:
                 counted["".join(f"{part}." for part in parts[:i])] += 1
     return counted
-
-
-def _different(places: Sequence[_Place]) -> list[_Place]:
-    """Those whose tensors differ: the same weights may stand in a file twice."""
-    kept: list[tuple[_Place, Mapping[str, torch.Tensor]]] = []
-    for place in places:
-        mapping = place.mapping()
-        if not any(_equal(mapping, other) for _, other in kept):
-            kept.append((place, mapping))
-    return [place for place, _ in kept]
 
 
 def _equal(one: Mapping[str, torch.Tensor], other: Mapping[str, torch.Tensor]) -> bool:

@@ -144,7 +144,7 @@ def with_checkpoint(
     attempts = [found.taken] if found.fits or not isinstance(content, dict) else [content, found.taken]
     for weights in attempts:
         try:
-            return loaded(weights, f"{file} ({found.place})")
+            return loaded(weights, f"{file} ({found})")
         except DataUnavailable as error:
             fault = error
     if found.fits:
@@ -161,5 +161,5 @@ def say_what_is_taken(path: str, network: nn.Module, head: Collection[str], say:
     file = Path(path).expanduser()
     found = find(file, read(file), needed(network, head))
     if found.others:
-        say(f"checkpoint: of {file} the weights {found.place} are taken; those {', '.join(found.others)} fit too")
+        say(f"checkpoint: of {file} the weights {found} are taken; those {', '.join(found.others)} fit too")
     return found.fits

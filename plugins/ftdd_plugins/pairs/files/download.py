@@ -55,8 +55,8 @@ def fetch(remote: Remote, into: Path, say: Callable[[str], None]) -> Path:
     What has come of it is kept in `<name>.part` when the fetching ends early, Ctrl-C included; the next call goes on
     from there, also with another mirror. Two processes that want one file take turns: the second finds it there.
     say: gets a line for every mirror tried, and one on the progress every few seconds.
-    Raises DataUnavailable, one sentence, where no mirror gives the file, the folder cannot be written, or a file of that
-    name is there that is not the official one.
+    Raises DataUnavailable, one sentence, where no mirror gives the file, the folder cannot be written, or there is a
+    file of that name that is not the official one.
     """
     path = into / remote.name
     try:
