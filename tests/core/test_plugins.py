@@ -56,6 +56,7 @@ def test_built_ins_enter_by_their_entry_points_only() -> None:
         "resnet",
         "densenet",
         "vit",
+        "linear",
         "timm",
         "torchvision",
         "digits",
