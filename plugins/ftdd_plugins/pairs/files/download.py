@@ -23,8 +23,9 @@ FLOOR_WINDOW_SECONDS = 30.0
 SAY_EVERY_SECONDS = 5.0
 
 _BLOCK_BYTES = 1 << 18
-_CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
-_RANGE_NOT_SATISFIABLE, _PARTIAL_CONTENT = 416, 206
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
+PARTIAL_CONTENT = 206
+"""The status of an answer to a request for a range."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ class Remote:
     """URLs, tried in turn. The first is named to a user who has to fetch the file by hand."""
     md5: str
     """The official md5 of the whole file, hex."""
-    size: int | None = None
-    """Bytes, where known. A mirror whose file has another size is not read at all."""
+    size: int
+    """Bytes. A mirror whose file has another size is not read at all."""
 
 
 class _GivenUp(Exception):
@@ -139,33 +140,27 @@ def _from_mirror(remote: Remote, mirror: str, part: Path, floor: bool, say: Call
 
 def _complete(remote: Remote, mirror: str, part: Path, floor: bool, say: Callable[[str], None]) -> bool:
     """Add to the part what it lacks. True where what was there before is still the beginning of it."""
+    from urllib.request import Request, urlopen
+
     there = _size(part)
-    if there and remote.size is not None and there >= remote.size:
+    if there >= remote.size:
         return True
-    size = f" ({_megabytes(remote.size)})" if remote.size else ""
     going_on = f", going on after {_megabytes(there)}" if there else ""
-    say(f"fetching {remote.name}{size} from {_host(mirror)}{going_on}")
+    say(f"fetching {remote.name} ({_megabytes(remote.size)}) from {_host(mirror)}{going_on}")
+    headers = {"User-Agent": "ftdd"} | ({"Range": f"bytes={there}-"} if there else {})
     with _network_errors():
-        answer = _ask(mirror, there)
+        answer = urlopen(Request(mirror, headers=headers), timeout=PATIENCE_SECONDS)
     with answer:
-        first, total = _range(answer, there)
-        if None not in (total, remote.size) and total != remote.size:
-            # Before the part is touched: where a network answers with a page of its own, what has come is not lost.
-            raise _GivenUp(f"its file has {total} bytes instead of {remote.size}")
-        if answer.status == _RANGE_NOT_SATISFIABLE:
-            return True
-        total = total or remote.size
-        watched = _Watched(remote.name, first, total, floor, say)
+        first = _first_byte(answer, there, remote.size)
+        watched = _Watched(remote, first, floor, say)
         with part.open("ab" if first else "wb") as file:
-            while total is None or watched.come < total:
+            while missing := remote.size - watched.come:
                 with _network_errors():
                     # read1, not read, which waits for a full block: a slow mirror would neither be seen to be slow nor
                     # give away its bytes when it is left
-                    block = answer.read1(_BLOCK_BYTES if total is None else min(total - watched.come, _BLOCK_BYTES))
-                if not block and total is not None:
-                    raise _GivenUp(f"the connection ended {total - watched.come} bytes early")
+                    block = answer.read1(min(missing, _BLOCK_BYTES))
                 if not block:
-                    break
+                    raise _GivenUp(f"the connection ended {missing} bytes early")
                 file.write(block)
                 watched.add(len(block))
     return first > 0
@@ -182,38 +177,30 @@ def _network_errors() -> Iterator[None]:
         raise _GivenUp(_reason(error)) from error
 
 
-def _ask(mirror: str, there: int) -> Any:
-    """The mirror's answer to a request for all after the first bytes; an error only where it has nothing after them."""
-    from urllib.error import HTTPError
-    from urllib.request import Request, urlopen
+def _first_byte(answer: Any, there: int, size: int) -> int:
+    """Which byte of the file the answer begins with.
 
-    headers = {"User-Agent": "ftdd"} | ({"Range": f"bytes={there}-"} if there else {})
-    try:
-        return urlopen(Request(mirror, headers=headers), timeout=PATIENCE_SECONDS)
-    except HTTPError as error:
-        if there and error.code == _RANGE_NOT_SATISFIABLE:
-            return error
-        error.close()
-        raise
-
-
-def _range(answer: Any, there: int) -> tuple[int, int | None]:
-    """Which byte of the file the answer begins with, and how many the whole file has, where that is said."""
-    found = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
-    if answer.status == _PARTIAL_CONTENT and (found is None or found[1] is None or int(found[1]) != there):
-        raise _GivenUp("it answered with another range than was asked for")
-    if answer.status in (_PARTIAL_CONTENT, _RANGE_NOT_SATISFIABLE):
-        return there, int(found[2]) if found and found[2] != "*" else None
-    length = answer.headers.get("Content-Length", "")
-    return 0, int(length) if length.isdecimal() else None
+    Raises _GivenUp, before the part is touched, where it begins with another, or is of a file of another size: where a
+    network answers with a page of its own, what has come is not lost.
+    """
+    total = answer.headers.get("Content-Length", "")
+    partial = answer.status == PARTIAL_CONTENT
+    if partial:
+        found = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+        if found is None or int(found[1]) != there:
+            raise _GivenUp("it answered with another range than was asked for")
+        total = found[2]
+    if total.isdecimal() and int(total) != size:
+        raise _GivenUp(f"its file has {total} bytes instead of {size}")
+    return there if partial else 0
 
 
 class _Watched:
     """Counts the bytes of a file as they come: says how far it is, and leaves a mirror that is too slow."""
 
-    def __init__(self, name: str, come: int, total: int | None, floor: bool, say: Callable[[str], None]) -> None:
+    def __init__(self, remote: Remote, come: int, floor: bool, say: Callable[[str], None]) -> None:
         self.come = come
-        self._name, self._total, self._floor, self._say = name, total, floor, say
+        self._remote, self._floor, self._say = remote, floor, say
         self._first = self._come_before = come
         self._began = self._said = self._stretch_began = time.monotonic()
 
@@ -231,13 +218,12 @@ class _Watched:
             self._stretch_began, self._come_before = now, self.come
 
     def _progress(self, rate: float) -> str:
+        size = self._remote.size
         speed = f"{rate / 1e6:.2g} MB/s" if rate < 1e7 else f"{rate / 1e6:.0f} MB/s"
-        if self._total is None:
-            return f"{self._name}: {_megabytes(self.come)}, {speed}"
-        minutes, seconds = divmod(round((self._total - self.come) / rate), 60)
+        minutes, seconds = divmod(round((size - self.come) / rate), 60)
         left = f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
-        share, come = self.come / self._total, f"{self.come / 1e6:.0f} of {_megabytes(self._total)}"
-        return f"{self._name}: {share:.0%}, {come}, {speed}, {left} left"
+        come = f"{self.come / size:.0%}, {self.come / 1e6:.0f} of {_megabytes(size)}"
+        return f"{self._remote.name}: {come}, {speed}, {left} left"
 
 
 def _size(path: Path) -> int:
