@@ -651,7 +651,7 @@ def test_a_recipe_without_a_source_needs_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("source: none", SOURCE, "mine.yaml:3: pair.source: names no folder for the source; name one, or say `source:"),
+        ("source: none", SOURCE, "mine.yaml:3: pair.source: names no folder for the source; name one, or set `source:"),
         ("target: photos", "target: photo", "mine.yaml:5: pair.target: there is no folder "),
         (
             "image_size: 8",

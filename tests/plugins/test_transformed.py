@@ -358,7 +358,7 @@ def recipe(line: str, sweep: str = SWEEP) -> str:
         ),
         (
             "pair:\n  name: transformed\n  of: digits\n  transformation: hue",
-            "small.yaml:6: pair.transformation: hue needs images in colour, of 3 channels, got 1×8×8; say another",
+            "small.yaml:6: pair.transformation: hue needs images in colour, of 3 channels, got 1×8×8; choose another",
         ),
         (
             "pair:\n  name: transformed\n  of: {name: gaussian_linear, d: 8}",
