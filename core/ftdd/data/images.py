@@ -59,10 +59,9 @@ class LabelledImages:
     def from_arrays(
         cls, images: npt.NDArray[np.uint8], labels: npt.ArrayLike, classes: tuple[str, ...]
     ) -> "LabelledImages":
-        """The same from arrays: bytes of shape (N, C, H, W), and whole numbers of shape (N,)."""
-        return cls(
-            torch.from_numpy(np.ascontiguousarray(images)), torch.from_numpy(np.array(labels, dtype=np.int64)), classes
-        )
+        """The same from arrays: bytes of shape (N, C, H, W), copied where they are read-only, and integers, (N,)."""
+        pixels = torch.from_numpy(np.require(images, np.uint8, ["C", "W", "E"]))
+        return cls(pixels, torch.from_numpy(np.array(labels, dtype=np.int64)), classes)
 
     def __len__(self) -> int:
         return len(self.images)

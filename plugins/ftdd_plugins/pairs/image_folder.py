@@ -107,8 +107,6 @@ class ImageFolder(Pair):
         return self._task(side, data, lambda line: None)
 
     def _task(self, side: Side, data: Path, say: Callable[[str], None]) -> "Task":
-        import numpy as np
-
         from ftdd.data.images import LabelledImages, Task
 
         title = f"{side} images"
@@ -118,7 +116,7 @@ class ImageFolder(Pair):
         def half(found: Mapping[str, tuple[Path, ...]]) -> LabelledImages:
             files = image_files(_paths(found))
             images = decoded(files, self.image_size, self.channels, title, data, say, scale)
-            return LabelledImages.from_arrays(np.array(images), _labels(found), tuple(found))
+            return LabelledImages.from_arrays(images, _labels(found), tuple(found))
 
         found = self._chosen(every, side)
         return Task(half(found.train), half(found.test))

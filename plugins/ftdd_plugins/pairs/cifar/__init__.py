@@ -12,6 +12,7 @@ from ftdd.data.image_shape import Normalization
 from ftdd.values import Json
 from ftdd_plugins.pairs.cifar.image_sets import CIFAR_10, CIFAR_100, SUPERCLASSES
 from ftdd_plugins.pairs.files.image_set import Chosen, ChosenClasses, with_common
+from ftdd_plugins.wordnet.choice import Similarity
 
 SOURCE_CLASSES = {
     "related": ("bird", "cat", "deer", "ship", "truck"),
@@ -34,7 +35,6 @@ FAR_FROM_CIFAR_10 = (
     *("orchid", "poppy", "rose", "sunflower", "tulip", "cloud", "plain", "sea", "forest", "mountain"),
 )
 
-Similarity = Literal["related", "less_related"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
