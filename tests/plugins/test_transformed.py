@@ -362,7 +362,7 @@ def recipe(line: str, sweep: str = SWEEP) -> str:
         ),
         (
             "pair:\n  name: transformed\n  of: {name: gaussian_linear, d: 8}",
-            "small.yaml:5: pair.of: must be a pair of images with classes; this one has measurements with numbers",
+            "small.yaml:5: pair.of: must be a classification of images; this one is a regression",
         ),
         (
             "pair:\n  name: transformed\n  of:\n    name: image_folder\n    target: /nowhere",

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from ftdd.components import DataUnavailable
 from ftdd_plugins.pairs.files.folder_names import (
-    comes_with_images,
+    are_parts_of_a_data_set,
     half,
     halves_among,
-    say_how_a_data_set_lies,
+    holds_annotations,
 )
 from ftdd_plugins.pairs.files.listing import images_in, images_of, subfolders
 
@@ -184,9 +184,9 @@ def _refuse_what_are_no_classes(entries: Sequence[Path], folder: Path) -> None:
         raise DataUnavailable(
             f"{folder} has images in '{loose[0]}' alone, which seems to be half of a data set, and no class; {sort}"
         )
-    if named and say_how_a_data_set_lies(named):
+    if named and are_parts_of_a_data_set(named):
         listed = " and ".join(f"'{name}'" for name in named[:2])
-        deep = [name for name in named if name not in loose and not comes_with_images(name)]
+        deep = [name for name in named if name not in loose and not holds_annotations(name)]
         inside = f", or name {folder / deep[0]} if its folders are the classes" if deep else ""
         raise DataUnavailable(
             f"{folder} has {listed}, which seem to be parts of a data set or what comes with its images, and no "

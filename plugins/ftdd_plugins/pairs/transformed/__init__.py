@@ -107,7 +107,7 @@ class Transformed(Pair):
 
     def _refuse_what_cannot_be_transformed(self) -> None:
         if self.of.labels == "numbers":
-            raise Unfit("must be a pair of images with classes; this one has measurements with numbers", "of")
+            raise Unfit("must be a classification of images; this one is a regression", "of")
         image = self.of.image_shape()
         if self.transformation == "hue" and image.channels != 3:
             raise Unfit(f"hue needs images in colour, of 3 channels, got {image}; choose another", "transformation")
