@@ -306,7 +306,7 @@ freezing: all_but_head
 
 
 def _weights(path: Path, seed: int) -> None:
-    from ftdd_plugins.architectures.zoo.torchvision_operators import declare_operators
+    from ftdd_plugins.architectures.torchvision_operators import declare_operators
 
     declare_operators()
     from torchvision.models import get_model

@@ -15,9 +15,17 @@ from ftdd.study.plan import make_plan
 from ftdd.study.runs import carry_out
 from ftdd.study.scores import labels, read_scores, score_study
 from ftdd.study.store import Store
-from ftdd_plugins.similarity.class_schemes import ClassOverlap, WordNet
-from ftdd_plugins.similarity.image_schemes import Frechet, Mmd
-from ftdd_plugins.similarity.network_schemes import Cka, HScore, Leep, LinearProbe, LogMe
+from ftdd_plugins.similarity import (
+    Cka,
+    ClassOverlap,
+    Frechet,
+    HScore,
+    Leep,
+    LinearProbe,
+    LogMe,
+    Mmd,
+    WordNet,
+)
 from tests.core.study.small_study import RECIPE, job, read
 from tests.results.from_store import runs_table
 
@@ -267,7 +275,7 @@ def test_pretrained_weights_without_any_source_are_scored_too(tmp_path: Path) ->
 
 
 def save_timm_resnet18(path: Path) -> None:
-    from ftdd_plugins.architectures.zoo.torchvision_operators import declare_operators
+    from ftdd_plugins.architectures.torchvision_operators import declare_operators
 
     declare_operators()
     import timm

@@ -1,8 +1,30 @@
-"""The linear probe: how well a linear classifier on the features does."""
+"""The scheme `linear_probe`: the accuracy of a linear classifier on the source network's features."""
 
-import numpy as np
+from typing import ClassVar, Literal
 
-from ftdd_plugins.similarity.scores.arrays import Floats, Integers, as_classes, as_rows, same_width
+from ftdd.components import Score
+from ftdd.components.comparison import Comparison
+from ftdd_plugins.similarity.arrays import Floats, Integers, as_classes, as_rows, same_width
+from ftdd_plugins.similarity.samples import even_part
+from ftdd_plugins.similarity.source_network import SourceNetworkScheme
+
+
+class LinearProbe(SourceNetworkScheme):
+    """Test accuracy of a linear classifier on what the source network gives its head; in [0, 1].
+
+    Logistic regression on standardized features of training images, tested on as many test images of the target.
+    """
+
+    lowest: ClassVar[float | None] = 0.0
+
+    name: Literal["linear_probe"] = "linear_probe"
+
+    def score(self, given: Comparison) -> Score:
+        """The accuracy."""
+        tested = even_part(given.task("target").test, self.images)
+        found = given.network("source").features(tested)
+        return Score(linear_probe_accuracy(*self._features(given), found, tested.labels.numpy()))
+
 
 MOST_STEPS = 1000
 """Of L-BFGS; scikit-learn warns where it needs more."""
@@ -23,6 +45,7 @@ def linear_probe_accuracy(
     Raises ValueError for no samples, different numbers of features, labels that do not fit, a strength ≤ 0, or values
     that are not finite.
     """
+    import numpy as np
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler

@@ -1,13 +1,14 @@
 """The arrays that scores take: checked, as float64."""
 
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-Floats: TypeAlias = NDArray[np.floating[Any]]
-Integers: TypeAlias = NDArray[np.integer[Any]]
-Doubles: TypeAlias = NDArray[np.float64]
+Floats: TypeAlias = "NDArray[np.floating[Any]]"
+Integers: TypeAlias = "NDArray[np.integer[Any]]"
+Doubles: TypeAlias = "NDArray[np.float64]"
 
 
 def as_rows(values: Floats, name: str, least: int = 1) -> Doubles:
@@ -16,6 +17,8 @@ def as_rows(values: Floats, name: str, least: int = 1) -> Doubles:
     Raises ValueError, which begins with `name`, where the shape is another, there are fewer rows, or a value is not
     finite.
     """
+    import numpy as np
+
     rows = np.asarray(values, dtype=np.float64)
     if rows.ndim != 2 or rows.shape[1] == 0:
         raise ValueError(f"{name}: must be (samples, features), with one feature or more, got shape {rows.shape}")
@@ -26,11 +29,13 @@ def as_rows(values: Floats, name: str, least: int = 1) -> Doubles:
     return rows
 
 
-def as_classes(labels: Integers, samples: int, name: str) -> NDArray[np.intp]:
+def as_classes(labels: Integers, samples: int, name: str) -> "NDArray[np.intp]":
     """The labels, (samples,), numbered from 0 to classes − 1 in the order of their values: no class is empty.
 
     Raises ValueError, which begins with `name`, where they are not `samples` integers.
     """
+    import numpy as np
+
     given = np.asarray(labels)
     if given.shape != (samples,):
         raise ValueError(f"{name}: must be one label a sample, shape ({samples},), got shape {given.shape}")
@@ -47,11 +52,15 @@ def same_width(a: Doubles, b: Doubles, names: str) -> None:
 
 def centred(rows: Doubles) -> Doubles:
     """Rows (n, D) less their mean; a constant feature becomes exactly 0."""
+    import numpy as np
+
     # The mean of n equal numbers can be off by a rounding error, which a score that divides by a scale would blow up.
     varying = rows.max(axis=0) > rows.min(axis=0)
     return np.where(varying, rows - rows.mean(axis=0), 0.0)
 
 
-def one_hot(classes: NDArray[np.intp]) -> Doubles:
+def one_hot(classes: "NDArray[np.intp]") -> Doubles:
     """A column a class, (n, classes): 1 where the sample is of the class, else 0."""
+    import numpy as np
+
     return np.eye(int(classes.max()) + 1)[classes]

@@ -31,17 +31,17 @@ KINDS: dict[str, Kind] = {
 SHORT: dict[str, Kind] = {"tr": "train", "ts": "test", "te": "test", "va": "validation"}
 """Of `imagesTr`: halves only beside a word for what lies in them, for alone they are languages."""
 IMAGES = frozenset(("image", "images", "img", "imgs", "picture", "pictures", "photo", "photos", "jpegs", "jpg", "png"))
-BELONGINGS = frozenset(
+ANNOTATIONS = frozenset(
     (
         *("mask", "masks", "label", "labels", "annotation", "annotations", "trimap", "trimaps", "gt", "groundtruth"),
         *("ground", "truth", "segmentation", "segmentations", "bbox", "bboxes", "depth", "calib", "velodyne"),
     )
 )
-"""What comes with images, pixel by pixel or one by one."""
+"""What is annotated, pixel by pixel or image by image."""
 LAYOUT = (
-    IMAGES | BELONGINGS | {"data", "dataset", "set", "input", "inputs", "folder", "files", "split", "part", "final"}
+    IMAGES | ANNOTATIONS | {"data", "dataset", "set", "input", "inputs", "folder", "files", "split", "part", "final"}
 )
-"""Words that say how a data set lies, and not what is on its images."""
+"""Words for how a data set is laid out, not for what its images show."""
 
 
 def passed_over(name: str) -> bool:
@@ -55,7 +55,7 @@ class Half:
 
     kind: Kind
     of: tuple[str, ...]
-    """The other words, but those of how data sets lie: `ISIC_2019_Test_Input` is the test half of `isic`."""
+    """The other words, but those for how data sets are laid out: `ISIC_2019_Test_Input` is the test half of `isic`."""
 
 
 def half(name: str) -> Half | None:
@@ -91,21 +91,21 @@ def halves_among(names: Iterable[str]) -> tuple[str, str] | None:
     return None
 
 
-def say_how_a_data_set_lies(names: Sequence[str]) -> bool:
-    """Whether these names, all together, are of images and what comes with them, or of parts of one set of images.
+def are_parts_of_a_data_set(names: Sequence[str]) -> bool:
+    """Whether these names, all together, are of images and their annotations, or of parts of one set of images.
 
     `images` and `masks`; `images_001` and `images_002`; `fold1` and `fold2`. Not `photos` and `drawings`.
     """
     words = [tuple(_words(name)) for name in names]
-    images = any(set(one) & IMAGES for one in words) and all(one and set(one) <= IMAGES | BELONGINGS for one in words)
+    images = any(set(one) & IMAGES for one in words) and all(one and set(one) <= IMAGES | ANNOTATIONS for one in words)
     parts = len(words) > 1 and len(set(words)) == 1 and bool(set(words[0]) & (IMAGES | {"fold"}))
     return images or parts
 
 
-def comes_with_images(name: str) -> bool:
-    """Whether a folder of this name holds what comes with images, such as masks, and no images."""
+def holds_annotations(name: str) -> bool:
+    """Whether a folder of this name holds annotations, such as masks, and no images."""
     words = set(_words(name))
-    return bool(words & BELONGINGS) and not words & IMAGES
+    return bool(words & ANNOTATIONS) and not words & IMAGES
 
 
 def ending(name: str) -> str:

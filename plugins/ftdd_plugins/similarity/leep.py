@@ -1,8 +1,27 @@
-"""The log expected empirical prediction: how well a source network's own classes predict the target's labels."""
+"""The scheme `leep`: how well the source network's own classes predict the target's labels."""
 
-import numpy as np
+from typing import Literal
 
-from ftdd_plugins.similarity.scores.arrays import Floats, Integers, as_classes, as_rows, one_hot
+from ftdd.components import Score
+from ftdd.components.comparison import Comparison
+from ftdd_plugins.similarity.arrays import Floats, Integers, as_classes, as_rows, one_hot
+from ftdd_plugins.similarity.samples import even_part
+from ftdd_plugins.similarity.source_network import SourceNetworkScheme
+
+
+class Leep(SourceNetworkScheme):
+    """Log of the expected empirical prediction: how well the source's classes tell the target's apart; ≤ 0.
+
+    Nguyen et al. 2020 (arXiv 2002.12462).
+    """
+
+    name: Literal["leep"] = "leep"
+
+    def score(self, given: Comparison) -> Score:
+        """From the source network's probabilities."""
+        part = even_part(given.task("target").train, self.images)
+        return Score(leep(given.network("source").probabilities(part), part.labels.numpy()))
+
 
 ROUNDING = 1e-3
 """How far a row's sum may be from 1: probabilities from half precision are."""
@@ -19,6 +38,8 @@ def leep(probabilities: Floats, labels: Integers) -> float:
 
     Raises ValueError for no samples, labels that do not fit, or rows that are no probabilities.
     """
+    import numpy as np
+
     rows = as_rows(probabilities, "probabilities")
     classes = as_classes(labels, len(rows), "labels")
     sums = rows.sum(axis=1, keepdims=True)

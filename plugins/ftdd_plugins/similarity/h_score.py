@@ -1,8 +1,27 @@
-"""The H-score: how much of the features' variance the classes explain."""
+"""The scheme `h_score`: how much of the features' variance the classes explain."""
 
-import numpy as np
+from typing import ClassVar, Literal
 
-from ftdd_plugins.similarity.scores.arrays import Doubles, Floats, Integers, as_classes, as_rows, centred, one_hot
+from ftdd.components import Score
+from ftdd.components.comparison import Comparison
+from ftdd_plugins.similarity.arrays import Doubles, Floats, Integers, as_classes, as_rows, centred, one_hot
+from ftdd_plugins.similarity.source_network import SourceNetworkScheme
+
+
+class HScore(SourceNetworkScheme):
+    """How much of the features' variance lies between the target's classes; in [0, classes − 1].
+
+    Bao et al. 2019, with shrunk covariances (Ibrahim et al. 2021, arXiv 2110.06893): the plain one is at its greatest
+    for any labels where there are fewer images than features.
+    """
+
+    lowest: ClassVar[float | None] = 0.0
+
+    name: Literal["h_score"] = "h_score"
+
+    def score(self, given: Comparison) -> Score:
+        """From the source network's features."""
+        return Score(h_score(*self._features(given)))
 
 
 def h_score(features: Floats, labels: Integers, *, shrunk: bool = True) -> float:
@@ -21,6 +40,8 @@ def h_score(features: Floats, labels: Integers, *, shrunk: bool = True) -> float
 
     Raises ValueError for fewer than 2 samples, labels that do not fit, or values that are not finite.
     """
+    import numpy as np
+
     rows = centred(as_rows(features, "features", least=2))
     members = one_hot(as_classes(labels, len(rows), "labels"))
     u, s, _ = np.linalg.svd(rows, full_matrices=False)
@@ -42,6 +63,8 @@ def _shrinkage(rows: Doubles, variances: Doubles) -> float:
 
     Formula: Ledoit and Wolf 2004, "A well-conditioned estimator for large-dimensional covariance matrices".
     """
+    import numpy as np
+
     n, width = rows.shape
     squared = float(np.sum(variances**2))
     spread = squared - float(variances.sum()) ** 2 / width

@@ -1,11 +1,25 @@
-"""The logarithm of maximum evidence: how well a Bayesian linear model on the features explains the labels."""
+"""The scheme `logme`: how well a Bayesian linear model on the source network's features explains the labels."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-import numpy as np
+from ftdd.components import Score
+from ftdd.components.comparison import Comparison
+from ftdd_plugins.similarity.arrays import Doubles, Floats, Integers, as_classes, as_rows, one_hot
+from ftdd_plugins.similarity.source_network import SourceNetworkScheme
 
-from ftdd_plugins.similarity.scores.arrays import Doubles, Floats, Integers, as_classes, as_rows, one_hot
+
+class LogMe(SourceNetworkScheme):
+    """Log of the maximum evidence of a linear model on the source's features, per image (You et al. 2021).
+
+    arXiv 2102.11005; right also with fewer images than features. No bounds; compare networks on one target only.
+    """
+
+    name: Literal["logme"] = "logme"
+
+    def score(self, given: Comparison) -> Score:
+        """The evidence."""
+        return Score(logme(*self._features(given)))
+
 
 LEAST_NOISE = 1e-6
 """Least variance of the noise, β ≤ 10⁶, on targets of 0 and 1: where the features fit the labels exactly with weights
@@ -29,6 +43,8 @@ def logme(features: Floats, labels: Integers) -> float:
 
     Raises ValueError for no samples, labels that do not fit, or values that are not finite.
     """
+    import numpy as np
+
     rows = as_rows(features, "features")
     targets = one_hot(as_classes(labels, len(rows), "labels"))
     u, s, _ = np.linalg.svd(rows, full_matrices=False)
@@ -56,6 +72,8 @@ class _Spectrum(NamedTuple):
 
 def _evidence(spectrum: _Spectrum, signals: Doubles) -> Doubles:
     """Log evidence at each ratio of signal to noise, (g,), maximized over the noise's variance: (g,)."""
+    import numpy as np
+
     # At a fixed ratio the best variance is known, so the two-dimensional problem is one-dimensional.
     growth = np.outer(signals, spectrum.squares)
     misfit = (1 / (1 + growth)) @ spectrum.along + spectrum.beside
@@ -67,6 +85,7 @@ def _evidence(spectrum: _Spectrum, signals: Doubles) -> Doubles:
 
 def _maximum(spectrum: _Spectrum) -> float:
     """The largest log evidence over all ratios of signal to noise, 0 among them."""
+    import numpy as np
     from scipy.optimize import minimize_scalar
 
     # A search, not the paper's fixed-point iteration: that takes thousands of steps where the best ratio is 0 or very
@@ -74,7 +93,12 @@ def _maximum(spectrum: _Spectrum) -> float:
     powers = np.linspace(*SIGNAL_RANGE, 193)
     coarse = _evidence(spectrum, 10**powers)
     best = int(np.argmax(coarse))
-    loss: Callable[[float], float] = lambda power: -float(_evidence(spectrum, np.array([10**power]))[0])  # noqa: E731
-    bounds = (powers[max(best - 1, 0)], powers[min(best + 1, len(powers) - 1)])
-    fine = -float(minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6}).fun)
+    fine = -float(
+        minimize_scalar(
+            lambda power: -float(_evidence(spectrum, np.array([10**power]))[0]),
+            bounds=(powers[max(best - 1, 0)], powers[min(best + 1, len(powers) - 1)]),
+            method="bounded",
+            options={"xatol": 1e-6},
+        ).fun
+    )
     return max(fine, float(coarse[best]), float(_evidence(spectrum, np.zeros(1))[0]))

@@ -1,4 +1,4 @@
-"""The oracle: linear regression with frozen coordinates, where the answer is known in closed form."""
+"""The pair `gaussian_linear`: linear regression, where the answer is known in closed form."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 import ftdd
-from ftdd.components import Architecture, Likeness, Pair, Side, Unfit
+from ftdd.components import Likeness, Pair, Side, Unfit
 from ftdd.data.image_shape import ImageShape, Normalization
 from ftdd.data.seeds import uniform
 from ftdd.values import Json
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ftdd.data.images import LabelledImages, Task
-    from ftdd.networks.chain import Chain
 
 
 MOST_NUMBERS = 20_000_000
@@ -30,12 +29,6 @@ MOST_NUMBERS = 20_000_000
 def ftdd_pairs() -> Sequence[type[Pair]]:
     """The pair of this file."""
     return [GaussianLinear]
-
-
-@ftdd.hookimpl
-def ftdd_architectures() -> Sequence[type[Architecture]]:
-    """The architecture of this file."""
-    return [Linear]
 
 
 class GaussianLinear(Pair):
@@ -262,36 +255,3 @@ def _normal(seed: int, rows: int, columns: int) -> "npt.NDArray[np.float64]":
     radius, angle = uniform(seed, 2 * count).reshape(2, count)
     drawn: npt.NDArray[np.float64] = np.sqrt(-2 * np.log1p(-radius)) * np.cos(2 * np.pi * angle)
     return drawn.reshape(rows, columns)
-
-
-class Linear(Architecture):
-    """A linear model in which every coordinate of the input is a layer, so that t frozen layers are t frozen weights.
-
-    For inputs of one row, such as those of `gaussian_linear`. Its head adds nothing: it has no weights.
-    """
-
-    examples: ClassVar[Sequence[Mapping[str, Json]]] = ({"start": 0.1}, {"start": 0.1, "together": 5})
-
-    name: Literal["linear"] = "linear"
-    together: PositiveInt = 1
-    """Coordinates that make one layer."""
-    start: NonNegativeFloat = 0.0
-    """Standard deviation of the weights before any training; 0 is the minimum-norm solution's start."""
-
-    def layers(self, image: ImageShape, classes: int) -> tuple[str, ...]:
-        """`x0`, `x1`, …, or `x0-4`, `x5-9`, … where some are together; then `sum`."""
-        if (image.channels, image.height) != (1, 1):
-            raise Unfit(f"takes inputs of one row, 1×1×d, got {image}")
-        starts = range(0, image.width, self.together)
-        ends = (min(at + self.together, image.width) - 1 for at in starts)
-        return (*(f"x{at}" if at == end else f"x{at}-{end}" for at, end in zip(starts, ends, strict=True)), "sum")
-
-    def build(self, image: ImageShape, classes: int) -> "Chain":
-        """A weight for each coordinate and class."""
-        from ftdd.networks.chain import Chain
-        from ftdd_plugins.pairs.gaussian_linear.coordinates import Coordinates, Sum
-
-        names = self.layers(image, classes)
-        starts = range(0, image.width, self.together)
-        parts = [Coordinates(at, min(self.together, image.width - at), classes, self.start) for at in starts]
-        return Chain([*zip(names, parts, strict=False), (names[-1], Sum())])

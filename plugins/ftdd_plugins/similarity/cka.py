@@ -1,8 +1,41 @@
-"""The similarity of two representations of the same samples."""
+"""The scheme `cka`: the similarity of two networks' representations of the same images."""
 
-import numpy as np
+from typing import ClassVar, Literal
 
-from ftdd_plugins.similarity.scores.arrays import Doubles, Floats, as_rows, centred
+from ftdd.components import Score
+from ftdd.components.comparison import Comparison
+from ftdd_plugins.similarity.arrays import Doubles, Floats, as_rows, centred
+from ftdd_plugins.similarity.samples import even_part
+from ftdd_plugins.similarity.source_network import SourceNetworkScheme
+
+
+class Cka(SourceNetworkScheme):
+    """Centred kernel alignment between source network and target network, layer by layer; in [0, 1].
+
+    Linear CKA (Kornblith et al. 2019, arXiv 1905.00414) on test images of the target, maps averaged over places. The
+    target network is one like the source, trained on the target's own task as the control `selffer` would train it for
+    the first run of this pair and source: one network stands for all sizes and seeds of the target. The score is the
+    mean over layers below the head; its details say where similarity ends. Biased towards 1 for fewer images than
+    features.
+    """
+
+    best: ClassVar[float | None] = 1.0
+    lowest: ClassVar[float | None] = 0.0
+    symmetric: ClassVar[bool] = False
+
+    name: Literal["cka"] = "cka"
+
+    @property
+    def needs(self) -> Literal["both networks"]:
+        """Source network and target network."""
+        return "both networks"
+
+    def score(self, given: Comparison) -> Score:
+        """The mean over layers, and every layer's own."""
+        part = even_part(given.task("target").test, self.images)
+        source, target = (given.network(side).layers(part) for side in ("source", "target"))
+        found = {name: linear_cka(a, b) for (name, a), (_, b) in zip(source, target, strict=True)}
+        return Score(sum(found.values()) / len(found), found)
 
 
 def linear_cka(a: Floats, b: Floats) -> float:
@@ -16,6 +49,8 @@ def linear_cka(a: Floats, b: Floats) -> float:
 
     Raises ValueError for fewer than 2 samples, different numbers of them, or values that are not finite.
     """
+    import numpy as np
+
     rows_a, rows_b = as_rows(a, "a", least=2), as_rows(b, "b", least=2)
     if len(rows_a) != len(rows_b):
         raise ValueError(
@@ -36,5 +71,7 @@ def linear_cka(a: Floats, b: Floats) -> float:
 
 def _scaled(rows: Doubles) -> Doubles:
     """Rows over the largest value: their fourth powers neither overflow nor vanish."""
+    import numpy as np
+
     largest = np.abs(rows).max()
     return rows / largest if largest > 0 else rows

@@ -1,4 +1,4 @@
-"""Schemes that compare the images of both tasks in a space of features: `frechet`, `mmd`, `otdd`."""
+"""What the schemes share that compare the images of both tasks in a space of features."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
-import ftdd
 from ftdd.components import Architecture, Scheme, Score, Unfit
 from ftdd.components.choice import component_choice
 from ftdd.components.comparison import Comparison, Side
 from ftdd.data.image_shape import ImageShape, Normalization
 from ftdd.values import Json
-from ftdd_plugins.similarity.scores.samples import even_part
+from ftdd_plugins.similarity.samples import even_part
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 
 ANY_CLASSES = 2
-"""Of a network that gives a space: what its head would tell apart is not looked at."""
+"""Of a network that gives a space: its head is not used."""
 
 
 class Points(NamedTuple):
@@ -39,14 +38,8 @@ Space = Annotated[
 ]
 
 
-@ftdd.hookimpl
-def ftdd_schemes() -> Sequence[type[Scheme]]:
-    """The schemes of this file."""
-    return [Frechet, Mmd, Otdd]
-
-
-class _InASpace(Scheme):
-    """What the schemes of this file share."""
+class FeatureSpaceScheme(Scheme):
+    """Minus a distance of both sides' images in a space of features."""
 
     best: ClassVar[float | None] = 0.0
     symmetric: ClassVar[bool] = True
@@ -107,55 +100,3 @@ class _InASpace(Scheme):
             torch.manual_seed(0)
             chain = architecture.build(images.shape, ANY_CLASSES)
         return TrainedNetwork(chain, normalization, architecture.memory_format).features(images)
-
-
-class Frechet(_InASpace):
-    """Minus the squared Fréchet distance of the Gaussians fitted to both sides' features; ≤ 0.
-
-    Dowson and Landau 1982; with Inception's features known as FID. Finite samples of one distribution are apart:
-    compare scores of equal numbers of images only.
-    """
-
-    name: Literal["frechet"] = "frechet"
-
-    def _distance(self, source: Points, target: Points) -> float:
-        from ftdd_plugins.similarity.scores.frechet import frechet_distance
-
-        return frechet_distance(source.features, target.features)
-
-
-class Mmd(_InASpace):
-    """Minus the squared maximum mean discrepancy of both sides' features, with Gaussian kernels; from −2 to 0.
-
-    Gretton et al. 2012, the biased estimate: finite samples of one distribution are apart by some 2/n.
-    """
-
-    lowest: ClassVar[float | None] = -2.0
-
-    name: Literal["mmd"] = "mmd"
-    images: Annotated[int, Field(ge=2, le=5000)] = 1000
-    """Training images of each side, as many of each class as of any other, always the same; fewer where there are
-    fewer. The distances of all pairs are held in memory: 2 GB at 5,000."""
-
-    def _distance(self, source: Points, target: Points) -> float:
-        from ftdd_plugins.similarity.scores.mmd import mmd_squared
-
-        return mmd_squared(source.features, target.features)
-
-
-class Otdd(_InASpace):
-    """Minus the optimal-transport distance of both sides' images with their classes; ≤ 0.
-
-    Alvarez-Melis and Fusi 2020 (arXiv 2002.02923), exact, so on 2,000 images a side at most. Needs POT, an extra:
-    pip install 'ftdd[transport]'. Finite samples of one distribution are apart.
-    """
-
-    name: Literal["otdd"] = "otdd"
-    images: Annotated[int, Field(ge=2, le=2000)] = 500
-    """Training images of each side, as many of each class as of any other, always the same; fewer where there are
-    fewer."""
-
-    def _distance(self, source: Points, target: Points) -> float:
-        from ftdd_plugins.similarity.scores.transport import dataset_distance
-
-        return dataset_distance(source.features, source.labels, target.features, target.labels)

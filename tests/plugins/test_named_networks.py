@@ -13,7 +13,7 @@ from ftdd.data.image_shape import ImageShape
 from ftdd.networks.cut import cut
 from ftdd_plugins.architectures.timm_networks import Timm
 from ftdd_plugins.architectures.torchvision_networks import TorchVision
-from ftdd_plugins.architectures.zoo.torchvision_operators import declare_operators
+from ftdd_plugins.architectures.torchvision_operators import declare_operators
 
 SMALL = ImageShape(3, 32, 32)
 RESNET = {"timm": Timm(model="resnet18"), "torchvision": TorchVision(model="resnet18")}
@@ -195,7 +195,7 @@ def test_without_a_network_there_is_one_sentence_at_once(
 def test_a_host_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     import socket
 
-    from ftdd_plugins.architectures.zoo.networks import check_reachable
+    from ftdd_plugins.architectures.weights.fetching import check_reachable
 
     for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"):
         monkeypatch.delenv(name, raising=False)
@@ -311,7 +311,7 @@ def test_published_weights_that_lack_a_layer_are_refused(library: str, script: M
 
 def test_a_network_of_which_timm_has_no_weights_is_told_so(place: Path) -> None:
     """That a run would fetch them would not be true."""
-    with pytest.raises(DataUnavailable, match=r"timm has no weights of ghostnet_050; say pretrained: false"):
+    with pytest.raises(DataUnavailable, match=r"timm has no weights of ghostnet_050; set pretrained: false"):
         Timm(model="ghostnet_050", pretrained=True).build(SMALL, 5)
 
 
@@ -349,7 +349,7 @@ def test_a_fetch_that_cannot_be_is_given_up_at_once(trouble: str, place: Path, m
     import time
     from http.server import BaseHTTPRequestHandler, HTTPServer
 
-    from ftdd_plugins.architectures.zoo import networks as zoo
+    from ftdd_plugins.architectures.weights import fetching
 
     class Fails(BaseHTTPRequestHandler):
         def do_HEAD(self) -> None:
@@ -361,7 +361,7 @@ def test_a_fetch_that_cannot_be_is_given_up_at_once(trouble: str, place: Path, m
 
     for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(zoo, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(fetching, "ANSWER_SECONDS", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent, HTTPServer(("127.0.0.1", 0), Fails) as failing:
         threading.Thread(target=failing.serve_forever, daemon=True).start()
         port = silent.getsockname()[1] if trouble == "a server that is silent" else failing.server_port

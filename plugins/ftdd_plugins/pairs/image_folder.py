@@ -10,17 +10,19 @@ from pydantic import Field
 
 import ftdd
 from ftdd.components import DataUnavailable, Pair, Side, Unfit
-from ftdd.data.image_shape import ImageShape, Normalization
+from ftdd.components.plugins import nearest
+from ftdd.data.image_shape import IMAGENET, ImageShape, Normalization
 from ftdd.data.repeats import Repeats, count_repeats, digests
 from ftdd.values import Json
-from ftdd_plugins.pairs.files.decoding import SquareSide, decoded, kept_images, kept_scale, scale_of
+from ftdd_plugins.pairs.files.decoding import decoded, kept_images, kept_scale, scale_of
 from ftdd_plugins.pairs.files.equal_files import repeated_files
-from ftdd_plugins.pairs.files.folders import Folders, class_folders, found_from, hold_out_folders, image_files
-from ftdd_plugins.pairs.files.scale import Scale
-from ftdd_plugins.pairs.image_folder.remarks import remarks_on
+from ftdd_plugins.pairs.files.folders import Folders, class_folders, found_from, hold_out_folders
+from ftdd_plugins.pairs.files.image_file import SquareSide
+from ftdd_plugins.pairs.files.listing import image_files
+from ftdd_plugins.pairs.files.remarks import remarks_on
 
 if TYPE_CHECKING:
-    from ftdd.data.images import LabelledImages, Task
+    from ftdd.data.images import Task
 
 ClassNames = Annotated[tuple[str, ...], Field(min_length=2)]
 
@@ -45,7 +47,7 @@ class ImageFolder(Pair):
     Any format that Pillow reads, any size, grey or colour. `<folder>/<class>/<image>`, of which a share is held out to
     test on; or `<folder>/train/<class>/…` and `<folder>/test/<class>/…` (or `testing`, `val`, `validation`: the first
     that is there). Two lists of classes split one folder. Where pretrained weights are all that is transferred, no
-    source is needed: leave `source` out, and say `source: none` in the recipe.
+    source is needed: leave `source` out, and set `source: none` in the recipe.
 
     Images are turned upright, cut to their middle square and brought to `image_size` once, and kept beside the data. A
     run's id has the folder's name, not what is in it: give other images another folder or another store.
@@ -85,7 +87,7 @@ class ImageFolder(Pair):
         """ImageNet's; a network with weights of its own brings its own."""
         if self.channels == 1:
             return Normalization((0.45,), (0.25,))
-        return Normalization((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+        return IMAGENET
 
     def classes(self, side: Side, data: Path) -> tuple[str, ...]:
         """The names of the class folders, sorted, or as they are listed."""
@@ -98,39 +100,45 @@ class ImageFolder(Pair):
     def prepare(self, data: Path, say: Callable[[str], None]) -> None:
         """Decode all images once."""
         for side in self._sides():
-            every = self._all_found(side, data)
-            scale = scale_of(image_files(every.files, data), f"{side} images", data, say).with_white(self.white)
-            found = self._chosen(every, side)
-            for half in (found.train, found.test):
-                self._half(half, scale, side, data, say)
+            self._task(side, data, say)
 
     def load(self, side: Side, data: Path) -> "Task":
         """In the order of classes, and of paths."""
-        from ftdd.data.images import Task
+        return self._task(side, data, lambda line: None)
 
+    def _task(self, side: Side, data: Path, say: Callable[[str], None]) -> "Task":
+        from ftdd.data.images import LabelledImages, Task
+
+        title = f"{side} images"
         every = self._all_found(side, data)
+        scale = scale_of(image_files(every.files), title, data, say).with_white(self.white)
+
+        def half(found: Mapping[str, tuple[Path, ...]]) -> LabelledImages:
+            files = image_files(_paths(found))
+            images = decoded(files, self.image_size, self.channels, title, data, say, scale)
+            return LabelledImages.from_arrays(images, _labels(found), tuple(found))
+
         found = self._chosen(every, side)
-        scale = scale_of(image_files(every.files, data), f"{side} images", data, _quiet).with_white(self.white)
-        return Task(*(self._half(half, scale, side, data, _quiet) for half in (found.train, found.test)))
+        return Task(half(found.train), half(found.test))
 
     def remarks(self, side: Side, data: Path) -> Sequence[str]:
         """What is left out of the folder and how it lies; once images were decoded, what was taken for white."""
         every = self._all_found(side, data)
-        scale = kept_scale(image_files(every.files, data), data)
+        scale = kept_scale(image_files(every.files), data)
         return (*remarks_on(self._chosen(every, side)), *(scale.with_white(self.white).remarks() if scale else ()))
 
     def repeats(self, side: Side, data: Path) -> Repeats | None:
         """Of decoded images where these are kept and few, else of files that are equal byte by byte."""
         every = self._all_found(side, data)
         found = self._chosen(every, side)
-        scale = kept_scale(image_files(every.files, data), data)
+        scale = kept_scale(image_files(every.files), data)
         if scale is None or len(found.files) * prod(self.image_shape()) > MOST_COMPARED:
             return repeated_files(found.train, found.test)
-        kept = [
-            kept_images(files, self.image_size, self.channels, f"{side} images", data, scale.with_white(self.white))
-            for files in (image_files(_paths(half), data) for half in (found.train, found.test))
-        ]
-        train, test = kept
+        white = scale.with_white(self.white)
+        train, test = (
+            kept_images(image_files(_paths(half)), self.image_size, self.channels, f"{side} images", data, white)
+            for half in (found.train, found.test)
+        )
         if train is None or test is None:
             return repeated_files(found.train, found.test)
         return count_repeats(digests(train), _labels(found.train), digests(test), _labels(found.test))
@@ -144,7 +152,7 @@ class ImageFolder(Pair):
     def _all_found(self, side: Side, data: Path) -> Folders:
         """All classes of the side's folder."""
         if side not in self._sides():
-            raise Unfit("names no folder for the source; name one, or say `source: none` beside pair", "source")
+            raise Unfit("names no folder for the source; name one, or set `source: none` beside pair", "source")
         given = self.target if side == "target" or self.source is None else self.source
         try:
             found = class_folders(found_from(data, given), self.test_share)
@@ -161,31 +169,10 @@ class ImageFolder(Pair):
         wanted = tuple(unicodedata.normalize("NFC", name) for name in wanted)
         if len(set(wanted)) < len(wanted):
             raise Unfit("must name each class once", field)
-        unknown = [name for name in wanted if name not in found.train]
-        if unknown:
-            from ftdd.components.plugins import nearest
-
-            raise Unfit(f"{found.folder} has no class folder '{unknown[0]}'; {nearest(unknown[0], found.train)}", field)
+        for name in wanted:
+            if name not in found.train:
+                raise Unfit(f"{found.folder} has no class folder '{name}'; {nearest(name, found.train)}", field)
         return found.of(wanted)
-
-    def _half(
-        self,
-        half: Mapping[str, tuple[Path, ...]],
-        scale: Scale,
-        side: Side,
-        data: Path,
-        say: Callable[[str], None],
-    ) -> "LabelledImages":
-        import numpy as np
-        import torch
-
-        from ftdd.data.images import LabelledImages
-
-        labels = np.array(_labels(half), dtype=np.int64)
-        images = decoded(
-            image_files(_paths(half), data), self.image_size, self.channels, f"{side} images", data, say, scale
-        )
-        return LabelledImages(torch.from_numpy(np.array(images)), torch.from_numpy(labels), tuple(half))
 
 
 def _paths(half: Mapping[str, tuple[Path, ...]]) -> list[Path]:
@@ -194,7 +181,3 @@ def _paths(half: Mapping[str, tuple[Path, ...]]) -> list[Path]:
 
 def _labels(half: Mapping[str, tuple[Path, ...]]) -> list[int]:
     return [label for label, files in enumerate(half.values()) for _ in files]
-
-
-def _quiet(line: str) -> None:
-    """Where nobody waits."""

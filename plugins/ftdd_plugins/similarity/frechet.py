@@ -1,10 +1,22 @@
-"""The distance of Gaussians fitted to two samples."""
+"""The scheme `frechet`: the distance of Gaussians fitted to both sides' features."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-import numpy as np
+from ftdd_plugins.similarity.arrays import Doubles, Floats, as_rows, centred, same_width
+from ftdd_plugins.similarity.feature_space import FeatureSpaceScheme, Points
 
-from ftdd_plugins.similarity.scores.arrays import Doubles, Floats, as_rows, centred, same_width
+
+class Frechet(FeatureSpaceScheme):
+    """Minus the squared Fréchet distance of the Gaussians fitted to both sides' features; ≤ 0.
+
+    Dowson and Landau 1982; with Inception's features known as FID. Finite samples of one distribution are apart:
+    compare scores of equal numbers of images only.
+    """
+
+    name: Literal["frechet"] = "frechet"
+
+    def _distance(self, source: Points, target: Points) -> float:
+        return frechet_distance(source.features, target.features)
 
 
 class Gaussian(NamedTuple):
@@ -33,6 +45,8 @@ def frechet_distance(a: Floats, b: Floats) -> float:
 
 def fitted(rows: Doubles) -> Gaussian:
     """The Gaussian of the mean and the unbiased covariance of rows (n, D), n ≥ 1; a single row has covariance 0."""
+    import numpy as np
+
     n, width = rows.shape
     root: Doubles = centred(rows) / np.sqrt(max(n - 1, 1))
     return Gaussian(rows.mean(axis=0), root if n <= width else np.linalg.qr(root).R)
@@ -45,7 +59,9 @@ def squared_wasserstein(p: Gaussian, q: Gaussian) -> float:
     solved by O = UVᵀ for PQᵀ = UΣVᵀ (Schönemann 1966). The minimum is tr(Sp) + tr(Sq) − 2 ΣΣᵢᵢ, and the sum of singular
     values is tr((Sp Sq)^½).
     """
-    # As a norm, not as the difference of traces: that cancels where the two are alike, and can be negative. And no
+    import numpy as np
+
+    # As a norm, not as the difference of traces: that cancels where the two are similar, and can be negative. And no
     # D × D matrix root: it is inaccurate for covariances of low rank, and for few rows the wide matrix is not needed.
     rank = max(len(p.root), len(q.root))
     padded_p, padded_q = _padded(p.root, rank), _padded(q.root, rank)
@@ -54,4 +70,6 @@ def squared_wasserstein(p: Gaussian, q: Gaussian) -> float:
 
 
 def _padded(root: Doubles, rank: int) -> Doubles:
+    import numpy as np
+
     return np.pad(root, ((0, rank - len(root)), (0, 0)))

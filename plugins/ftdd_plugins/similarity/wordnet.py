@@ -1,41 +1,14 @@
-"""Schemes that look at the names of classes alone: `class_overlap`, `wordnet`."""
+"""The scheme `wordnet`: how near the classes' nouns are in WordNet."""
 
 from collections.abc import Sequence
 from typing import ClassVar, Literal
 
-import ftdd
 from ftdd.components import Scheme, Score
 from ftdd.components.comparison import Comparison
 from ftdd_plugins.wordnet import nouns
 from ftdd_plugins.wordnet.choice import wnids_of
 
 MEASURES = {"lin": nouns.lin, "wu_palmer": nouns.wu_palmer, "path": nouns.path_similarity}
-
-
-@ftdd.hookimpl
-def ftdd_schemes() -> Sequence[type[Scheme]]:
-    """The schemes of this file."""
-    return [ClassOverlap, WordNet]
-
-
-class ClassOverlap(Scheme):
-    """The share of classes in common: those of both over those of either (Jaccard), in [0, 1]. Names must be equal."""
-
-    best: ClassVar[float | None] = 1.0
-    lowest: ClassVar[float | None] = 0.0
-    symmetric: ClassVar[bool] = True
-
-    name: Literal["class_overlap"] = "class_overlap"
-
-    @property
-    def needs(self) -> Literal["classes"]:
-        """Names of classes."""
-        return "classes"
-
-    def score(self, given: Comparison) -> Score:
-        """From the two sets of names."""
-        source, target = (set(given.classes(side)) for side in ("source", "target"))
-        return Score(len(source & target) / len(source | target))
 
 
 class WordNet(Scheme):

@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 def even_part(images: "LabelledImages", count: int) -> "LabelledImages":
     """So many images, as many of each class as of any other, the same each time; all where there are not more.
 
-    Raises Unfit where labels are numbers.
+    Raises Unfit where the task is a regression.
     """
     import torch
 
     from ftdd.data.subsets import even_subset, largest_even_subset
 
     if images.numbers:
-        raise Unfit("compares classes; the labels of this pair are numbers")
+        raise Unfit("compares classes; the task of this pair is a regression")
     if len(images) <= count:
         return images
     classes = len(images.classes)
