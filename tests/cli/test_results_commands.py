@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from ftdd.study.store import State, Store
-from tests.cli.commands import environment, ftdd
+from tests.cli.commands import environment, ftdd, ftdd_anew
 from tests.results.made_study import DESCENT, MadeRun, made, over_depths
 from tests.results.test_compare import raised, similar, study
 
@@ -361,7 +361,7 @@ def test_a_terminal_without_unicode_shows_what_it_can(tmp_path: Path) -> None:
     """What is stored is UTF-8 in every locale, so nothing is taken for damaged; a character that is lacking is `?`."""
     made(Store(tmp_path / "ftdd-runs"), over_depths((0, 2)), title="Käfer — ein Titel")
     ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    said = ftdd("results", "made", cwd=tmp_path, **ascii_only)
+    said = ftdd_anew("results", "made", cwd=tmp_path, **ascii_only)
     assert (said.code, said.err) == (0, "")
     assert "K?fer ? ein Titel" in said.out
     assert "0.255" in said.out
