@@ -1,6 +1,7 @@
 """Every component that is registered passes the checks of its kind: a new one is tested by being there."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -16,9 +17,21 @@ from ftdd_plugins.architectures.vit import ViT
 PLUGINS = installed_plugins()
 
 
-def _cases() -> list[tuple[Component, Callable[[Component], None]]]:
+LONG = {
+    "Paper": ("takes_any_study", "says_the_same_again", "does_not_mind_the_order_of_rows"),
+    "Epochwise": ("says_the_same_again", "does_not_mind_the_order_of_rows"),
+    "DigitsToMnist5k image_size=28": ("loads_the_same_again", "tests_on_other_images"),
+    "ResNet depth=50 width=1 preactivation=False": ("interpolates",),
+    "TorchVision model=shufflenet_v2_x0_5": ("keeps_frozen_layers", "interpolates"),
+    "Timm model=test_vit granularity=modules": ("keeps_frozen_layers",),
+    "Timm model=test_convnext": ("keeps_frozen_layers",),
+}
+"""Checks that take seconds, of components whose like pass the same check at once."""
+
+
+def _cases() -> list[Any]:
     return [
-        (component, one)
+        pytest.param(component, one, marks=pytest.mark.slow if one.__name__ in LONG.get(_id(component), ()) else ())
         for word in KINDS
         for cls in PLUGINS.components[word].values()
         for component in examples(cls)
