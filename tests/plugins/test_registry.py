@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from ftdd.components import KINDS, Component, Unfit
-from ftdd.components.plugins import installed_plugins
 from ftdd.data.image_shape import ImageShape
 from ftdd.testing import checks_of, examples
 from ftdd_plugins.architectures.densenet import DenseNet
 from ftdd_plugins.architectures.resnet import ResNet
 from ftdd_plugins.architectures.vit import ViT
+from tests.installed import installed_plugins
 
 PLUGINS = installed_plugins()
 
@@ -34,7 +34,7 @@ def _cases() -> list[Any]:
         pytest.param(component, one, marks=pytest.mark.slow if one.__name__ in LONG.get(_id(component), ()) else ())
         for word in KINDS
         for cls in PLUGINS.components[word].values()
-        for component in examples(cls)
+        for component in examples(cls, PLUGINS)
         for one in checks_of(component)
     ]
 
@@ -54,7 +54,7 @@ def test_a_component_passes_its_kinds_check(component: Component, check: Callabl
 @pytest.mark.parametrize("word", ["architecture", "pair", "policy"])
 def test_every_class_has_an_example(word: str) -> None:
     for cls in PLUGINS.components[word].values():
-        assert examples(cls), f"{cls.__name__} names no example, so no check tries it"
+        assert examples(cls, PLUGINS), f"{cls.__name__} names no example, so no check tries it"
 
 
 def _parameters(component: object, image: ImageShape, classes: int) -> int:

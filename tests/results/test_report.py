@@ -15,7 +15,6 @@ import pytest
 
 from ftdd.analysis.finding import Finding
 from ftdd.components import Pair
-from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.read import read_study
 from ftdd.recipe.study import Study
 from ftdd.results.figures import draw_figures
@@ -25,6 +24,7 @@ from ftdd.results.samples import MOST_BYTES, read_samples, write_samples
 from ftdd.results.series import read_series
 from ftdd.study.files import write_json
 from ftdd.study.store import State, Store
+from tests.installed import installed_plugins
 from tests.results.made_study import DESCENT, MadeRun, made, over_depths
 
 ROOT = Path(__file__).parents[2]

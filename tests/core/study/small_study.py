@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 
 from ftdd.components import Job
-from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.read import read_study
 from ftdd.recipe.study import Study
 from ftdd.study.conduct import write_down
 from ftdd.study.plan import make_plan
 from ftdd.study.runs import carry_out
 from ftdd.study.store import Store
+from tests.installed import installed_plugins
 
 RECIPE = """\
 title: A small study

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from ftdd.components import Executor
-from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.study import Study
 from ftdd.study.conduct import Machine, Outcome, Snapshot, conduct, write_down
 from ftdd.study.plan import Plan, make_plan
@@ -19,6 +18,7 @@ from ftdd.study.store import State, Store
 from tests.cli.commands import heed_ctrl_c
 from tests.core.study.small_study import read
 from tests.core.study.test_executors_of_others import toy
+from tests.installed import installed_plugins
 
 
 def local() -> Executor:

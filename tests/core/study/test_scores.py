@@ -8,7 +8,6 @@ import torch
 
 from ftdd.components import Scheme, Score
 from ftdd.components.comparison import Comparison
-from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.study import Study
 from ftdd.results.table import runs_table
 from ftdd.study.conduct import write_down
@@ -20,6 +19,7 @@ from ftdd_plugins.similarity.class_schemes import ClassOverlap, WordNet
 from ftdd_plugins.similarity.image_schemes import Frechet, Mmd
 from ftdd_plugins.similarity.network_schemes import Cka, HScore, Leep, LinearProbe, LogMe
 from tests.core.study.small_study import RECIPE, job, read
+from tests.installed import installed_plugins
 
 TURNED = RECIPE.replace(
     "pair: {name: digits, source_classes: [0, 1, 2], target_classes: [3, 4, 5]}",

@@ -10,10 +10,10 @@ from typing import Any
 import pandas as pd
 
 from ftdd.analysis.evidence import Evidence
-from ftdd.components.plugins import installed_plugins
 from ftdd.results.findings import find, read_evidence
 from ftdd.results.table import FRACTIONAL, WHOLE
 from ftdd.study.store import Store
+from tests.installed import installed_plugins
 
 HERE = Path(__file__).parent
 STUDIES = ("digits", "theory")
