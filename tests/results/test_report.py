@@ -16,7 +16,6 @@ import pytest
 from ftdd.analysis.advice import KEY, Advice, Choice
 from ftdd.analysis.finding import Finding
 from ftdd.components import Pair
-from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.read import read_study
 from ftdd.recipe.study import Study
 from ftdd.records.status import State
@@ -25,6 +24,7 @@ from ftdd.results.report_charts import chart_data, script_json, thinned
 from ftdd.results.samples import MOST_BYTES, read_samples, write_samples
 from ftdd.study.files import write_json
 from ftdd.study.store import Store
+from tests.installed import installed_plugins
 from tests.results.from_store import draw_figures, write_report
 from tests.results.from_store import read as read_store
 from tests.results.made_study import DESCENT, MadeRun, made, over_depths

@@ -20,6 +20,8 @@ from tests.results.from_store import draw_figures, write_report
 from tests.results.made_study import DESCENT, MadeRun, higher, made
 from tests.results.test_report import FINDING
 
+pytestmark = pytest.mark.slow
+
 ANSWERS = ("seen", "not seen", "cannot tell")
 
 

@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from ftdd.components import Job, Unfit
-from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.read import read_study
 from ftdd.recipe.specs import TargetSpec
 from ftdd.recipe.study import Study
@@ -19,6 +18,7 @@ from ftdd.study.plan import make_plan
 from ftdd.study.runs import carry_out
 from ftdd.study.store import Store
 from ftdd_plugins.pairs.gaussian_linear import GaussianLinear, fitted_error, source_distance
+from tests.installed import installed_plugins
 from tests.results.from_store import runs_table
 
 RECIPE = """

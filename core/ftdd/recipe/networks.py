@@ -15,7 +15,7 @@ from ftdd.components.plugins import OWN_PACKAGE
 from ftdd.data.image_shape import ImageShape
 from ftdd.recipe.check import phases
 from ftdd.recipe.document import parse
-from ftdd.recipe.mistakes import Mistake, place
+from ftdd.recipe.error import Mistake, place
 from ftdd.recipe.study import Study
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from ftdd.components import ComponentFailed, DataUnavailable, Every, Unfit
 from ftdd.components.plugins import Plugins, nearest
 from ftdd.recipe.check import layer_names
 from ftdd.recipe.document import Document, NotYaml, Path, parse, parse_value
+from ftdd.recipe.error import Mistake, RecipeError, place
 from ftdd.recipe.fields import field_at
-from ftdd.recipe.mistakes import Mistake, RecipeError, dotted, place
+from ftdd.recipe.mistakes import dotted
 from ftdd.recipe.points import SETTING as SETTING
 from ftdd.recipe.points import TAGS, check_path, checked_spec, said_by
 from ftdd.recipe.specs import TargetSpec

@@ -13,7 +13,6 @@ import pytest
 import torch
 from PIL import Image
 
-from ftdd.components.plugins import installed_plugins
 from ftdd.networks.chain import Chain
 from ftdd.recipe.read import read_study
 from ftdd.records.curve import Curve
@@ -32,6 +31,7 @@ from ftdd_plugins.architectures.resnet import ResNet
 from ftdd_plugins.pairs.files import folders
 from ftdd_plugins.pairs.image_folder import ImageFolder
 from tests.core.study.small_study import job
+from tests.installed import installed_plugins
 from tests.results.from_store import curves_table, overlay, read, runs_table, summarize, write_report
 
 RECIPE = """\

@@ -8,7 +8,6 @@ import torch
 
 from ftdd.components import Scheme, Score
 from ftdd.components.comparison import Comparison
-from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.study import Study
 from ftdd.study.conduct import write_down
 from ftdd.study.plan import make_plan
@@ -27,6 +26,7 @@ from ftdd_plugins.similarity import (
     WordNet,
 )
 from tests.core.study.small_study import RECIPE, job, read
+from tests.installed import installed_plugins
 from tests.results.from_store import runs_table
 
 TURNED = RECIPE.replace(

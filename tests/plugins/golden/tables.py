@@ -10,11 +10,11 @@ import pandas as pd
 
 from ftdd.analysis.columns import kind_of
 from ftdd.analysis.study_data import StudyData
-from ftdd.components.plugins import installed_plugins
 from ftdd.records.study import StudyEntry, StudyRecord
 from ftdd.results.findings import find
 from ftdd.study.reading import read_study_data
 from ftdd.study.store import Store
+from tests.installed import installed_plugins
 
 HERE = Path(__file__).parent
 STUDIES = ("digits", "theory")
