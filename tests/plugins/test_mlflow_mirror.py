@@ -270,9 +270,9 @@ def test_a_run_that_was_half_mirrored_is_completed_without_a_point_twice(store: 
     """While it runs there are some points; when it has ended, the rest. A resumed run measures epochs anew."""
     add_run(store, "a0", [0.8, 0.4], [0.8, 0.2], 0, State.RUNNING)
     with store.run("a0").lock():
-        open_mirror(store, "one").run("a0")
+        open_mirror(store, "one").runs(["a0"])
         assert rows(store)["a0"].info.status == "RUNNING"
-    open_mirror(store, "one").run("a0")
+    open_mirror(store, "one").runs(["a0"])
     assert rows(store)["a0"].info.status == "KILLED"
     add_run(store, "a0", [0.8, 0.4, 0.6, 0.5], [0.8, 0.2, 0.0, 0.0], 0)
     curve = store.run("a0").path / "curve.csv"
@@ -316,7 +316,7 @@ def test_a_damaged_run_is_left_as_mlflow_has_it_while_it_is_begun_again(store: S
     mirror = open_mirror(store, "one")
     mirror.study()
     (store.run("a0").path / "curve.csv").write_text("no curve\n")
-    assert not mirror.run("a0")
+    mirror.runs(["a0"])
     assert rows(store)["a0"].info.status == "FINISHED"
     with pytest.raises(Unreadable, match=r"curve\.csv"):
         mirror.study()
