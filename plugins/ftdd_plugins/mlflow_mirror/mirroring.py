@@ -308,6 +308,7 @@ class Mirror:
     def _log(self, key: str, metrics: list[Any], params: list[Any], tags: list[Any]) -> bool:
         """In one batch where it is not too large; whether there was anything."""
         pieces = (_pieces(metrics, MOST_METRICS), _pieces(params, MOST_PARAMS), _pieces(tags, MOST_TAGS))
+        batch: tuple[list[Any], ...]
         for batch in zip_longest(*pieces, fillvalue=[]):
             self.client.log_batch(key, *batch)
         return bool(metrics or params or tags)
