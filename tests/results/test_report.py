@@ -20,8 +20,8 @@ from ftdd.recipe.read import read_study
 from ftdd.recipe.study import Study
 from ftdd.records.status import State
 from ftdd.results.findings import keep_findings
-from ftdd.results.report_charts import chart_data, script_json, thinned
-from ftdd.results.samples import MOST_BYTES, read_samples, write_samples
+from ftdd.results.page.charts import chart_data, script_json, thinned
+from ftdd.results.page.samples import MOST_BYTES, read_samples, write_samples
 from ftdd.study.files import write_json
 from ftdd.study.store import Store
 from tests.installed import installed_plugins
