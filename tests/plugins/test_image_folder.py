@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ftdd.components import DataUnavailable, Unfit
-from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.mistakes import RecipeError
 from ftdd.recipe.read import read_study
 from ftdd_plugins.pairs import image_folder
@@ -25,6 +24,7 @@ from ftdd_plugins.pairs.files.folders import class_folders
 from ftdd_plugins.pairs.files.image_file import Channels, decode
 from ftdd_plugins.pairs.image_folder import ImageFolder
 from tests.cli.commands import ftdd
+from tests.installed import installed_plugins
 from tests.plugins.sentences import quiet, sentence
 
 RED, BLUE, WHITE = (255, 0, 0), (0, 0, 255), (255, 255, 255)

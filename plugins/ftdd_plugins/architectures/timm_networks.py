@@ -1,6 +1,5 @@
 """The architecture `timm`: any network of timm, by its name."""
 
-import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -155,6 +154,8 @@ def _with_weights(
 @contextmanager
 def _silent() -> "Iterator[None]":
     """Keep timm from listing keys that are left over: `Loaded.prove` says what matters of them."""
+    import logging
+
     log = logging.getLogger("timm")
     before = log.level
     log.setLevel(logging.ERROR)

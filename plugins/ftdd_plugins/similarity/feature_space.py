@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
 from pydantic import Field
 
 from ftdd.components import Architecture, Scheme, Score, Unfit
+from ftdd.components.choice import component_choice
 from ftdd.components.comparison import Comparison, Side
 from ftdd.data.image_shape import ImageShape, Normalization
-from ftdd.recipe.specs import component_choice
 from ftdd.values import Json
 from ftdd_plugins.similarity.samples import even_part
 

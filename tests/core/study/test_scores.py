@@ -8,9 +8,7 @@ import torch
 
 from ftdd.components import Scheme, Score
 from ftdd.components.comparison import Comparison
-from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.study import Study
-from ftdd.results.table import runs_table
 from ftdd.study.conduct import write_down
 from ftdd.study.plan import make_plan
 from ftdd.study.runs import carry_out
@@ -28,6 +26,8 @@ from ftdd_plugins.similarity import (
     WordNet,
 )
 from tests.core.study.small_study import RECIPE, job, read
+from tests.installed import installed_plugins
+from tests.results.from_store import runs_table
 
 TURNED = RECIPE.replace(
     "pair: {name: digits, source_classes: [0, 1, 2], target_classes: [3, 4, 5]}",

@@ -9,9 +9,9 @@ from pydantic import Field, NonNegativeInt
 
 import ftdd
 from ftdd.components import DataUnavailable, Likeness, Pair, Side, Unfit
+from ftdd.components.choice import component_choice
 from ftdd.data.image_shape import ImageShape, Normalization
 from ftdd.data.repeats import Repeats
-from ftdd.recipe.specs import PairField
 from ftdd.values import Json
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Transformed(Pair):
     likeness: ClassVar[Likeness] = {"strength": "smaller"}
 
     name: Literal["transformed"] = "transformed"
-    of: PairField
+    of: Annotated[Pair, component_choice("pair")]
     """The pair whose target it is, by name or as a mapping; its source is not used."""
     transformation: Transformation = "rotation"
     """What is done to the source. `rotation`: turned counterclockwise by strength · 90°, with the border's pixels

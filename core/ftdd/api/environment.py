@@ -1,4 +1,4 @@
-"""What surrounds a command: environment, folders, plugins, recipes. The one place that reads the environment."""
+"""The environment: plugins, folders, shipped recipes. The one place that reads environment variables."""
 
 import os
 from functools import lru_cache
@@ -12,6 +12,10 @@ from ftdd.components.plugins import BroughtCommand, Plugins, installed_plugins, 
 
 STORE = "FTDD_STORE"
 DATA = "FTDD_DATA"
+
+
+class RequestError(ValueError):
+    """What was asked for is not possible as it was asked: a sentence that says what is, and what to do."""
 
 
 @lru_cache(maxsize=1)
@@ -38,14 +42,14 @@ def brought_commands(own: tuple[str, ...]) -> dict[str, BroughtCommand]:
     return commands
 
 
-def store_path(option: Path | None, recipe: str | None = None) -> Path:
+def store_path(option: str | Path | None, recipe: str | None = None) -> Path:
     """The folder of the runs: the option, else FTDD_STORE, else what the recipe says, else ./ftdd-runs."""
-    return (option or Path(os.environ.get(STORE) or recipe or "ftdd-runs")).expanduser().absolute()
+    return Path(option or os.environ.get(STORE) or recipe or "ftdd-runs").expanduser().absolute()
 
 
-def data_path(option: Path | None) -> Path:
+def data_path(option: str | Path | None) -> Path:
     """The folder of data sets: the option, else FTDD_DATA, else ./ftdd-data."""
-    return (option or Path(os.environ.get(DATA) or "ftdd-data")).expanduser().absolute()
+    return Path(option or os.environ.get(DATA) or "ftdd-data").expanduser().absolute()
 
 
 def recipe_folder() -> Path:
@@ -59,15 +63,15 @@ def shipped_recipes() -> dict[str, Path]:
     return {path.stem: path for path in sorted(recipe_folder().glob("*.yaml"))}
 
 
-def recipe_path(given: str) -> Path:
-    """A recipe's file: a path, or the name of one that ships with ftdd. Raises click.UsageError."""
+def recipe_path(given: str | Path) -> Path:
+    """A recipe's file: a path, or the name of one that ships with ftdd. Raises RequestError."""
     path = Path(given)
     if path.is_file():
         return path
     shipped = shipped_recipes()
-    if given in shipped:
-        return shipped[given]
+    if str(given) in shipped:
+        return shipped[str(given)]
     if path.is_dir():
-        raise click.UsageError(f"{given} is a folder, not a recipe")
+        raise RequestError(f"{given} is a folder, not a recipe")
     known = nearest(path.stem, shipped, "ftdd list recipes")
-    raise click.UsageError(f"there is no file '{given}', nor a recipe of that name; {known}")
+    raise RequestError(f"there is no file '{given}', nor a recipe of that name; {known}")
