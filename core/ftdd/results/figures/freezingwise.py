@@ -95,11 +95,14 @@ def freezingwise(study: StudyData, x: str = "frozen_layers") -> Figure:
         axis = DepthAxis("depth", study.depth.words)
     several = study.done[axis.column].nunique() > 1
     shown = [{line.label: line.runs for line in panel.lines} for panel in parts.panels]
-    mains = [lines.pop("transfer", None) if controlled else None for lines in shown]
-    mains = [panel.lines[0].runs if main is None else main for main, panel in zip(mains, parts.panels, strict=True)]
+    first = [panel.lines[0].label for panel in parts.panels]
+    mains = [
+        lines.pop("transfer" if controlled and "transfer" in lines else label)
+        for lines, label in zip(shown, first, strict=True)
+    ]
     dots = MOST_DOTS // (len(MEASURES) * len(mains))
     if max(map(len, mains)) > dots:
-        thinned = "dots: some single runs, evenly chosen; lines and bands are of all"
+        thinned = "dots: some of the runs, evenly chosen; mean and range are over all"
         parts = replace(parts, left_out="; ".join(filter(None, (thinned, parts.left_out))))
     figure, panels = frame(study, parts, axis.words, PANEL_WIDTH if several else NARROW)
     squared_scale(panels, study.done)

@@ -64,7 +64,8 @@ def chart_data(study: StudyData) -> dict[str, Any] | None:
         return None
     paths = [path for path in study.groups if study.done[path].nunique(dropna=False) > 1]
     values = {path: _values(study.done[path]) for path in paths}
-    runs = study.done.assign(depth=study.done["depth"].astype(int), at=_indices(study.done, values))
+    runs = study.done.assign(depth=study.done["depth"].astype(int))
+    runs["at"] = _indices(runs, values)
     runs["cell"] = list(zip(runs["at"], runs["depth"], strict=True))
     lines = sorted(set(runs["at"]))
     some = set(evenly(lines, max(1, MOST_CELLS * len(lines) // max(MOST_CELLS, runs["cell"].nunique()))))
@@ -136,7 +137,7 @@ def _left_out(some: int, lines: int, dots: int, runs: pd.DataFrame) -> str:
         sentences.append(f"{some:,} of {lines:,} lines are drawn, evenly chosen.")
     if dots < len(runs):
         sentences.append(
-            f"{dots:,} of {len(runs):,} single runs are drawn, evenly chosen; means and ranges are of all."
+            f"{dots:,} of {len(runs):,} single runs are drawn, evenly chosen; means and ranges are over all."
         )
     return " ".join(sentences)
 
@@ -165,9 +166,10 @@ def _cells(
 ) -> list[dict[str, Any]]:
     keys = [key for key, _ in MEASURES if runs[key].notna().any()]
     seeds = [path for path in SEEDS if path in study.swept]
-    single = dict(iter(dots.groupby("cell", sort=False)))
+    single: dict[Any, pd.DataFrame] = dict(iter(dots.groupby("cell", sort=False)))
     found = []
-    for (at, depth), part in runs.groupby("cell", sort=True):
+    for _, part in runs.groupby("cell", sort=True):
+        at, depth = part["cell"].iloc[0]
         columns = [part[key].dropna().astype(float) for key in keys]
         expected = part["expected_test_error"]
         there = single[at, depth]

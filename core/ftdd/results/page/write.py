@@ -32,6 +32,7 @@ from ftdd.wording import (
     error,
     format_value,
     mean_and_deviation,
+    p_value,
     short,
     whole,
 )
@@ -115,6 +116,7 @@ def _environment() -> Environment:
         "error": error,
         "number": _number,
         "on_strip": on_strip,
+        "p_value": p_value,
         "percent": lambda value: f"{value:.1%}",
         "plain": column_name,
         "prose": _prose,

@@ -34,7 +34,7 @@ for (const table of $$("table.sortable")) {
     const fits = (cells) => words.every((word) => cells.some((cell) => (word.includes("=") ? cell.endsWith(` ${word}`) : cell.includes(word))));
     let there = 0;
     rows.forEach((element, i) => { there += !(element.hidden = !fits(texts[i])); });
-    count.textContent = there === rows.length ? `${there} runs` : `${there} of ${rows.length} runs`;
+    count.textContent = there === rows.length ? `${there.toLocaleString("en")} runs` : `${there} of ${rows.length.toLocaleString("en")} runs`;
   }
   function showTarget() {
     const target = location.hash.startsWith("#run-") && document.getElementById(location.hash.slice(1));
