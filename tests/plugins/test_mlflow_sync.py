@@ -1,6 +1,5 @@
 """`ftdd sync` mends every state that a kill or a hand can leave, and leaves alone what users have made."""
 
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +13,11 @@ from ftdd_plugins.mlflow_mirror.views import EVERY_RUN, tag_of
 from tests.results.test_results import add_run, add_study
 
 
-@pytest.fixture(scope="module")
-def mirrored(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with a study of two runs, all mirrored. To be copied."""
-    store = Store(tmp_path_factory.mktemp("mirrored") / "s")
+@pytest.fixture
+def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mirror:
+    """Of a study of two runs, all mirrored."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    store = Store(tmp_path / "s")
     add_run(store, "a0", [0.8, 0.4, 0.6, 0.5], [0.8, 0.2, 0.0, 0.0], 0)
     add_run(store, "b0", [0.8, 0.7], [0.8, 0.7], 2, State.DIVERGED)
     for run_id in ("a0", "b0"):
@@ -26,17 +26,9 @@ def mirrored(tmp_path_factory: pytest.TempPathFactory) -> Path:
         status = folder.status()
         folder.write_status(replace(status, facts={**status.facts, "data": data}))
     add_study(store, [("a0", {"freezing.count": 0, "seed": 0}), ("b0", {"freezing.count": 2, "seed": 0})])
-    with pytest.MonkeyPatch.context() as patched:
-        patched.delenv("MLFLOW_TRACKING_URI", raising=False)
-        open_mirror(store, "one").study()
-    return store.path
-
-
-@pytest.fixture
-def mirror(mirrored: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mirror:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    shutil.copytree(mirrored, tmp_path / "s")
-    return open_mirror(Store(tmp_path / "s"), "one")
+    made = open_mirror(store, "one")
+    made.study()
+    return made
 
 
 def row(mirror: Mirror, run_id: str = "a0") -> Any:
