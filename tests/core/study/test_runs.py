@@ -288,6 +288,7 @@ from ftdd.study import runs
 
 runs.CHECKPOINT_SECONDS = 0.0
 runs.CHECKPOINT_SHARE = 0
+runs.SHOW_SECONDS = 0.0
 if __name__ == "__main__":
     store = Path(sys.argv[1])
     runs.carry_out(Job(sys.argv[2], store, store, "cpu", 1, 1 << 28, 0))
@@ -312,7 +313,7 @@ def _killed_at(store: Store, run_id: str, epoch: int, script: Path) -> bool:
 
 
 def test_a_run_that_was_killed_goes_on_and_ends_in_the_same_curve(tmp_path: Path) -> None:
-    """SIGKILL at three epochs of one run; in the end its curve is that of a run that was never disturbed."""
+    """SIGKILL at two epochs of one run; in the end its curve is that of a run that was never disturbed."""
     settings = ("target.training.epochs=30", "freezing.count=2", "target.evaluate=every")
     (tmp_path / "whole").mkdir()
     study, whole = written(tmp_path / "whole", *settings)
@@ -323,7 +324,7 @@ def test_a_run_that_was_killed_goes_on_and_ends_in_the_same_curve(tmp_path: Path
     carry_out(job(killed, source_id))
     script = tmp_path / "child.py"
     script.write_text(CHILD)
-    for epoch in (1, 5, 15):
+    for epoch in (1, 15):
         assert _killed_at(killed, run_id, epoch, script)
         assert killed.run(run_id).status().state is State.INTERRUPTED
     carry_out(job(killed, run_id))
