@@ -15,7 +15,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ftdd.study.store import State, Store
+from ftdd.records.status import State
+from ftdd.study.store import Store
 from tests.cli.commands import environment, ftdd, ftdd_anew
 from tests.results.made_study import DESCENT, MadeRun, made, over_depths
 from tests.results.test_compare import raised, similar, study

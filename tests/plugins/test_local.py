@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from ftdd.study.store import State, Store
+from ftdd.records.status import State
+from ftdd.study.store import Store
 from ftdd_plugins.executors.local import Local
-from tests.core.study.small_study import job, written
+from tests.core.study.small_study import RECIPE, job, written
 
 
 def worker_ids() -> set[int]:
@@ -118,15 +119,16 @@ sys.path.remove("")  # this process itself imports nothing from here, up to the 
 import multiprocessing
 from pathlib import Path
 
-from ftdd_plugins.executors import local
+from ftdd_plugins.executors import processes
+from ftdd_plugins.executors.local import Local
 from tests.core.study.small_study import job
 from ftdd.study.store import Store
 
 how, run_id = sys.argv[1:]
-local._KNOWS_SAFE_PATH &= how != "forkserver of Python 3.10"
+processes._KNOWS_SAFE_PATH &= how != "forkserver of Python 3.10"
 if how == "spawn":
-    local._context = lambda: multiprocessing.get_context("spawn")
-with local.Local().open(1, "cpu") as crew:
+    processes._context = lambda: multiprocessing.get_context("spawn")
+with Local().open(1, "cpu") as crew:
     sys.path.insert(0, "")
     crew.submit(job(Store(Path("runs of mine").absolute()), run_id)).result(timeout=300)
 assert sys.path[0] == ""
@@ -144,3 +146,26 @@ def test_workers_import_nothing_from_the_folder_one_stands_in(how: str, tmp_path
     subprocess.run([sys.executable, "-c", FROM_HERE, how, run_id], cwd=tmp_path, env=environment, check=True)
     assert not (tmp_path / "executed").exists()
     assert store.run(run_id).status().state is State.DONE
+
+
+SCRIPT = """
+from ftdd.cli.commands import ftdd_command
+
+open("started", "a").write("once ")
+ftdd_command(["run", "tiny.yaml", "--workers", "1"], standalone_mode=False)
+"""
+
+
+@pytest.mark.parametrize("how", ["script", "module", "stdin"])
+def test_a_script_without_a_guard_runs_once(how: str, tmp_path: Path) -> None:
+    """Its workers would start it again, were they told of it: each would conduct the study anew."""
+    (tmp_path / "tiny.yaml").write_text(RECIPE.replace("[0, 3, 9]", "[0]"))
+    (tmp_path / "script.py").write_text(SCRIPT)
+    command = {"script": ["script.py"], "module": ["-m", "script"], "stdin": ["-"]}[how]
+    given = SCRIPT if how == "stdin" else None
+    done = subprocess.run(
+        [sys.executable, *command], cwd=tmp_path, input=given, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "started").read_text() == "once "
+    assert {folder.status().state for folder in Store(tmp_path / "ftdd-runs").run_folders()} == {State.DONE}

@@ -358,11 +358,11 @@ def recipe(line: str, sweep: str = SWEEP) -> str:
         ),
         (
             "pair:\n  name: transformed\n  of: digits\n  transformation: hue",
-            "small.yaml:6: pair.transformation: hue needs images in colour, of 3 channels, got 1×8×8; say another",
+            "small.yaml:6: pair.transformation: hue needs images in colour, of 3 channels, got 1×8×8; choose another",
         ),
         (
             "pair:\n  name: transformed\n  of: {name: gaussian_linear, d: 8}",
-            "small.yaml:5: pair.of: must be a pair of images with classes; this one has measurements with numbers",
+            "small.yaml:5: pair.of: must be a classification of images; this one is a regression",
         ),
         (
             "pair:\n  name: transformed\n  of:\n    name: image_folder\n    target: /nowhere",

@@ -12,9 +12,10 @@ import pytest
 
 from ftdd.components import Executor
 from ftdd.recipe.study import Study
+from ftdd.records.status import State
 from ftdd.study.conduct import Machine, Outcome, Snapshot, conduct, write_down
 from ftdd.study.plan import Plan, make_plan
-from ftdd.study.store import State, Store
+from ftdd.study.store import Store
 from tests.cli.commands import heed_ctrl_c
 from tests.core.study.small_study import read
 from tests.core.study.test_executors_of_others import toy

@@ -16,11 +16,12 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from ftdd.records.status import State
 from ftdd.study import runs
 from ftdd.study.runs import carry_out
 from ftdd.study.runs import train as runs_train
 from ftdd.study.start import starting_chain
-from ftdd.study.store import FolderGone, State, Store
+from ftdd.study.store import FolderGone, Store
 from ftdd.training.loop import Moment
 from tests.core.study.small_study import facts, job, read, written
 

@@ -8,9 +8,9 @@ import pytest
 
 from ftdd.recipe.mistakes import RecipeError
 from ftdd.recipe.specs import StopAt
+from ftdd.records.status import State
 from ftdd.study import checkpoint, runs
 from ftdd.study.runs import carry_out
-from ftdd.study.store import State
 from tests.core.study.small_study import facts, job, read, written
 
 
