@@ -839,7 +839,7 @@ def test_freezing_that_raises_the_complexity_is_not_seen_to_lower_it() -> None:
     assert EffectiveModelComplexity().findings(made_study(fitting(FITTED, seeds=1)))[0].answer == "cannot tell"
 
 
-@pytest.mark.parametrize("seeds", [2, 3, 5])
+@pytest.mark.parametrize("seeds", [2, pytest.param(3, marks=pytest.mark.slow), pytest.param(5, marks=pytest.mark.slow)])
 def test_sizes_that_are_fitted_by_chance_alone_lower_no_complexity(seeds: int) -> None:
     """With both depths the mean train error on 120 images is eps itself, so by chance one is on this side of it."""
     random = np.random.default_rng(seeds)
