@@ -32,7 +32,7 @@ def test_imports_point_down_the_floors_of_core() -> None:
     [
         ("core/ftdd/values.py", "from ftdd.records.curve import Curve"),
         ("core/ftdd/training/loop.py", "from ftdd.study.store import Store"),
-        ("core/ftdd/plugins.py", "import ftdd_plugins.executors.local"),
+        ("core/ftdd/components/plugins.py", "import ftdd_plugins.executors.local"),
         ("core/ftdd/results/formats.py", "import mlflow"),
     ],
 )

@@ -10,7 +10,6 @@ from ftdd.api.progress import Progress
 from ftdd.api.request import Request
 from ftdd.components import ComponentFailed, DataUnavailable, Unfit
 from ftdd.recipe.study import Study, chosen_analyses
-from ftdd.results.findings import asked_for
 from ftdd.study.added import Added, Round, keep_added, next_round, read_added, with_added
 from ftdd.study.reading import read_study_data
 from ftdd.study.scores import score_study
@@ -39,6 +38,8 @@ def what_next(request: Request, budget: int, say: Say) -> Round | None:
 
     Writes nothing.   say: takes a line on an analysis that raises.
     """
+    from ftdd.results.findings import asked_for
+
     study = request.study
     try:
         read = read_study_data(request.store, study.name)
