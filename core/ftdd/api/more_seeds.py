@@ -28,6 +28,8 @@ def budget_for(study: Study, more_seeds: bool, budget: int | None) -> int | None
         if budget is not None:
             raise RequestError("--budget is of runs that are added: give --more-seeds-where-unsure too")
         return None
+    if budget is not None and budget < 0:
+        raise RequestError(f"the budget of added runs must be 0 or more, got {budget}")
     if budget is None and said is not None:
         budget = said.runs
     return len(study.points) - len(study.added) if budget is None else budget
