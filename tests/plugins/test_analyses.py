@@ -560,12 +560,12 @@ def test_a_scheme_says_which_is_less_related_where_the_pair_does_not() -> None:
     assert not Similarity().findings(made_study(two_sources(PEAK, CROSSING)))
 
 
-def tested_on(run: MadeRun, digest: str) -> MadeRun:
+def with_digest(run: MadeRun, digest: str) -> MadeRun:
     return replace(run, facts={"data": {"test_digest": digest, "test_images": 1000}})
 
 
 def test_sources_with_other_targets_are_not_compared() -> None:
-    runs = [tested_on(run, str(run.settings["pair.similarity"])) for run in two_sources(PEAK, CROSSING)]
+    runs = [with_digest(run, str(run.settings["pair.similarity"])) for run in two_sources(PEAK, CROSSING)]
     study = made_study(runs, likeness=LIKENESS)
     found = only(Similarity().findings(study))
     assert (found.answer, found.effect, found.interval) == ("cannot tell", None, None)
@@ -574,7 +574,7 @@ def test_sources_with_other_targets_are_not_compared() -> None:
 
 
 def test_test_sets_that_seeds_draw_are_the_same_for_both_sources() -> None:
-    runs = [tested_on(run, f"of {run.settings['seed']}") for run in two_sources(PEAK, CROSSING)]
+    runs = [with_digest(run, f"of {run.settings['seed']}") for run in two_sources(PEAK, CROSSING)]
     assert Similarity().findings(made_study(runs, likeness=LIKENESS))[0].answer == "seen"
 
 
@@ -959,6 +959,7 @@ def test_a_study_about_something_else_gives_no_findings(analysis: Analysis) -> N
         "controls": {"controls"},
         "memorization": {"memorization"},
         "emc": {"emc"},
+        "advise": {"freezingwise", "similarity", "controls", "memorization", "emc"},
         "paper": {"freezingwise", "sizes", "similarity", "controls", "emc"},
     }[name(analysis)]
     assert {word for word, said in spoken.items() if said} == about
