@@ -32,7 +32,7 @@ def test_it_ends_with_a_table_and_says_where_everything_is(done: tuple[Path, Sai
     assert "A small study: 4 runs, 1 of them sources; 0 done already; on cpu" in said.out
     for word in ("frozen", "test error", "interpolates", "freezingwise.png", "report.html", "ftdd ui"):
         assert word in said.out
-    assert "4 runs carried out in" in said.out
+    assert "4 runs executed in" in said.out
     assert "\x1b[" not in said.out + said.err
     figures = folder / "ftdd-runs/studies/small/figures"
     assert {path.name for path in figures.iterdir()} >= {"freezingwise.png", "epochwise.svg"}

@@ -78,7 +78,7 @@ def test_numbers_that_no_seed_tells_apart_are_as_good_and_the_cheapest_freezes_t
     assert {choice.frozen_layers for choice in advice.choices if choice.as_good} == {2, 4, 6}
     assert advice.cheapest == 6
     others = [depth for depth in (2, 4, 6) if depth != advice.best]
-    assert f"As good, as far as these seeds can tell: {others[0]}, {others[1]}." in advice.text[0]
+    assert f"Not significantly worse: {others[0]}, {others[1]}." in advice.text[0]
 
 
 def test_the_best_number_at_an_end_has_one_neighbour() -> None:
