@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftdd.records.curve import Curve, Record
+from ftdd.records.status import State
 from ftdd.study.files import write_json
-from ftdd.study.store import State, Store, Unreadable
+from ftdd.study.store import Store, Unreadable
 from ftdd.values import Json
 from ftdd_plugins.mlflow_mirror.content import MOST_EVALUATIONS, _some, run_name
 from ftdd_plugins.mlflow_mirror.mirroring import _status_of_study, open_mirror
@@ -112,7 +113,7 @@ def test_states_are_told_in_mlflows_words(store: Store) -> None:
 
 
 def test_the_folders_files_are_artifacts_and_the_study_has_its_own(store: Store) -> None:
-    from ftdd.results.figures import draw_figures
+    from tests.results.from_store import draw_figures
 
     draw_figures(store, "one")
     open_mirror(store, "one").study()

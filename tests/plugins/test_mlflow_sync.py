@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from ftdd.study.store import State, Store
+from ftdd.records.status import State
+from ftdd.study.store import Store
 from ftdd_plugins.mlflow_mirror import database
 from ftdd_plugins.mlflow_mirror.mirroring import Mirror, open_mirror
 from tests.results.test_results import add_run, add_study

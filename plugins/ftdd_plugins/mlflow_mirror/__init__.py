@@ -15,10 +15,11 @@ import click
 import ftdd
 from ftdd.cli.options import store_option
 from ftdd.cli.studies import StudyName, find_study
-from ftdd.records.events import RunRef, StudyRef
-from ftdd.study.store import Store, Unreadable
+from ftdd.study.files import Unreadable
 
 if TYPE_CHECKING:
+    from ftdd.records.events import RunRef, StudyRef
+    from ftdd.study.store import Store
     from ftdd_plugins.mlflow_mirror.mirroring import Mirror
 
 LIVE_SECONDS = 5.0
@@ -35,15 +36,16 @@ class _Listener:
         """Runs with news, in the order of their events."""
         self._mirrored_at = 0.0
 
-    def start(self, study: StudyRef) -> None:
+    def start(self, study: "StudyRef") -> None:
         """Open the mirror. Raises MirrorUnavailable."""
+        from ftdd.study.store import Store
         from ftdd_plugins.mlflow_mirror.mirroring import open_mirror
 
         self.__init__()  # type: ignore[misc]
         self._mirror = open_mirror(Store(study.store), study.name)
         self._mirrored_at = time.monotonic()
 
-    def hear(self, run: RunRef, final: bool) -> None:
+    def hear(self, run: "RunRef", final: bool) -> None:
         """Mirror the runs that have news, if it is time: short runs are mirrored several at once."""
         if self._mirror is None:
             return
@@ -86,25 +88,25 @@ _listener = _Listener()
 
 
 @ftdd.hookimpl
-def ftdd_study_started(study: StudyRef) -> None:
+def ftdd_study_started(study: "StudyRef") -> None:
     """Open the tracking store and the experiment."""
     _listener.start(study)
 
 
 @ftdd.hookimpl
-def ftdd_run_started(run: RunRef) -> None:
+def ftdd_run_started(run: "RunRef") -> None:
     """Show the run as running."""
     _listener.hear(run, final=False)
 
 
 @ftdd.hookimpl
-def ftdd_run_evaluated(run: RunRef) -> None:
+def ftdd_run_evaluated(run: "RunRef") -> None:
     """Add what was measured, every few seconds."""
     _listener.hear(run, final=False)
 
 
 @ftdd.hookimpl
-def ftdd_run_finished(run: RunRef) -> None:
+def ftdd_run_finished(run: "RunRef") -> None:
     """Add the rest: final metrics, files, state."""
     _listener.hear(run, final=True)
 
@@ -132,6 +134,8 @@ def sync(studies: tuple[str, ...], store: Path) -> int:
     STORE/studies/NAME. MLFLOW_TRACKING_URI says where the mirror is; without it, it is mlflow.db in the folder of the
     runs.
     """
+    from ftdd.study.store import Store
+
     own = Store(store)
     if not studies and not own.studies():
         raise click.UsageError(f"there is no study in {store}")
@@ -153,7 +157,7 @@ def sync(studies: tuple[str, ...], store: Path) -> int:
     return code
 
 
-def _brought_up_to_date(store: Store, name: str) -> int:
+def _brought_up_to_date(store: "Store", name: str) -> int:
     """How many runs of a study had to be changed in the mirror. Raises MirrorUnavailable and Unreadable."""
     from ftdd_plugins.mlflow_mirror.mirroring import open_mirror
     from ftdd_plugins.mlflow_mirror.tracking import reaching

@@ -7,19 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ftdd.analysis.tables import measured
 from ftdd.records.curve import COLUMNS, Curve, Record
-from ftdd.results.table import measured
+from ftdd.records.status import State, Status
+from ftdd.records.study import StudyEntry, StudyRecord
+from ftdd.study.reading import read_run
 from ftdd.study.scores import read_scores
-from ftdd.study.store import (
-    BEFORE_ENDING,
-    DAMAGED_ENDING,
-    RunFolder,
-    State,
-    Status,
-    Store,
-    StudyEntry,
-    StudyRecord,
-)
+from ftdd.study.store import BEFORE_ENDING, DAMAGED_ENDING, RunFolder, Store
 from ftdd.values import Json, flat
 
 STATUS = {
@@ -238,8 +232,7 @@ def _points(curve: Curve, started: int, eps: float) -> list[Point]:
 
 
 def _finals(folder: RunFolder, status: Status, eps: float, timestamp: int) -> list[Point]:
-    store = Store(folder.path.parent.parent)
-    numbers = measured(store, folder.path.name, eps)
+    numbers = measured(read_run(folder), eps)
     numbers["expected_test_error"] = status.facts.get("expected_test_error")
     numbers["seconds_in_all"] = status.seconds
     numbers["label_noise_realised"] = status.facts.get("data", {}).get("label_noise_realised")

@@ -12,8 +12,10 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ftdd.records.status import State, Status
+from ftdd.records.study import StudyEntry, StudyRecord
 from ftdd.study.inputs import statuses
-from ftdd.study.store import State, Status, Store, StudyEntry, StudyRecord, Unreadable
+from ftdd.study.store import Store, Unreadable
 from ftdd_plugins.mlflow_mirror import database
 from ftdd_plugins.mlflow_mirror.addresses import local_path
 from ftdd_plugins.mlflow_mirror.content import Content, DataSet, Point, content, scores_by_run
@@ -306,6 +308,7 @@ class Mirror:
     def _log(self, key: str, metrics: list[Any], params: list[Any], tags: list[Any]) -> bool:
         """In one batch where it is not too large; whether there was anything."""
         pieces = (_pieces(metrics, MOST_METRICS), _pieces(params, MOST_PARAMS), _pieces(tags, MOST_TAGS))
+        batch: tuple[list[Any], ...]
         for batch in zip_longest(*pieces, fillvalue=[]):
             self.client.log_batch(key, *batch)
         return bool(metrics or params or tags)
