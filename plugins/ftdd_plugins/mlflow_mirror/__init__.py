@@ -53,10 +53,12 @@ class _Listener:
         self._waiting[run.id] = None
         long = now - self._started.setdefault(run.id, now) >= LIVE_SECONDS
         if now - self._mirrored_at >= LIVE_SECONDS or (final and long):
-            with self._given_up_if_unavailable() as mirror:
-                mirror.runs(self._waiting)
-                self._waiting = {}
-            self._mirrored_at = time.monotonic()
+            waiting, self._waiting = self._waiting, {}
+            try:
+                with self._given_up_if_unavailable() as mirror:
+                    mirror.runs(waiting)
+            finally:
+                self._mirrored_at = time.monotonic()
 
     def finish(self) -> None:
         """Mirror the whole study."""
