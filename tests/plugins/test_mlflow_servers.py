@@ -214,7 +214,7 @@ def test_short_runs_are_mirrored_several_at_once_and_long_ones_when_they_end(
         def runs(self, run_ids: Iterable[str]) -> None:
             told.append((now, list(run_ids)))
 
-    monkeypatch.setattr(mlflow_mirror.time, "monotonic", lambda: now)
+    monkeypatch.setattr("ftdd_plugins.mlflow_mirror.time.monotonic", lambda: now)
     listener = mlflow_mirror._Listener()
     listener._mirror, listener._mirrored_at = Told(), now  # type: ignore[assignment]
     runs = {name: RunRef(name, "target", None, store.path, {}) for name in ("long", "a", "b", "c")}

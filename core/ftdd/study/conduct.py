@@ -1,4 +1,4 @@
-"""Carry out a study: sources first, then the runs that need them; one that fails never stops the rest."""
+"""Run a study: sources first, then the runs that need them; one that fails never stops the rest."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -36,7 +36,7 @@ ENDED_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Machine:
-    """Where and how runs are carried out; none of it changes their numbers' meaning or their ids."""
+    """Where and how runs are executed; none of it changes their numbers' meaning or their ids."""
 
     data: Path
     device: str
@@ -81,7 +81,7 @@ class Outcome:
     changed: Mapping[str, str]
     """Ids of runs that have ended with other inputs than the study's, and what differs."""
     held_back: tuple[str, ...]
-    """Ids of runs that were not carried out because their source is one of these."""
+    """Ids of runs that were not executed because their source is one of these."""
     seconds: float
 
 
@@ -189,13 +189,13 @@ def conduct(
     afterwards: Callable[[], None],
     more: More = lambda: None,
 ) -> Outcome:
-    """Carry out what is open of a plan that `write_down` has written.
+    """Execute what is open of a plan that `write_down` has written.
 
     modules: plugin modules, those that listen are told.   show: takes how far it has come, twice a second.
     say: takes a line on something that the user should know at once.   afterwards: draws what is to be seen, before
     listeners hear that the study has finished.   more: asked when all runs have ended, and again after those that it
     adds; listeners hear of the grown study as of one that is started. What failed is not tried again for that.
-    An executor that breaks costs the runs that it does not carry out; what is done is drawn and told all the same.
+    An executor that breaks costs the runs that it does not execute; what is done is drawn and told all the same.
     Interrupted by KeyboardInterrupt, it ends its workers and raises it again; the next call goes on from the
     checkpoints.
     """
@@ -306,7 +306,7 @@ class _Given:
 
 
 class _Shift:
-    """Some of a plan's open runs on their way through the crew."""
+    """Some of a plan's open runs, from their start to their end."""
 
     def __init__(
         self,
@@ -349,7 +349,7 @@ class _Shift:
             self._release(source_id, states.get(source_id) if source_id else State.DONE)
 
     def work(self) -> Mapping[str, str]:
-        """Until nothing is left that could be carried out; gives the ids of runs that failed, and why."""
+        """Until nothing is left that could be executed; gives the ids of runs that failed, and why."""
         while self._ready or self._waiting or self._at_work:
             self._give_out()
             self._wait()
