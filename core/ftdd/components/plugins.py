@@ -12,7 +12,8 @@ from functools import cache, cached_property
 from importlib.metadata import Distribution, EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
-from ftdd.components import KINDS, Component, Kind, Owner, error_words, hookspecs
+from ftdd.components import KINDS, Component, Kind, Owner, hookspecs
+from ftdd.components.base import brief, tried
 from ftdd.components.class_faults import component_fault as component_fault
 from ftdd.components.class_faults import example_faults, schema_fault
 from ftdd.components.guards import guard, said_if_slow
@@ -195,6 +196,10 @@ class _Broken(Exception):
     """A plugin that cannot be used: the sentence that says why."""
 
 
+def _mend(owner: Owner) -> str:
+    return f"mend or uninstall the package, or set {DISABLED}={owner.plugin}"
+
+
 def _of_package(found: Distribution | None) -> tuple[str, str]:
     """Name and version: asking a distribution parses all that it says of itself."""
     return ("an unknown distribution", "") if found is None else (found.name, found.version)
@@ -202,16 +207,12 @@ def _of_package(found: Distribution | None) -> tuple[str, str]:
 
 def _load(point: EntryPoint, owner: Owner) -> tuple[object, tuple[str, ...]]:
     """The plugin, and what is to be said of it although it can be used."""
-    mend = f"mend or uninstall the package, or set {DISABLED}={point.name}"
+    mend = _mend(owner)
     printed = io.StringIO()
-    try:
-        with _apart(f"{owner} to be imported", printed) as changed:
-            plugin: object = point.load()
-            marked = marks(plugin)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # anything may go wrong in a stranger's module, and must not end the rest
-        raise _Broken(f"{owner} could not be imported: {error_words(error)}; {mend}") from error
+    with _apart(f"{owner} to be imported", printed) as changed:
+        plugin, failed = tried(point.load)
+    if failed:
+        raise _Broken(f"{owner} could not be imported: {failed}; {mend}")
     if fault := plugin_fault(plugin):
         raise _Broken(f"{owner} {fault}; {mend}")
     remarks = [f"{owner} changes {what} when it is imported, which was undone; {mend}" for what in changed]
@@ -220,7 +221,7 @@ def _load(point: EntryPoint, owner: Owner) -> tuple[object, tuple[str, ...]]:
         remarks.append(f"{owner} prints when it is imported ({shown!r}), which is kept off the screen; {mend}")
     for name in unmarked_hooks(plugin):
         remarks.append(f"{owner} has a function {name} without @ftdd.hookimpl, which is never called; mark it")
-    if not marked and not remarks:
+    if not marks(plugin) and not remarks:
         remarks.append(f"{owner} implements no hook of ftdd, so it does nothing; {mend}")
     return plugin, tuple(remarks)
 
@@ -296,50 +297,50 @@ def unmarked_hooks(plugin: object) -> Iterator[str]:
             yield name
 
 
-def brought_by(functions: Iterable[Callable[[], Any]]) -> list[Any]:
-    """What a plugin's functions for a hook return, together. Raises ValueError where one returns no list."""
+def brought_by(functions: Iterable[Callable[[], Any]]) -> tuple[list[Any], str]:
+    """What a plugin's functions for a hook return, together; and what is wrong with that."""
     brought: list[Any] = []
     for function in functions:
-        returned = function()
+        returned, failed = tried(function)
+        if failed:
+            return [], failed
         if returned is None or isinstance(returned, (str, bytes, type, Mapping)):
-            raise ValueError(f"it returns {_shown(returned)}, and not a list")
-        brought += list(returned)
+            return [], f"it returns {brief(returned)}, and not a list"
+        more, failed = tried(list, returned)
+        if failed:
+            return [], failed
+        brought += more
+    return brought, ""
+
+
+def _asked(owner: Owner, hook: str, functions: Iterable[Callable[[], Any]]) -> list[Any]:
+    with _apart(f"{owner} in {hook}"):
+        brought, fault = brought_by(functions)
+    if fault:
+        raise _Broken(
+            f"{owner} failed in {hook}: {fault}; mend or uninstall the package, or set {DISABLED}={owner.plugin}"
+        )
     return brought
 
 
-def _shown(value: object) -> str:
-    try:
-        words = " ".join(repr(value).split())
-    except Exception:  # a stranger's repr
-        words = ""
-    return words if 0 < len(words) <= 60 else f"a {type(value).__name__}"
+def _class_fault(kind: Kind, cls: type[Component]) -> str | None:
+    return component_fault(kind, cls) or schema_fault(cls)
 
 
 def _components(plugin: object, owner: Owner) -> list[tuple[Kind, type[Component]]]:
     """What the plugin's hooks return, each class checked and guarded."""
     brought: dict[tuple[str, type[Component]], Kind] = {}
-    mend = f"mend or uninstall the package, or set {DISABLED}={owner.plugin}"
+    mend = _mend(owner)
     functions = implementations(plugin)
     for kind in (kind for kind in KINDS.values() if kind.hook in functions):
-        try:
-            with _apart(f"{owner} in {kind.hook}"):
-                classes = brought_by(functions[kind.hook])
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            words = str(error) if type(error) is ValueError else error_words(error)
-            raise _Broken(f"{owner} failed in {kind.hook}: {words}; {mend}") from error
-        for cls in classes:
-            try:
-                fault = None  # ftdd's own classes are looked at by its tests
-                if owner.package != OWN_PACKAGE:
-                    fault = component_fault(kind, cls) or schema_fault(cls)
-            except KeyboardInterrupt:
-                raise
-            except BaseException as error:  # a class such that it cannot even be looked at
-                fault = f"cannot be looked at: {error_words(error)}"
+        for cls in _asked(owner, kind.hook, functions[kind.hook]):
+            if owner.package == OWN_PACKAGE:  # whose classes are looked at by its tests
+                fault = None
+            else:
+                fault, failed = tried(_class_fault, kind, cls)
+                fault = f"cannot be looked at: {failed}" if failed else fault
             if fault:
-                raise _Broken(f"{kind.hook} of {owner} returns {_shown(cls)}, which {fault}; {mend}")
+                raise _Broken(f"{kind.hook} of {owner} returns {brief(cls)}, which {fault}; {mend}")
             brought[kind.word, cls] = kind
     for (_, cls), kind in brought.items():
         guard(kind, cls, owner)
@@ -356,28 +357,23 @@ def plugin_commands(plugins: "Plugins", own: Iterable[str]) -> tuple[dict[str, "
     problems: list[str] = []
     claims: dict[str, list[BroughtCommand]] = {}
     for owner, plugin in plugins.modules:
-        mend = f"mend or uninstall the package, or set {DISABLED}={owner.plugin}"
+        mend = _mend(owner)
         try:
-            with _apart(f"{owner} in ftdd_commands"):
-                brought = brought_by(implementations(plugin).get("ftdd_commands", ()))
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            words = str(error) if type(error) is ValueError else error_words(error)
-            problems.append(f"{owner} failed in ftdd_commands: {words}; {mend}")
+            brought = _asked(owner, "ftdd_commands", implementations(plugin).get("ftdd_commands", ()))
+        except _Broken as broken:
+            problems.append(str(broken))
             continue
         for command in brought:
             if not isinstance(command, click.Command):
-                problems.append(f"{owner} brings {_shown(command)} as a command, which is no click.Command; {mend}")
+                problems.append(f"{owner} brings {brief(command)} as a command, which is no click.Command; {mend}")
             elif not isinstance(command.name, str) or not COMMAND_NAME.fullmatch(command.name):
                 problems.append(f"{owner} brings a command called {command.name!r}; a name is {NAME_WORDS}; {mend}")
             elif command.name in own:
                 problems.append(f"{owner} brings a command '{command.name}', which is ftdd's own; {mend}")
             elif not any(one.command is command for one in claims.get(command.name, [])):
-                try:
-                    shown = command.get_short_help_str(90)
-                except Exception as error:  # a stranger's class of commands
-                    problems.append(f"command '{command.name}' of {owner} has no help: {error_words(error)}; {mend}")
+                shown, failed = tried(command.get_short_help_str, 90)
+                if failed:
+                    problems.append(f"command '{command.name}' of {owner} has no help: {failed}; {mend}")
                 else:
                     claims.setdefault(command.name, []).append(BroughtCommand(owner, command, shown))
     for name, claimed in claims.items():

@@ -69,12 +69,8 @@ def brings_right_classes(plugin: object) -> None:
     """Every class that it brings is a component of its kind, and takes its own examples."""
     others = installed_plugins()
     for kind in KINDS.values():
-        try:
-            classes = brought_by(implementations(plugin).get(kind.hook, ()))
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            raise AssertionError(f"{kind.hook} fails: {error_words(error)}") from error
+        classes, failed = brought_by(implementations(plugin).get(kind.hook, ()))
+        assert not failed, f"{kind.hook} fails: {failed}"
         for cls in classes:
             fault = component_fault(kind, cls) or schema_fault(cls)
             assert fault is None, f"{kind.hook} returns {cls!r}, which {fault}"
