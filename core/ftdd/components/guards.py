@@ -50,13 +50,13 @@ Check = Callable[[Any, Any, Sequence[Any]], str | None]
 def guard(kind: Kind, cls: type[Component], owner: Owner) -> None:
     """Have every method of a class say in one sentence what goes wrong in it."""
     cls.brought_by = owner
-    for name, check in CHECKS[kind.word].items():
+    for name in CHECKS[kind.word]:
         member = inspect.getattr_static(cls, name)
         if isinstance(inspect.getattr_static(kind.base, name), property):
             if not hasattr(getattr(member, "fget", None), "guarded"):
-                setattr(cls, name, property(_guarded(name, _value_of(member, name), check), doc=member.__doc__))
+                setattr(cls, name, property(_guarded(name, _value_of(member, name)), doc=member.__doc__))
         elif not hasattr(member, "guarded"):
-            setattr(cls, name, _guarded(name, member if inspect.isfunction(member) else _bound(member, name), check))
+            setattr(cls, name, _guarded(name, member if inspect.isfunction(member) else _bound(member, name)))
 
 
 def _value_of(member: Any, name: str) -> Callable[[Any], Any]:
@@ -120,7 +120,7 @@ def _watch() -> None:
             sys.stderr.write(f"ftdd: still waiting for {call[1]()} after {SLOW_SECONDS:g} seconds; Ctrl-C ends it\n")
 
 
-def _guarded(name: str, method: Callable[..., Any], check: Check) -> Callable[..., Any]:
+def _guarded(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
     declared = (Unfit, DataUnavailable, ComponentFailed, *((ImportError,) if name == "score" else ()))
     processes: Any = sys.modules.get("multiprocessing.process")
     seen = processes is None or processes.parent_process() is None  # a worker has no screen
@@ -142,7 +142,9 @@ def _guarded(name: str, method: Callable[..., Any], check: Check) -> Callable[..
                 raise
             raise ComponentFailed(f"{component_words(self)} failed in {name}: {error_words(error)}") from error
         if _is_own(type(self), name, call):
-            _see_whether_right(self, name, check, given, (*arguments, *named.values()))
+            fault = answer_fault(self, name, given, (*arguments, *named.values()))
+            if fault:
+                raise ComponentFailed(f"{component_words(self)}: {name} gave {fault}")
         return given
 
     call.guarded = True  # type: ignore[attr-defined]
@@ -155,15 +157,15 @@ def _is_own(cls: type, name: str, call: Callable[..., Any]) -> bool:
     return (member.fget if isinstance(member, property) else member) is call
 
 
-def _see_whether_right(component: Component, name: str, check: Check, given: Any, arguments: Sequence[Any]) -> None:
+def answer_fault(component: Component, name: str, given: Any, arguments: Sequence[Any] = ()) -> str | None:
+    """What is wrong with what a component's method gave, after the words "gave …"; None where it is right."""
+    kind = next(kind for kind in KINDS.values() if isinstance(component, kind.base))
     try:
-        fault = check(component, given, arguments)
+        return CHECKS[kind.word][name](component, given, arguments)
     except (Unfit, DataUnavailable, ComponentFailed):
         raise
     except Exception as error:  # what it gave is such that it cannot even be looked at
-        fault = f"something that cannot be used: {error_words(error)}"
-    if fault:
-        raise ComponentFailed(f"{component_words(component)}: {name} gave {fault}")
+        return f"something that cannot be used: {error_words(error)}"
 
 
 def _must_be(what: str, right: Callable[[Any], bool]) -> Check:
@@ -256,12 +258,13 @@ def _task(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
 
     if not isinstance(given, Task):
         return f"{brief(given)}; it must be an ftdd.data.images.Task"
-    if given.train.shape != component.image_shape():
-        return f"images of {given.train.shape}, but image_shape says {component.image_shape()}"
-    if given.train.classes != component.classes(*arguments):
-        return f"other classes than classes() says, or in another order: {brief(given.train.classes)}"
-    if given.train.numbers != (component.labels == "numbers"):
-        return f"labels of {given.train.labels.dtype}, but its labels are {component.labels}"
+    for half in (given.train, given.test):
+        if half.shape != component.image_shape():
+            return f"images of {half.shape}, but image_shape says {component.image_shape()}"
+        if half.classes != component.classes(*arguments):
+            return f"other classes than classes() says, or in another order: {brief(half.classes)}"
+        if half.numbers != (component.labels == "numbers"):
+            return f"labels of {half.labels.dtype}, but its labels are {component.labels}"
     if not len(given.train) or not len(given.test):
         return "a half without images"
     if component.labels == "numbers":

@@ -7,7 +7,7 @@ import io
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib.metadata import Distribution, EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
@@ -34,82 +34,77 @@ NAME_WORDS = "a lower-case letter, then lower-case letters, digits and dashes, 3
 class PluginInfo:
     """One plugin as it was found."""
 
-    name: str
-    distribution: str
-    """Name and version of the package it came with, for example `ftdd 0.1.0`."""
-    state: str
-    """`loaded`, `disabled`, or `broken`."""
-    brings: tuple[str, ...] = ()
-    """For example `architecture resnet`."""
-
-
-@dataclass(frozen=True)
-class _Imported:
-    """One plugin before it is asked for components."""
-
     owner: Owner
     state: str
+    """`loaded`, `disabled`, or `broken`."""
     plugin: object = None
+    """What its entry point names: a module, mostly."""
     problems: tuple[str, ...] = ()
+    classes: tuple[tuple[Kind, type[Component]], ...] = ()
 
+    @property
+    def name(self) -> str:
+        """Of its entry point."""
+        return self.owner.plugin
 
-@dataclass(frozen=True)
-class _Brought:
-    """What all plugins bring, and what is wrong with it."""
+    @property
+    def distribution(self) -> str:
+        """Name and version of the package it came with, for example `ftdd 0.1.0`."""
+        return self.owner.distribution
 
-    components: Mapping[str, Mapping[str, type[Component]]]
-    infos: tuple[PluginInfo, ...]
-    problems: tuple[str, ...]
-    clashes: Mapping[tuple[str, str], str]
+    @property
+    def brings(self) -> tuple[str, ...]:
+        """For example `architecture resnet`."""
+        return tuple(f"{kind.word} {kind.name_of(cls)}" for kind, cls in self.classes)
 
 
 class Plugins:
     """All that plugins bring. Components are asked for when they are first wanted: `ftdd --help` wants none."""
 
-    def __init__(self, imported: Sequence[_Imported] = (), problems: Sequence[str] = ()) -> None:
+    def __init__(self, imported: Sequence[PluginInfo] = (), problems: Sequence[str] = ()) -> None:
         self._imported = imported
         self._problems = problems
 
-    @staticmethod
-    def of(owner: Owner, plugin: object) -> "Plugins":
-        """One plugin alone, as it is."""
-        return Plugins([_Imported(owner, "loaded", plugin)])
+    @property
+    def modules(self) -> tuple[tuple[Owner, object], ...]:
+        """The plugins that could be imported."""
+        return tuple((one.owner, one.plugin) for one in self._imported if one.state == "loaded")
 
     @cached_property
-    def _brought(self) -> _Brought:
-        return _all_brought(self._imported, self._problems)
+    def infos(self) -> tuple[PluginInfo, ...]:
+        """Every plugin, by its name, with what it brings."""
+        return tuple(_with_classes(one) if one.state == "loaded" else one for one in self._imported)
 
-    @property
+    @cached_property
+    def _claims(self) -> Mapping[tuple[str, str], Sequence[tuple[Owner, type[Component]]]]:
+        claims: dict[tuple[str, str], list[tuple[Owner, type[Component]]]] = {}
+        for info in self.infos:
+            for kind, cls in info.classes:
+                claims.setdefault((kind.word, kind.name_of(cls)), []).append((info.owner, cls))
+        return claims
+
+    @cached_property
+    def clashes(self) -> Mapping[tuple[str, str], str]:
+        """(kind, name) → the sentence why nobody gets this name."""
+        claims = self._claims.items()
+        return {key: _clash(key, [owner for owner, _ in claimed]) for key, claimed in claims if len(claimed) > 1}
+
+    @cached_property
     def components(self) -> Mapping[str, Mapping[str, type[Component]]]:
         """By kind, then by name, both sorted."""
-        return self._brought.components
-
-    @property
-    def infos(self) -> tuple[PluginInfo, ...]:
-        """Every plugin, by its name."""
-        return self._brought.infos
+        names = sorted(self._claims.keys() - self.clashes.keys())
+        return {word: {name: self._claims[word, name][0][1] for kind, name in names if kind == word} for word in KINDS}
 
     @cached_property
     def problems(self) -> tuple[str, ...]:
         """A sentence for each thing wrong with a plugin: which distribution, what, what to do."""
-        return (*self._brought.problems, *_example_problems(self))
-
-    @property
-    def clashes(self) -> Mapping[tuple[str, str], str]:
-        """(kind, name) → the sentence why nobody gets this name."""
-        return self._brought.clashes
-
-    @property
-    def modules(self) -> tuple[tuple[Owner, object], ...]:
-        """What the entry points of the plugins that could be imported name: modules, mostly."""
-        return tuple((one.owner, one.plugin) for one in self._imported if one.state == "loaded")
+        of_plugins = (problem for info in self.infos for problem in info.problems)
+        return (*self._problems, *of_plugins, *self.clashes.values(), *_example_problems(self))
 
     @property
     def listeners(self) -> Mapping[str, object]:
-        """Those of the loaded plugins, by name and distribution, for whoever calls their other hooks."""
-        loaded = {(info.name, info.distribution) for info in self.infos if info.state == "loaded"}
-        named = {(owner.plugin, owner.distribution): plugin for owner, plugin in self.modules}
-        return {f"{name} ({package})": named[name, package] for name, package in named if (name, package) in loaded}
+        """The loaded plugins by name and distribution, for whoever calls their other hooks."""
+        return {f"{one.name} ({one.distribution})": one.plugin for one in self.infos if one.state == "loaded"}
 
     def named(self, kind: str, name: str) -> type[Component]:
         """The component of a kind by its name. Raises LookupError with a sentence that names the nearest."""
@@ -152,36 +147,21 @@ def load_plugins(points: Sequence[EntryPoint], disabled: Sequence[str] = ()) -> 
     return Plugins([_imported(point, owner, point.name in disabled) for _, (point, owner) in found], problems)
 
 
-def _imported(point: EntryPoint, owner: Owner, disabled: bool) -> _Imported:
+def _imported(point: EntryPoint, owner: Owner, disabled: bool) -> PluginInfo:
     if disabled:
-        return _Imported(owner, "disabled")
+        return PluginInfo(owner, "disabled")
     try:
         plugin, remarks = _load(point, owner)
     except _Broken as broken:
-        return _Imported(owner, "broken", None, (str(broken),))
-    return _Imported(owner, "loaded", plugin, remarks)
+        return PluginInfo(owner, "broken", problems=(str(broken),))
+    return PluginInfo(owner, "loaded", plugin, remarks)
 
 
-def _all_brought(imported: Iterable[_Imported], problems: Iterable[str]) -> _Brought:
-    """Ask each plugin for its components; a name that two bring is nobody's."""
-    said, infos = list(problems), []
-    claims: dict[tuple[str, str], list[tuple[Owner, type[Component]]]] = {}
-    for one in imported:
-        state, brings, found = one.state, [], one.problems
-        if state == "loaded":
-            try:
-                for kind, cls in _components(one.plugin, one.owner):
-                    brings.append(f"{kind.word} {kind.name_of(cls)}")
-                    claims.setdefault((kind.word, kind.name_of(cls)), []).append((one.owner, cls))
-            except _Broken as broken:
-                state, found = "broken", (str(broken),)
-        said += found
-        infos.append(PluginInfo(one.owner.plugin, one.owner.distribution, state, tuple(brings)))
-    clashes = {key: _clash(key, [owner for owner, _ in owned]) for key, owned in claims.items() if len(owned) > 1}
-    components: dict[str, dict[str, type[Component]]] = {word: {} for word in KINDS}
-    for word, name in sorted(claims.keys() - clashes.keys()):
-        components[word][name] = claims[word, name][0][1]
-    return _Brought(components, tuple(infos), (*said, *clashes.values()), clashes)
+def _with_classes(info: PluginInfo) -> PluginInfo:
+    try:
+        return replace(info, classes=tuple(_components(info.plugin, info.owner)))
+    except _Broken as broken:
+        return PluginInfo(info.owner, "broken", problems=(str(broken),))
 
 
 def _example_problems(plugins: Plugins) -> Iterator[str]:
