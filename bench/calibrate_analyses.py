@@ -217,14 +217,14 @@ def _complexity_once(seeds: int) -> Callable[[np.random.Generator], Answers]:
 
 
 def tables(found: dict[str, Any]) -> dict[str, str]:
-    """The tables of docs/calibration.md by the names of their places there; from the figures as JSON."""
+    """The tables of docs/calibration.md by the names of their markers there; from the figures as JSON."""
     return {
         "made analyses": f"Made by `{found['command']}` on {found['date']} in {found['seconds']} s; "
         f"{found['hardware']}; {found['versions']}.",
         "better": _by_seeds(
             found["better"],
-            lambda row: ("paired" if row["paired"] else "not paired", f"luck {row['luck']} σ"),
-            ("seeds", "luck of a curve"),
+            lambda row: ("paired" if row["paired"] else "not paired", f"{row['luck']} σ"),
+            ("seeds", "seed effect of a curve"),
             (
                 ("seen", "falsely *better*"),
                 ("either", "falsely either"),
@@ -252,8 +252,8 @@ def tables(found: dict[str, Any]) -> dict[str, str]:
         ),
         "deciding": _by_seeds(
             found["deciding"],
-            lambda row: (f"luck {row['luck']} σ",),
-            ("luck of a seed",),
+            lambda row: (f"{row['luck']} σ",),
+            ("seed effect",),
             (("seen", "falsely *seen*"), ("found", "0.9 to 0.1 found")),
         ),
         "complexity": _by_seeds(

@@ -10,6 +10,7 @@ calibration.md says what the kinds of noise and the figures are.
 
 import json
 import math
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -354,8 +355,8 @@ def risks(d: int, n: int, random: np.random.Generator) -> list[float]:
 
 
 def tables(found: dict[str, Any]) -> dict[str, str]:
-    """The tables of docs/calibration.md by the names of their places there; from the figures as JSON."""
-    return {
+    """The tables of docs/calibration.md by the names of their markers there; from the figures as JSON."""
+    texts = {
         "made": f"Made by `{found['command']}` on {found['date']} in {found['seconds']} s; {found['hardware']}; "
         f"{found['versions']}.",
         "nulls": "\n".join(_nulls([row for row in found["false"] if row["axis"] == axis]) for axis in POINTS),
@@ -376,6 +377,7 @@ def tables(found: dict[str, Any]) -> dict[str, str]:
             ],
         ),
     }
+    return {name: re.sub(r"\bplace(s?)\b", r"position\1", text) for name, text in texts.items()}
 
 
 def _hard_images() -> str:

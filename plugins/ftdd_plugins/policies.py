@@ -49,6 +49,7 @@ class FirstLayers(Policy):
     examples: ClassVar[Sequence[Mapping[str, Json]]] = ({"count": 1}, {"fraction": 0.5})
     model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["count"]}, {"required": ["fraction"]}]})
 
+    depth: ClassVar[tuple[str, ...]] = ("count", "fraction")
     policy: Literal["first_layers"] = "first_layers"
     count: Annotated[NonNegativeInt | None, EVERY_DEPTH] = None
     """Frozen layers, from 0 to the network's layers less the head. In a sweep, `all` is each of these depths."""
@@ -74,6 +75,7 @@ class LastLayers(Policy):
 
     examples: ClassVar[Sequence[Mapping[str, Json]]] = ({"count": 1},)
 
+    depth: ClassVar[tuple[str, ...]] = ("count",)
     policy: Literal["last_layers"] = "last_layers"
     count: Annotated[NonNegativeInt, EVERY_DEPTH]
     """Frozen layers, from 0 to the network's layers less the head."""
@@ -139,6 +141,7 @@ class RandomLayers(Policy):
 
     examples: ClassVar[Sequence[Mapping[str, Json]]] = ({"count": 1},)
 
+    depth: ClassVar[tuple[str, ...]] = ("count",)
     policy: Literal["random_layers"] = "random_layers"
     count: Annotated[NonNegativeInt, EVERY_DEPTH]
     """Frozen layers, from 0 to the network's layers less the head."""

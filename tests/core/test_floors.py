@@ -33,7 +33,7 @@ def test_imports_point_down_the_floors_of_core() -> None:
         ("core/ftdd/values.py", "from ftdd.records.curve import Curve"),
         ("core/ftdd/training/loop.py", "from ftdd.study.store import Store"),
         ("core/ftdd/plugins.py", "import ftdd_plugins.executors.local"),
-        ("core/ftdd/results/table.py", "import mlflow"),
+        ("core/ftdd/results/formats.py", "import mlflow"),
     ],
 )
 def test_a_module_that_reaches_up_breaks_a_contract(module: str, line: str, tmp_path: Path) -> None:

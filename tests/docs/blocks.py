@@ -1,7 +1,7 @@
 """Fenced blocks of a Markdown page, with what the HTML comment before a block says of its test.
 
     <!-- test: skip: REASON -->       not run: installs a package, starts a server, takes an hour
-    <!-- test: with ARGUMENTS -->     given to every `ftdd run` of the block, to make its study small
+    <!-- test: with ARGUMENTS -->     given to every `ftdd run` (and `ftdd.run`) of the block, to make its study small
     <!-- test: fails CODE -->         the block's last command ends with this exit code
     <!-- test: file NAME -->          written to a file of this name, for the blocks after it
     <!-- test: same as PATH -->       word for word the repository's file

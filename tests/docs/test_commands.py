@@ -7,20 +7,24 @@ test does otherwise stands in a comment before it: see blocks.py.
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+import ftdd
 from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.read import read_study
 from tests.cli.commands import environment
 from tests.docs.blocks import ROOT, Block, blocks, pages
+from tests.installed import installed_plugins
 
 LONGEST_SECONDS = 300
 OUTPUT_ELSEWHERE = re.compile(r"^\s*(pip|git|python -m venv|source)\b", re.MULTILINE)
@@ -116,8 +120,25 @@ class Reader:
 
     def _python(self, block: Block) -> None:
         code = compile("\n" * block.line + block.text, block.place, "exec", dont_inherit=True)
-        if block.said("fragment") is None and block.said("file") is None:
+        if block.said("fragment") is not None or block.said("file") is not None:
+            return
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setenv("FTDD_DATA", "")
+            if not self.mirror:
+                patched.setenv("FTDD_DISABLED_PLUGINS", "mlflow")
+            if small := block.said("with"):
+                patched.setattr(ftdd, "run", partial(_run_small, ftdd.run, settings_of(small)))
             exec(code, self.names)
+
+    def _math(self, block: Block) -> None:
+        """An equation in LaTeX: what is opened is closed."""
+        for left, right in (
+            (r"(?<!\\){", r"(?<!\\)}"),
+            (r"\\left(?!arrow)", r"\\right(?!arrow)"),
+            (r"\\begin", r"\\end"),
+        ):
+            opened, closed = (len(re.findall(sign, block.text)) for sign in (left, right))
+            assert opened == closed, f"{block.place}: {opened} times {left}, {closed} times {right}"
 
     def _json(self, block: Block) -> None:
         json.loads(block.text)
@@ -130,6 +151,19 @@ class Reader:
         assert not re.search(r"^(\$ )?(ftdd|pip) ", block.text, re.MULTILINE), (
             f"{block.place}: commands go into `console`"
         )
+
+
+def settings_of(arguments: str) -> dict[str, Any]:
+    """What `--set PATH=VALUE` arguments say."""
+    words = shlex.split(arguments)
+    assert words[::2] == ["--set"] * (len(words) // 2), f"in Python only --set: {arguments}"
+    return {path: yaml.safe_load(value) for path, _, value in (word.partition("=") for word in words[1::2])}
+
+
+def _run_small(run: Callable[..., Any], small: dict[str, Any], recipe: Any, **given: Any) -> Any:
+    """`ftdd.run` with settings of the test's own, without the lines that its progress prints."""
+    overrides = {**given.pop("overrides", {}), **small}
+    return run(recipe, **{"progress": False, **given}, overrides=overrides)
 
 
 def _expect(block: Block, printed: str, said: str) -> None:
@@ -202,6 +236,7 @@ def test_blocks_are_found_with_their_directives(tmp_path: Path) -> None:
         "```console\n$ printf 'a\\nb\\n'\nb\na\n```\n",
         "```python\n1 / 0\n```\n",
         "```yaml\npair: nowhere\n```\n",
+        "```math\n\\frac{1}{2\n```\n",
         "```bash\nftdd run quickstart\n```\n",
         "```\nno language\n```\n",
         "<!-- test: same as LICENSE -->\n```text\nx\n```\n",

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,14 @@ def test_links_inside_the_repository_lead_somewhere(page: Path) -> None:
         assert target.exists(), f"{page.relative_to(ROOT)}: {link[0]}"
         if link["heading"]:
             assert link["heading"] in headings(target), f"{page.relative_to(ROOT)}: {link[0]}"
+
+
+def test_the_code_that_the_method_names_is_there() -> None:
+    page = (ROOT / "docs" / "method.md").read_text(encoding="utf-8")
+    lines = "\n".join(line for line in page.splitlines() if "*Code*" in line)
+    named = set(re.findall(r"`(ftdd\w*(?:\.\w+)+)`", lines))
+    assert len(named) > 10
+    assert [name for name in sorted(named) if find_spec(name) is None] == []
 
 
 def headings(page: Path) -> set[str]:

@@ -1,5 +1,6 @@
 """The executor `local`: processes that take one run after another, and what becomes of one that dies."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -9,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from ftdd.study.store import State, Store
+from ftdd.records.status import State
+from ftdd.study.store import Store
 from ftdd_plugins.executors.local import Local
-from ftdd_plugins.executors.processes import _Processes
 from tests.core.study.small_study import RECIPE, job, written
 
 
-def worker_ids(crew: object) -> set[int]:
-    assert isinstance(crew, _Processes)
-    return {worker.process.pid or 0 for worker in crew._all}
+def worker_ids() -> set[int]:
+    """Of the processes that this one has started, by `multiprocessing`, and that live."""
+    return {process.pid or 0 for process in multiprocessing.active_children()}
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def test_one_process_carries_out_one_run_after_another(study: tuple[list[str], S
     with Local().open(1, "cpu") as crew:
         for run_id in ids[:3]:
             crew.submit(job(store, run_id)).result(timeout=180)
-            seen |= worker_ids(crew)
+            seen |= worker_ids()
     assert len(seen) == 1
     assert all(store.run(run_id).status().state is State.DONE for run_id in ids[:3])
 
@@ -54,11 +55,11 @@ def test_a_worker_that_dies_while_idle_costs_no_run(study: tuple[list[str], Stor
     ids, store = study
     with Local().open(1, "cpu") as crew:
         crew.submit(job(store, ids[0])).result(timeout=180)
-        (first,) = worker_ids(crew)
+        (first,) = worker_ids()
         os.kill(first, signal.SIGKILL)
         time.sleep(0.5)
         crew.submit(job(store, ids[1])).result(timeout=180)
-        assert worker_ids(crew).isdisjoint({first})
+        assert worker_ids().isdisjoint({first})
     assert store.run(ids[1]).status().state is State.DONE
 
 
@@ -73,7 +74,7 @@ def test_a_worker_that_dies_at_work_is_one_failed_run_and_is_replaced(tmp_path: 
             if store.run(ids[0]).status().state is State.RUNNING and store.run(ids[0]).status().epoch > 0:
                 break
             time.sleep(0.1)
-        (first,) = worker_ids(crew)
+        (first,) = worker_ids()
         os.kill(first, signal.SIGKILL)
         with pytest.raises(RuntimeError, match=r"its worker was killed by SIGKILL \(out of memory\?"):
             at_work.result(timeout=180)
@@ -85,11 +86,10 @@ def test_a_worker_that_dies_at_work_is_one_failed_run_and_is_replaced(tmp_path: 
 def test_no_process_is_left_when_the_crew_is_dismissed(study: tuple[list[str], Store]) -> None:
     ids, store = study
     with Local().open(2, "cpu") as crew:
-        for run_id in ids[:2]:
-            crew.submit(job(store, run_id)).result(timeout=180)
-        processes = [worker.process for worker in crew._all]  # type: ignore[attr-defined]
-    assert processes
-    assert not any(process.is_alive() for process in processes)
+        for at_work in [crew.submit(job(store, run_id)) for run_id in ids[:2]]:
+            at_work.result(timeout=180)
+        assert len(worker_ids()) == 2
+    assert not worker_ids()
 
 
 def test_a_run_whose_folder_cannot_be_written_is_a_sentence_and_costs_no_worker(
@@ -105,9 +105,9 @@ def test_a_run_whose_folder_cannot_be_written_is_a_sentence_and_costs_no_worker(
     with Local().open(1, "cpu") as crew:
         with pytest.raises(RuntimeError, match=f"{folder}: File exists"):
             crew.submit(job(store, ids[0])).result(timeout=60)
-        before = worker_ids(crew)
+        before = worker_ids()
         crew.submit(job(store, ids[1])).result(timeout=60)
-        assert worker_ids(crew) == before
+        assert worker_ids() == before
     assert store.run(ids[1]).status().state is State.DONE
     assert "Traceback" not in capfd.readouterr().err
 

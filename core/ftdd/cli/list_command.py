@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
+from ftdd.api.environment import plugins, shipped_recipes, warn_of_plugins
 from ftdd.cli.commands import COMMANDS
 from ftdd.cli.options import store_option
-from ftdd.cli.surroundings import plugins, shipped_recipes, warn_of_plugins
 from ftdd.components import KINDS, Kind
 from ftdd.components.plugins import plugin_commands
 from ftdd.study.store import Store, Unreadable

@@ -1,16 +1,20 @@
 """The argument that names a study: by its name in the store, or by its folder in any store."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ftdd.cli.surroundings import store_path
+from ftdd.api.environment import plugins, store_path
+from ftdd.cli.screen import warn
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from ftdd.analysis.study_data import StudyData
+    from ftdd.components import Analysis
     from ftdd.study.store import Store
 
 STUDIES = "studies"
@@ -56,3 +60,28 @@ def find_study(given: str, store: Path) -> "tuple[Store, str]":
     except LookupError as error:
         raise click.UsageError(str(error.args[0])) from error
     return place, name
+
+
+@dataclass(frozen=True)
+class ReadStudy:
+    """A study that a command was given, as it was read."""
+
+    folder: Path
+    data: "StudyData"
+
+    def analyses(self) -> "tuple[Analysis, ...]":
+        """Those that its recipe chose; all that are installed where these are not available, which is then said."""
+        from ftdd.recipe.study import analyses_of
+
+        return analyses_of(self.data.record, plugins(), lambda line: warn([line]))
+
+
+def read_study(given: str, store: Path) -> ReadStudy:
+    """Read a study, and say on stderr which of its runs are left out. Raises click.UsageError."""
+    from ftdd.api.left_out import left_out_of
+    from ftdd.study.reading import read_study_data
+
+    place, name = find_study(given, store)
+    data = read_study_data(place, name)
+    warn(left_out_of(data))
+    return ReadStudy(place.study_folder(name), data)

@@ -15,6 +15,10 @@ class Policy(Component):
     spared: ClassVar[frozenset[Spared]] = frozenset()
     """What may move in frozen layers all the same; see `ftdd.networks.chain.Chain.freeze`."""
 
+    depth: ClassVar[tuple[str, ...]] = ()
+    """Fields that set the number of frozen layers: a sweep over one of them makes a curve over frozen layers. Any other
+    field that is swept makes a curve for each of its values."""
+
     @abstractmethod
     def frozen(self, layers: tuple[str, ...], epoch: int) -> frozenset[int]:
         """Indices of the layers frozen in the training epoch that starts after `epoch` epochs.

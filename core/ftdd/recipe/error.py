@@ -16,7 +16,7 @@ class Mistake:
     line: int
     """0 for what a command's option says."""
     where: str
-    """File and line, or the option."""
+    """File and line, or the option; "" in a recipe given as a mapping."""
     path: str
     """Dotted path of the field; "" for the whole."""
     message: str
@@ -32,6 +32,11 @@ class RecipeError(Exception):
     def __init__(self, mistakes: Iterable[Mistake]) -> None:
         self.mistakes = tuple(_abridged(sorted(set(mistakes))))
         super().__init__("\n".join(map(str, self.mistakes)))
+
+
+def place(file: str, line: int) -> str:
+    """File and line; "" for a text that nobody has written."""
+    return f"{file}:{line}" if file else ""
 
 
 def _abridged(mistakes: Iterable[Mistake]) -> Iterator[Mistake]:

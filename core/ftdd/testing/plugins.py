@@ -23,8 +23,10 @@ from ftdd.components.plugins import (
 )
 from ftdd.records.curve import COLUMNS, Curve, Record, to_csv
 from ftdd.records.events import RunRef, StudyRef
+from ftdd.records.status import State, Status
+from ftdd.records.study import StudyEntry, StudyRecord
 from ftdd.study.files import write_json, write_text
-from ftdd.study.store import State, Status, Store, StudyEntry, StudyRecord
+from ftdd.study.store import Store
 from ftdd.values import Json
 
 SECONDS = 60.0
