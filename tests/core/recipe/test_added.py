@@ -1,6 +1,6 @@
 """Points that are added to a recipe's own: settings over its base, checked like a sweep's."""
 
-from dataclasses import replace
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -106,5 +106,6 @@ def test_an_analysis_that_needs_a_setting_is_there_only_where_it_is_named() -> N
         def findings(self, evidence: object) -> tuple[()]:
             return ()
 
-    plugins = replace(PLUGINS, components={**PLUGINS.components, "analysis": {"needy": Needy}})
+    plugins = copy(PLUGINS)
+    vars(plugins)["components"] = {**PLUGINS.components, "analysis": {"needy": Needy}}
     assert chosen_analyses(Header(), plugins) == ()
