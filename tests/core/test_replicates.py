@@ -106,7 +106,7 @@ def test_seeds_with_test_images_of_their_own_have_none_in_common() -> None:
 
 
 def test_errors_of_numbers_are_no_shares_of_test_images() -> None:
-    (grid,) = over_setting(study(GRID, labels="numbers"), "frozen_layers", "final_test_error")
+    (grid,) = over_setting(study(GRID, task="regression"), "frozen_layers", "final_test_error")
     assert grid.test_images is None
 
 

@@ -127,9 +127,9 @@ def _mappings(value: object) -> bool:
 CONSTANTS: Sequence[tuple[type[Component], str, Callable[[Any], bool], str]] = (
     (Component, "examples", _mappings, "a sequence of mappings"),
     (Architecture, "memory_format", lambda v: v in ("contiguous", "channels_last"), "contiguous or channels_last"),
-    (Pair, "labels", lambda v: v in ("classes", "numbers"), "classes or numbers"),
+    (Pair, "task", lambda v: v in ("classification", "regression"), "classification or regression"),
     (Pair, "data_sets", lambda v: isinstance(v, Sequence) and all(isinstance(d, DataSet) for d in v), "of DataSet"),
-    (Pair, "likeness", lambda v: isinstance(v, Mapping), "a mapping"),
+    (Pair, "similarity_order", lambda v: isinstance(v, Mapping), "a mapping"),
     (Scheme, "best", _number_or_none, "a finite number or None"),
     (Scheme, "lowest", _number_or_none, "a finite number or None"),
     (Scheme, "symmetric", lambda v: isinstance(v, bool), "true or false"),

@@ -263,11 +263,11 @@ def _task(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
             return f"images of {half.shape}, but image_shape says {component.image_shape()}"
         if half.classes != component.classes(*arguments):
             return f"other classes than classes() says, or in another order: {brief(half.classes)}"
-        if half.numbers != (component.labels == "numbers"):
-            return f"labels of {half.labels.dtype}, but its labels are {component.labels}"
+        if half.numbers != (component.task == "regression"):
+            return f"labels of {half.labels.dtype}, but its task is {component.task}"
     if not len(given.train) or not len(given.test):
         return "a half without images"
-    if component.labels == "numbers":
+    if component.task == "regression":
         return None
     there = tuple(given.train.clean_labels.bincount(minlength=len(given.train.classes)).tolist())
     said = component.class_counts(*arguments)

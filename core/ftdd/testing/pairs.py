@@ -21,8 +21,8 @@ def says_what_its_images_are(pair: Pair) -> None:
     for side in _sides(pair):
         classes = pair.classes(side, _data())
         _is_right(pair, "classes", classes, side)
-        many = pair.labels == "classes"
-        assert (len(classes) > 1) == many, f"the {side} has {len(classes)} names; its labels are {pair.labels}"
+        many = pair.task == "classification"
+        assert (len(classes) > 1) == many, f"the {side} has {len(classes)} names; its task is {pair.task}"
         try:
             remarks = pair.remarks(side, _data())
         except DataUnavailable:  # nothing is known of images that are not there
@@ -40,7 +40,7 @@ def loads_what_it_says(pair: Pair) -> None:
             continue
         _is_right(pair, "load", task, side)
         _is_right(pair, "class_counts", pair.class_counts(side, _data()), side)
-        for half, images in (("training", task.train), ("test", task.test)) if pair.labels == "classes" else ():
+        for half, images in (("training", task.train), ("test", task.test)) if pair.task == "classification" else ():
             where = f"the {half} images of the {side}"
             assert images.images.dtype == torch.uint8, f"{where} are {images.images.dtype}, not uint8"
             found = torch.bincount(images.labels, minlength=len(images.classes))
