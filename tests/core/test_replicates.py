@@ -166,6 +166,13 @@ def test_studies_of_before_policies_declared_it_have_count_and_fraction_as_depth
     assert StudyRecord.from_json(tree).depth == ("freezing.count",)
 
 
+def test_a_study_written_before_the_task_had_its_name_is_read() -> None:
+    tree = StudyRecord("made", "", "", 0.0, ("pair.a",), (), similarity_order={"pair.a": "larger"}).to_json()
+    old = {key: value for key, value in tree.items() if key not in ("task", "similarity_order")}
+    record = StudyRecord.from_json(old | {"labels": "numbers", "likeness": {"pair.a": "larger"}})
+    assert (record.task, record.similarity_order) == ("regression", {"pair.a": "larger"})
+
+
 def test_a_setting_that_some_runs_do_not_have_makes_a_part_of_its_own() -> None:
     """`source: none` has no source images; its runs are told apart, not dropped."""
     rows = pd.DataFrame([run(0, 0, **{"source.images": 10.0}), run(0, 0, **{"source.images": None})])
