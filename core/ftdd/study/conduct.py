@@ -107,7 +107,7 @@ def study_record(study: Study) -> StudyRecord:
         study.swept,
         tuple(entries),
         tuple(run_id for run_id in study.sources if run_id not in started_from),
-        study.points[0].spec.pair.labels,
+        study.points[0].spec.pair.task,
         _likeness(study),
         _depth(study),
         None if header.analyses is None else tuple(one.model_dump(mode="json") for one in header.analyses),
@@ -118,7 +118,7 @@ def _likeness(study: Study) -> dict[str, Json]:
     """What its pairs say of their swept fields."""
     found: dict[str, Json] = {}
     for pair in dict.fromkeys(point.spec.pair for point in study.points):
-        for name, order in pair.likeness.items():
+        for name, order in pair.similarity_order.items():
             if f"pair.{name}" in study.swept:
                 found[f"pair.{name}"] = order if isinstance(order, str) else list(order)
     return found
