@@ -28,11 +28,11 @@ from ftdd.training.features import CacheBudget, Pixels, prefix_inputs
 from ftdd.training.loop import Assignment, batch_slices, train
 from ftdd.training.settings import Adam, Training
 from ftdd_plugins.architectures.densenet import DenseNet
+from ftdd_plugins.architectures.linear import Linear
 from ftdd_plugins.architectures.resnet import ResNet
 from ftdd_plugins.architectures.timm_networks import Timm
 from ftdd_plugins.architectures.torchvision_networks import TorchVision
 from ftdd_plugins.architectures.vit import ViT
-from ftdd_plugins.pairs.gaussian_linear import Linear
 
 
 class Perceptron(Architecture):

@@ -57,9 +57,9 @@ from typing import Any, Literal
 os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "NO_COLOR": "1"}
 os.environ.pop("MLFLOW_TRACKING_URI", None)
 
+import ftdd.cli.conducting
 import torch
 
-import ftdd.cli.conducting
 import ftdd.study.runs
 from ftdd.cli.commands import carried_out
 from ftdd.components import Crew, Executor, Job
@@ -445,7 +445,7 @@ def warm() -> None:
     from matplotlib.figure import Figure
     from mlflow.store.db import utils
 
-    from ftdd.cli.surroundings import plugins
+    from ftdd.api.environment import plugins
 
     plugins()
     ftdd.study.runs._plugins()

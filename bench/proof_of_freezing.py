@@ -24,10 +24,11 @@ from ftdd.components import Job
 from ftdd.components.plugins import installed_plugins
 from ftdd.data.image_shape import ImageShape
 from ftdd.recipe.read import read_study
+from ftdd.records.status import State
 from ftdd.study.conduct import write_down
 from ftdd.study.plan import make_plan
 from ftdd.study.runs import carry_out
-from ftdd.study.store import State, Store
+from ftdd.study.store import Store
 from ftdd.training import loop
 from ftdd.training.freezing import close_phase, open_phase
 from ftdd.training.probe import probe

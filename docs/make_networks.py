@@ -33,7 +33,7 @@ BEGIN, END = "<!-- networks: made by docs/make_networks.py -->", "<!-- end -->"
 
 def families() -> dict[tuple[str, str], list[str]]:
     """Networks by (library, family); each of torchvision's is a family of its own."""
-    from ftdd_plugins.architectures.zoo.torchvision_operators import declare_operators
+    from ftdd_plugins.architectures.torchvision_operators import declare_operators
 
     declare_operators()
     import timm
@@ -108,7 +108,7 @@ def cut_one(library: str, names: list[str], place: Path) -> dict[str, Any]:
     import torch
 
     from ftdd.components import Unfit
-    from ftdd_plugins.architectures.zoo.torchvision_operators import declare_operators
+    from ftdd_plugins.architectures.torchvision_operators import declare_operators
 
     declare_operators()
     torch.set_num_threads(1)

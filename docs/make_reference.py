@@ -34,7 +34,7 @@ from ftdd.training.settings import (
     Step,
     Training,
 )
-from ftdd.values import Value
+from ftdd.values import Value, described_fields
 
 PAGE = Path(__file__).parent / "reference" / "recipes.md"
 BLOCK = re.compile(r"(<!-- generated: (?P<key>[\w ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -114,7 +114,7 @@ def field_table(cls: type[Value], leave_out: tuple[str, ...]) -> str:
     """The fields of a class as a Markdown table; nothing where there is none to show."""
     schema = cls.model_json_schema()
     rows = []
-    for name, field in cls.model_fields.items():
+    for name, field in described_fields(cls).items():
         if name in leave_out:
             continue
         default = "required" if field.is_required() else plain(field.get_default(call_default_factory=True))

@@ -111,7 +111,7 @@ def count_hyponyms(nouns: Mapping[str, Noun]) -> dict[str, int]:
 
 def imagenet_1k() -> list[str]:
     """The 1,000 wnids in the order of labels, from timm."""
-    from ftdd_plugins.architectures.zoo.torchvision_operators import declare_operators
+    from ftdd_plugins.architectures.torchvision_operators import declare_operators
 
     declare_operators()
     from timm.data import ImageNetInfo

@@ -1,9 +1,16 @@
 """What every test has: one thread, no network, and the real images where they are."""
 
 import os
+import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock
+
+if TYPE_CHECKING:
+    from ftdd.recipe.study import Study
+    from ftdd.study.store import Store
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -24,6 +31,30 @@ def data() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("FTDD_DATA names no folder of data sets")
     return Path(folder).absolute()
+
+
+@pytest.fixture(scope="session")
+def finished_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store of `tests.core.study.small_study`, all of it done: once for all processes of a session. To be copied."""
+    from tests.core.study.small_study import finish
+
+    place = tmp_path_factory.getbasetemp()
+    shared = (place.parent if "PYTEST_XDIST_WORKER" in os.environ else place) / "finished"
+    with FileLock(f"{shared}.lock"):
+        if not (shared / "done").exists():
+            finish(shared)
+            (shared / "done").touch()
+    return shared / "runs"
+
+
+@pytest.fixture
+def finished(finished_store: Path, tmp_path: Path) -> "tuple[Study, Store]":
+    """The small study, and a store of the test's own in which all of it is done."""
+    from ftdd.study.store import Store
+    from tests.core.study.small_study import read
+
+    shutil.copytree(finished_store, tmp_path / "runs")
+    return read(tmp_path), Store(tmp_path / "runs")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

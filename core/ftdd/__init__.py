@@ -1,72 +1,70 @@
 """ftdd: transfer-learning studies with frozen layers, and what they show.
 
-`ftdd.results(path)` is the table of a study, `ftdd.study(path)` the study itself, which a notebook shows.
+Run a study by the name of a recipe, its file, or a mapping that says what the file would:
 
-A plugin's module needs `hookimpl` from here and the base of its component from `ftdd.components`.
+    import ftdd
+
+    study = ftdd.run("quickstart", overrides={"sweep.seed": [0, 1]}, store="runs")
+    study.runs                       # a pandas DataFrame: a row for each run
+    study.curves                     # a row for each evaluation
+    study.findings                   # what it shows, with answers, effects and intervals
+    study.advice                     # the best number of frozen layers, and its price
+    study.figure("freezingwise")     # a matplotlib figure of your own
+    study.report("page.html")        # everything on one page
+
+Open one that was run, and compare several:
+
+    study = ftdd.open("runs", "quickstart")
+    ftdd.compare([study, other], by="similarity").figure()
+
+The command `ftdd` does the same; `ftdd --help` lists what else it does. A plugin's module needs `hookimpl` from here,
+and the base of its component from `ftdd.components`.
 """
 
 import ftdd._start  # noqa: F401, I001 (before anything that could be imported from the wrong place)
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from ftdd.api.compare import Comparison as Comparison
+    from ftdd.api.compare import compare as compare
+    from ftdd.api.run import run as run
+    from ftdd.api.study import Study as Study
+    from ftdd.api.study import open_study as open
+    from ftdd.recipe.mistakes import RecipeError as RecipeError
 
 hookimpl = pluggy.HookimplMarker("ftdd")
+"""Marks a function of a plugin as an implementation of one of ftdd's hooks."""
 
-try:
-    __version__ = version("ftdd")
-except PackageNotFoundError:  # imported from a folder that was never installed
-    __version__ = "0+unknown"
+__all__ = ["Comparison", "RecipeError", "Study", "__version__", "compare", "hookimpl", "open", "run"]
 
-__all__ = ["__version__", "hookimpl", "results", "study"]
-
-
-# `results` and `study` are subpackages and functions at once. Importing a module of theirs binds the subpackage to the
-# name, so the subpackage itself must be what can be called. Both are all but empty; what they call is imported by
-# name, when it is called: a floor below may import `ftdd`, and must not reach a floor above through it.
-
-
-class _Results(ModuleType):
-    """The subpackage `ftdd.results`, which can be called."""
-
-    def __call__(self, path: str | Path, study: str | None = None, *, curves: bool = False) -> "pd.DataFrame":
-        """The tidy table of a study: a row per run, or per evaluation where `curves` is true.
-
-        path: a store, with the study's name; or a study's own folder, `<store>/studies/<name>`. Raises LookupError
-        with a sentence where there is no such study.
-        """
-        table: pd.DataFrame = self.results(path, study, curves=curves)
-        return table
+_PLACES = {
+    "Comparison": ("ftdd.api.compare", "Comparison"),
+    "RecipeError": ("ftdd.recipe.mistakes", "RecipeError"),
+    "Study": ("ftdd.api.study", "Study"),
+    "compare": ("ftdd.api.compare", "compare"),
+    "open": ("ftdd.api.study", "open_study"),
+    "run": ("ftdd.api.run", "run"),
+}
+"""Imported when they are first used: `import ftdd` takes milliseconds, and plugins import it too."""
 
 
-class _Study(ModuleType):
-    """The subpackage `ftdd.study`, which can be called."""
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import PackageNotFoundError, version
 
-    def __call__(self, path: str | Path, study: str | None = None) -> Any:
-        """A study with its tables `runs`, `curves` and `findings`: an `ftdd.results.notebook.Study`.
-
-        path: a store, with the study's name; or a study's own folder, `<store>/studies/<name>`. Raises LookupError
-        with a sentence where there is no such study.
-        """
-        return import_module("ftdd.results.notebook").open_study(path, study)
-
-
-_Module = TypeVar("_Module", bound=ModuleType)
-
-
-def _callable(name: str, kind: type[_Module]) -> _Module:
-    module = import_module(name)
-    module.__class__ = kind
-    assert isinstance(module, kind)
-    return module
+        try:
+            return version("ftdd")
+        except PackageNotFoundError:  # imported from a folder that was never installed
+            return "0+unknown"
+    if name in _PLACES:
+        module, attribute = _PLACES[name]
+        return getattr(import_module(module), attribute)
+    raise AttributeError(f"module 'ftdd' has no attribute '{name}'")
 
 
-results = _callable("ftdd.results", _Results)
-study = _callable("ftdd.study", _Study)
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,13 +1,20 @@
 """The frozen base value, its canonical JSON, and ids made from it."""
 
+import ast
 import hashlib
+import inspect
 import json
+import textwrap
 import unicodedata
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, field_validator
+from pydantic_core import CoreSchema, PydanticCustomError
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
@@ -22,7 +29,8 @@ LARGEST_WHOLE = 2**63 - 1
 class Value(BaseModel):
     """A value that never changes after it was made; unknown fields, infinities and NaN are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+    # the schema is built when first used: most commands need few of the classes that plugins bring
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
     @field_validator("*")
     @classmethod
@@ -31,6 +39,46 @@ class Value(BaseModel):
         if (too_large := _too_large(value)) is not None:
             raise PydanticCustomError("too_large", "{number} has more than 64 bits", {"number": str(too_large)})
         return value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        schema = handler(core)
+        properties = handler.resolve_ref_schema(schema).get("properties", {})
+        for name, field in described_fields(cls).items():
+            if name in properties and field.description:
+                properties[name].setdefault("description", field.description)
+        return schema
+
+
+@cache
+def described_fields(cls: type[Value]) -> "Mapping[str, FieldInfo]":
+    """The class's fields, each described by the docstring below it, unless it has a description of its own.
+
+    pydantic's `use_attribute_docstrings` parses the source of every class when it is defined, which takes longer than
+    all else that a short command does.
+    """
+    texts: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        if issubclass(base, Value):
+            texts |= _docstrings(base)
+    for name, field in cls.model_fields.items():
+        field.description = field.description or texts.get(name) or None
+    return cls.model_fields
+
+
+def _docstrings(cls: type) -> dict[str, str]:
+    """What stands below each annotated name of the class body; "" where nothing does."""
+    try:
+        (body,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
+    except (OSError, TypeError, SyntaxError, ValueError):  # no source, as of a class made at a prompt
+        return {}
+    texts: dict[str, str] = {}
+    for one, below in zip(body.body, [*body.body[1:], None], strict=True) if isinstance(body, ast.ClassDef) else ():
+        if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name):
+            said = below.value if isinstance(below, ast.Expr) else None
+            text = said.value if isinstance(said, ast.Constant) else None
+            texts[one.target.id] = inspect.cleandoc(text) if isinstance(text, str) else ""
+    return texts
 
 
 def _too_large(value: object) -> int | None:

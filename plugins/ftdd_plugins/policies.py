@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
 from typing_extensions import Self
@@ -11,10 +11,8 @@ import ftdd
 from ftdd.components import Every, Policy, Unfit
 from ftdd.components.plugins import nearest
 from ftdd.data.seeds import permutation, stream_seed
+from ftdd.networks.spared import Spared
 from ftdd.values import Json
-
-if TYPE_CHECKING:
-    from ftdd.networks.chain import Spared
 
 EVERY_DEPTH = Every(lambda layers: list(range(len(layers))))
 
@@ -51,6 +49,7 @@ class FirstLayers(Policy):
     examples: ClassVar[Sequence[Mapping[str, Json]]] = ({"count": 1}, {"fraction": 0.5})
     model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["count"]}, {"required": ["fraction"]}]})
 
+    depth: ClassVar[tuple[str, ...]] = ("count", "fraction")
     policy: Literal["first_layers"] = "first_layers"
     count: Annotated[NonNegativeInt | None, EVERY_DEPTH] = None
     """Frozen layers, from 0 to the network's layers less the head. In a sweep, `all` is each of these depths."""
@@ -76,6 +75,7 @@ class LastLayers(Policy):
 
     examples: ClassVar[Sequence[Mapping[str, Json]]] = ({"count": 1},)
 
+    depth: ClassVar[tuple[str, ...]] = ("count",)
     policy: Literal["last_layers"] = "last_layers"
     count: Annotated[NonNegativeInt, EVERY_DEPTH]
     """Frozen layers, from 0 to the network's layers less the head."""
@@ -126,7 +126,7 @@ class AllButNorm(Policy):
 
     policy: Literal["all_but_norm"] = "all_but_norm"
 
-    spared: ClassVar[frozenset["Spared"]] = frozenset({"scales"})
+    spared: ClassVar[frozenset[Spared]] = frozenset({"scales"})
 
     def frozen(self, layers: tuple[str, ...], epoch: int) -> frozenset[int]:
         """All but the last; what is spared in them is trained."""
@@ -141,6 +141,7 @@ class RandomLayers(Policy):
 
     examples: ClassVar[Sequence[Mapping[str, Json]]] = ({"count": 1},)
 
+    depth: ClassVar[tuple[str, ...]] = ("count",)
     policy: Literal["random_layers"] = "random_layers"
     count: Annotated[NonNegativeInt, EVERY_DEPTH]
     """Frozen layers, from 0 to the network's layers less the head."""

@@ -109,6 +109,14 @@ REFUSED = {
         HEAD + "@ftdd.hookimpl\ndef ftdd_run_finished(run, outcome): ...\n",
         "it asks for 'outcome', which ftdd_run_finished has not; the hook has study, run, state",
     ),
+    "takes_anything": (
+        HEAD + "@ftdd.hookimpl\ndef ftdd_run_finished(run, **others): ...\n",
+        "'**others' says not which of the hook's arguments it takes; name those of study, run, state",
+    ),
+    "keyword_only": (
+        HEAD + "@ftdd.hookimpl\ndef ftdd_run_finished(*, run): ...\n",
+        "its argument 'run' is one by keyword only, which pluggy does not give",
+    ),
     "needs_an_instance": (
         HEAD + "class plugin:\n    @ftdd.hookimpl\n    def ftdd_policies(self): return []\n",
         "let the entry point name an instance",
@@ -298,7 +306,7 @@ WORKS = policy("works", "return frozenset({0})") + (
     "    def __call__(self): ...\n"
     "\nshy = _Shy()\n"
     "\n@ftdd.hookimpl(optionalhook=True)\ndef ftdd_of_a_newer_version(thing): ...\n"
-    "\n@ftdd.hookimpl(specname='ftdd_study_started', tryfirst=True)\ndef begins(**told): ...\n"
+    "\n@ftdd.hookimpl(specname='ftdd_study_started', tryfirst=True)\ndef begins(study): ...\n"
 )
 
 

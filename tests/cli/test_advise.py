@@ -9,7 +9,9 @@ from PIL import Image
 
 from tests.cli.commands import ftdd
 
-SMALL = ["pair.image_size=32", "architecture.pretrained=false", "target.training.epochs=2"]
+SMALL = [
+    "pair.image_size=32", "architecture={name: timm, model: test_resnet}", "target.training.epochs=2",
+]  # fmt: skip
 """No weights are at hand where there is no network."""
 
 

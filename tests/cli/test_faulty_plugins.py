@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ftdd.study.store import State, Store
+from ftdd.records.status import State
+from ftdd.study.store import Store
 from tests.cli.commands import Said, ftdd
 from tests.cli.faulty_plugins import COMMANDS, COSTS_ITSELF, MISTAKES, REFUSED, SPOKEN_OF, install
 from tests.core.study.small_study import RECIPE

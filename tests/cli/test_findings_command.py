@@ -9,7 +9,8 @@ import pytest
 
 from ftdd.analysis.finding import Finding
 from ftdd.cli.answers import print_short
-from ftdd.study.store import State, Store
+from ftdd.records.status import State
+from ftdd.study.store import Store
 from tests.cli import toy_analyses
 from tests.cli.commands import Said, ftdd
 from tests.results.made_study import MadeRun, made, over_depths

@@ -11,7 +11,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ftdd.study.store import State, Store
+from ftdd.records.status import State
+from ftdd.study.store import Store
 from tests.cli.commands import Said, environment, ftdd, heed_ctrl_c
 from tests.core.study.small_study import RECIPE
 

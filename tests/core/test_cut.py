@@ -317,7 +317,7 @@ class Fails(Network):
     [
         (OtherInTraining, "it does other things in training mode than in evaluation mode"),
         (ManyOutputs, "it gives more than one tensor, or none"),
-        (HangsOnTheBatch, "hangs on the size of the batch"),
+        (HangsOnTheBatch, "depends on the size of the batch"),
         (Fails, r"its forward pass cannot be written down: needs images of 224 pixels$"),
         (lambda: nn.Flatten(), "has no weights, so there is no head"),
     ],

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def test_imports_point_down_the_floors_of_core() -> None:
         ("core/ftdd/values.py", "from ftdd.records.curve import Curve"),
         ("core/ftdd/training/loop.py", "from ftdd.study.store import Store"),
         ("core/ftdd/plugins.py", "import ftdd_plugins.executors.local"),
-        ("core/ftdd/results/table.py", "import mlflow"),
+        ("core/ftdd/results/formats.py", "import mlflow"),
     ],
 )
 def test_a_module_that_reaches_up_breaks_a_contract(module: str, line: str, tmp_path: Path) -> None:
@@ -49,9 +50,9 @@ def test_a_module_that_reaches_up_breaks_a_contract(module: str, line: str, tmp_
     assert f"{broken.stem} -> {line.split()[1]}" in done.stdout
 
 
-def loaded(code: str, tmp_path: Path) -> set[str]:
-    """Which of the heavy libraries a piece of code has loaded when it ends."""
-    told = f"print('LOADED', *(name for name in {HEAVY!r} if name in sys.modules))"
+def loaded(code: str, tmp_path: Path, looked_for: Sequence[str] = HEAVY) -> set[str]:
+    """Which of these modules a piece of code has loaded when it ends."""
+    told = f"print('LOADED', *(name for name in {looked_for!r} if name in sys.modules))"
     check = f"import sys\ntry:\n    exec({code!r})\nfinally:\n    {told}"
     done = subprocess.run([sys.executable, "-c", check], cwd=tmp_path, capture_output=True, text=True, check=False)
     line = next((line for line in done.stdout.splitlines() if line.startswith("LOADED")), None)
@@ -75,6 +76,29 @@ def loaded(code: str, tmp_path: Path) -> set[str]:
 def test_the_command_answers_without_heavy_libraries(arguments: list[str], tmp_path: Path) -> None:
     """torch alone takes more than a second to import; help and plans must not wait for it."""
     assert loaded(f"from ftdd.cli import main; main({arguments!r})", tmp_path) == set()
+
+
+NOT_FOR_A_LIST = (
+    *("ssl", "http.client", "urllib.request", "numpy", "filelock", "concurrent.futures", "multiprocessing", "logging"),
+    *(
+        "subprocess",
+        "pickle",
+        "yaml",
+        "rich.console",
+        "ftdd.recipe.specs",
+        "ftdd.training.settings",
+        "ftdd_plugins.executors.processes",
+    ),
+)
+"""What neither help nor a list needs: each takes 2 to 50 ms, of 120 that click and pydantic take."""
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list"]])
+def test_help_and_lists_import_only_what_they_need(arguments: list[str], tmp_path: Path) -> None:
+    """bench/startup.py measures what that saves."""
+    code = f"from ftdd.cli.commands import carried_out; assert carried_out({arguments!r}) == 0"
+    built = "from ftdd.components import KINDS; assert not any(vars(k.base)['__pydantic_complete__'] for k in KINDS.values())"
+    assert loaded(f"{code}\n{built}", tmp_path, NOT_FOR_A_LIST) == set()
 
 
 def test_this_check_can_fail(tmp_path: Path) -> None:

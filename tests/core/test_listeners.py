@@ -2,6 +2,8 @@
 
 import threading
 import time
+from collections.abc import Callable
+from functools import wraps
 from types import SimpleNamespace
 
 import pytest
@@ -158,16 +160,67 @@ def test_a_listener_that_hangs_at_the_end_is_named_and_given_up(monkeypatch: pyt
     assert not any("plugin slow has been busy" in line for line in said)
 
 
-def test_a_hook_is_heard_under_another_functions_name_and_with_all_arguments() -> None:
-    heard = []
+def decorated(function: Callable[..., None]) -> Callable[..., None]:
+    @wraps(function)
+    def call(*arguments: object, **named: object) -> None:
+        function(*arguments, **named)
+
+    return call
+
+
+def test_a_hook_is_heard_with_its_own_signature_under_any_name() -> None:
+    """Fewer arguments, in another order, some with a default, behind a decorator, a method."""
+    heard: list[tuple[object, ...]] = []
 
     @ftdd.hookimpl(specname="ftdd_run_finished")
-    def ended(**told: object) -> None:
-        heard.append(told)
+    def named(state: str, study: str) -> None:
+        heard.append(("named", study, state))
 
-    with Listeners({"named": SimpleNamespace(ended=ended)}, print) as listeners:
-        listeners.tell("ftdd_run_finished", study="S", run="R", state="done")
-    assert heard == [{"study": "S", "run": "R", "state": "done"}]
+    @ftdd.hookimpl
+    def ftdd_run_finished(run: str, state: str = "unknown") -> None:
+        heard.append(("default", run, state))
+
+    class Plugin:
+        @ftdd.hookimpl
+        @decorated
+        def ftdd_run_finished(self, run: str, study: str = "?") -> None:
+            heard.append(("method", run, study))
+
+    plugins = {
+        "named": SimpleNamespace(named=named),
+        "default": SimpleNamespace(ftdd_run_finished=ftdd_run_finished),
+        "decorated": SimpleNamespace(ftdd_run_finished=ftdd.hookimpl(decorated(ftdd_run_finished))),
+        "method": Plugin(),
+    }
+    for name, plugin in plugins.items():
+        with Listeners({name: plugin}, print) as listeners:
+            listeners.tell("ftdd_run_finished", study="S", run="R", state="done")
+    default = ("default", "R", "done")
+    assert heard == [("named", "S", "done"), default, default, ("method", "R", "S")]
+
+
+def test_an_event_is_copied_where_somebody_listens_and_the_study_once() -> None:
+    copied: list[str] = []
+
+    class Counted:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def __deepcopy__(self, memo: object) -> "Counted":
+            copied.append(self.name)
+            return Counted(self.name)
+
+    @ftdd.hookimpl
+    def ftdd_run_finished(run: Counted) -> None:
+        """Hears nothing else."""
+
+    runs = [Counted(str(number)) for number in range(3)]
+    study = SimpleNamespace(runs=runs)
+    with Listeners({"plugin": SimpleNamespace(ftdd_run_finished=ftdd_run_finished)}, print) as listeners:
+        for run in runs:
+            listeners.tell("ftdd_run_evaluated", study=study, run=run, records=[Counted("record")])
+            listeners.tell("ftdd_run_finished", study=study, run=run, state="done")
+    assert copied == ["0", "1", "2"]
 
 
 def test_what_a_listener_writes_into_what_it_is_told_no_other_hears() -> None:

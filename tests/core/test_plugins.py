@@ -8,7 +8,9 @@ import pytest
 
 import ftdd
 from ftdd.components import KINDS
+from ftdd.components.class_faults import component_fault, example_faults, schema_fault
 from ftdd.components.plugins import Plugins, installed_plugins, load_plugins
+from ftdd.values import described_fields
 
 GOOD = """
 from typing import Literal
@@ -56,6 +58,7 @@ def test_built_ins_enter_by_their_entry_points_only() -> None:
         "resnet",
         "densenet",
         "vit",
+        "linear",
         "timm",
         "torchvision",
         "digits",
@@ -66,9 +69,7 @@ def test_built_ins_enter_by_their_entry_points_only() -> None:
         "image_folder",
         "transformed",
         "gaussian_linear",
-        "class_schemes",
-        "image_schemes",
-        "network_schemes",
+        "similarity",
         "analyses",
         "freezing",
         "local",
@@ -78,11 +79,15 @@ def test_built_ins_enter_by_their_entry_points_only() -> None:
     assert load_plugins(()).components == {word: {} for word in KINDS}
 
 
-def test_every_component_has_a_page_and_every_field_a_meaning() -> None:
-    for word, components in installed_plugins().components.items():
+def test_every_component_is_right_has_a_page_and_every_field_a_meaning() -> None:
+    plugins = installed_plugins()
+    for word, components in plugins.components.items():
         for name, cls in components.items():
+            assert component_fault(KINDS[word], cls) is None, name
+            assert schema_fault(cls) is None, name
+            assert list(example_faults(cls, plugins)) == [], name
             assert cls.__doc__, name
-            for field, info in cls.model_fields.items():
+            for field, info in described_fields(cls).items():
                 if field != KINDS[word].base.tag:
                     assert info.description, f"{name}.{field}"
 

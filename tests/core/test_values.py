@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 
 import pytest
 from hypothesis import given
@@ -61,9 +62,11 @@ def test_a_value_reads_back_from_its_canonical_json_with_its_id(rate: float, wor
     assert identity(Part.model_validate_json(canonical_json(value))) == identity(value)
 
 
-@given(one=st.floats(allow_nan=False, allow_infinity=False), other=st.floats(allow_nan=False, allow_infinity=False))
-def test_numbers_that_differ_in_their_last_bit_differ_in_their_id(one: float, other: float) -> None:
-    assert (identity(Part(rate=one)) == identity(Part(rate=other))) == (one == other)
+@given(rate=st.floats(allow_nan=False, allow_infinity=False))
+def test_numbers_that_differ_in_their_last_bit_differ_in_their_id(rate: float) -> None:
+    below, above = math.nextafter(rate, -math.inf), math.nextafter(rate, math.inf)
+    ids = [identity(Part(rate=one)) for one in (below, rate, above) if math.isfinite(one)]
+    assert len(set(ids)) == len(ids)
 
 
 @pytest.mark.parametrize("rate", [float("nan"), float("inf"), -float("inf")])

@@ -24,6 +24,7 @@ from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.read import read_study
 from tests.cli.commands import environment
 from tests.docs.blocks import ROOT, Block, blocks, pages
+from tests.installed import installed_plugins
 
 LONGEST_SECONDS = 300
 OUTPUT_ELSEWHERE = re.compile(r"^\s*(pip|git|python -m venv|source)\b", re.MULTILINE)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ftdd.study.store import State, Store
+from ftdd.records.status import State
+from ftdd.study.store import Store
 from tests.cli.commands import Said, ftdd
 from tests.docs.blocks import ROOT
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -63,6 +65,6 @@ def test_the_installed_wheel_works_in_an_empty_folder(built: Path, tmp_path: Pat
     listed = call("from ftdd.cli import main; main(['list'])")
     assert "resnet" in listed
     assert "quickstart" in listed
-    place = "from ftdd.cli.surroundings import recipe_path; print(recipe_path('quickstart'))"
+    place = "from ftdd.api.environment import recipe_path; print(recipe_path('quickstart'))"
     assert call(place).startswith(str(site / "ftdd" / "recipes"))
     assert "title:" in call("from ftdd.cli import main; main(['show', 'quickstart'])")

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ftdd.analysis.evidence import Evidence
 from ftdd.analysis.finding import Finding, Proposal
+from ftdd.analysis.study_data import StudyData
 from ftdd.components import Analysis
-from ftdd.testing import MadeRun, made_evidence
+from ftdd.testing import MadeRun, made_study
 from ftdd_plugins.analyses import ftdd_analyses
 from ftdd_plugins.analyses.controls import Controls
 from ftdd_plugins.analyses.emc import EffectiveModelComplexity
@@ -89,7 +89,7 @@ def summary(found: Finding) -> tuple[str, int]:
 
 
 def test_a_second_descent_over_epochs_is_seen_where_it_is() -> None:
-    found = only(Epochwise().findings(made_evidence(over_epochs(WALK))))
+    found = only(Epochwise().findings(made_study(over_epochs(WALK))))
     assert summary(found) == ("seen", 4)
     assert found.effect == pytest.approx(0.2, abs=0.02)
     assert found.interval is not None
@@ -106,19 +106,19 @@ def test_a_second_descent_over_epochs_is_seen_where_it_is() -> None:
 
 
 def test_of_a_curve_that_only_falls_a_peak_is_ruled_out() -> None:
-    found = only(Epochwise().findings(made_evidence(over_epochs(FALL))))
+    found = only(Epochwise().findings(made_study(over_epochs(FALL))))
     assert summary(found) == ("not seen", 4)
     assert "A peak that stands out by 0.05 in test error is ruled out (4 seeds)." in found.text
 
 
 def test_one_seed_cannot_tell_and_two_more_are_asked_for() -> None:
-    evidence = made_evidence(over_epochs(WALK, seeds=1))
-    found = only(Epochwise().findings(evidence))
+    study = made_study(over_epochs(WALK, seeds=1))
+    found = only(Epochwise().findings(study))
     assert summary(found) == ("cannot tell", 1)
     assert (found.interval, found.p) == (None, None)
     assert found.effect == pytest.approx(0.2, abs=0.05)
     assert "One seed says nothing of how much seeds differ" in found.text
-    (asked,) = Epochwise().proposals(evidence)
+    (asked,) = Epochwise().proposals(study)
     assert asked.settings == {"seed": 1}
 
 
@@ -128,18 +128,18 @@ def test_each_setting_and_depth_has_a_curve_of_its_own_and_seen_comes_first() ->
         *over_epochs(WALK, draw=1, target__images=60, **{"freezing.count": 3}),
         *over_epochs(FALL, draw=2, target__images=240, **{"freezing.count": 0}),
     ]
-    findings = Epochwise().findings(made_evidence(runs))
+    findings = Epochwise().findings(made_study(runs))
     assert [one.answer for one in findings] == ["seen", "not seen", "not seen"]
     assert findings[0].settings == {"target.images": 60, "frozen_layers": 3}
     assert findings[0].text.startswith("60 target images, 3 frozen layers: From epoch 3")
 
 
 def test_with_many_curves_a_chance_counts_as_often() -> None:
-    alone = only(Epochwise().findings(made_evidence(over_epochs(WALK, noise=0.08))))
+    alone = only(Epochwise().findings(made_study(over_epochs(WALK, noise=0.08))))
     runs = [
         run for n in range(5) for run in over_epochs(WALK if n == 0 else FALL, noise=0.08, draw=n, target__images=n)
     ]
-    among = next(one for one in Epochwise().findings(made_evidence(runs)) if one.settings == {"target.images": 0})
+    among = next(one for one in Epochwise().findings(made_study(runs)) if one.settings == {"target.images": 0})
     assert alone.p is not None
     assert among.p == pytest.approx(min(1.0, 5 * alone.p))
     assert alone.interval is not None
@@ -148,25 +148,25 @@ def test_with_many_curves_a_chance_counts_as_often() -> None:
 
 
 def test_a_run_whose_curve_is_lost_costs_itself_and_not_its_curve() -> None:
-    evidence = made_evidence(over_epochs(WALK))
-    broken = replace(evidence, curves=evidence.curves[evidence.curves["id"] != "target001"])
+    study = made_study(over_epochs(WALK))
+    broken = replace(study, curves=study.curves[study.curves["id"] != "target001"])
     found = only(Epochwise().findings(broken))
     assert summary(found) == ("seen", 3)
     assert "target001" not in found.runs
 
 
 def test_places_are_the_epochs_that_all_runs_share() -> None:
-    evidence = made_evidence(over_epochs(WALK))
-    holes = evidence.curves[~(evidence.curves["id"].eq("target001") & evidence.curves["epoch"].eq(13))]
-    assert only(Epochwise().findings(replace(evidence, curves=holes))).numbers["peak_at"] in (8, 20)
+    study = made_study(over_epochs(WALK))
+    holes = study.curves[~(study.curves["id"].eq("target001") & study.curves["epoch"].eq(13))]
+    assert only(Epochwise().findings(replace(study, curves=holes))).numbers["peak_at"] in (8, 20)
 
 
 # Frozen layers
 
 
 def test_a_second_descent_over_frozen_layers_the_best_number_and_who_interpolates() -> None:
-    evidence = made_evidence(over_depths(PEAK))
-    descent, best, deciding = Freezingwise().findings(evidence)
+    study = made_study(over_depths(PEAK))
+    descent, best, deciding = Freezingwise().findings(study)
     assert summary(descent) == ("seen", 4)
     assert descent.effect == pytest.approx(0.23, abs=0.02)
     assert (descent.numbers["first_minimum_at"], descent.numbers["peak_at"]) == (2, 6)
@@ -184,12 +184,12 @@ def test_a_second_descent_over_frozen_layers_the_best_number_and_who_interpolate
     assert deciding.p == pytest.approx(1 / math.comb(24, 12))  # of all ways to choose 12 of 24 runs, one
     assert deciding.numbers["share_interpolating"] == {"0": 1, "2": 1, "4": 1, "6": 0, "8": 0, "9": 0}
     assert "12 of 24 runs reach a train error of 0; at least half of the seeds do with up to 4" in deciding.text
-    assert all(set(one.runs) == set(evidence.runs["id"]) for one in (descent, best, deciding))
-    assert not Freezingwise().proposals(evidence)
+    assert all(set(one.runs) == set(study.done["id"]) for one in (descent, best, deciding))
+    assert not Freezingwise().proposals(study)
 
 
 def test_a_valley_is_no_second_descent() -> None:
-    descent, best, _ = Freezingwise().findings(made_evidence(over_depths(VALLEY)))
+    descent, best, _ = Freezingwise().findings(made_study(over_depths(VALLEY)))
     assert descent.answer == "not seen"
     assert best.answer == "seen"
     assert best.numbers["best_at"] == 4
@@ -198,13 +198,13 @@ def test_a_valley_is_no_second_descent() -> None:
 
 def test_seeds_with_too_few_places_in_common_do_not_say_what_is_as_good() -> None:
     runs = over_depths(PEAK, seeds=2)
-    best = only(Freezingwise().findings(made_evidence([*runs[:5], runs[6]])), "best number")
+    best = only(Freezingwise().findings(made_study([*runs[:5], runs[6]])), "best number")
     assert (best.answer, best.interval, best.numbers["as_good"]) == ("cannot tell", None, None)
     assert best.text.endswith("; the seeds have too few places in common to say how much they differ.")
 
 
 def test_a_best_number_that_is_the_most_is_no_overfreezing() -> None:
-    best = only(Freezingwise().findings(made_evidence(over_depths(sorted(VALLEY, reverse=True)))), "best number")
+    best = only(Freezingwise().findings(made_study(over_depths(sorted(VALLEY, reverse=True)))), "best number")
     assert (best.answer, best.effect) == ("not seen", 0.0)
     assert best.interval is not None
     assert 0 == best.interval[0] < best.interval[1] < 0.05
@@ -214,7 +214,7 @@ def test_a_best_number_that_is_the_most_is_no_overfreezing() -> None:
 def test_that_the_most_is_lowest_by_chance_does_not_rule_out_overfreezing() -> None:
     """Two seeds that differ by more than what is to be ruled out."""
     runs = over_depths((0.4, 0.4, 0.4, 0.4, 0.4, 0.3), seeds=2, noise=0.05)
-    best = only(Freezingwise().findings(made_evidence(runs)), "best number")
+    best = only(Freezingwise().findings(made_study(runs)), "best number")
     assert (best.answer, best.numbers["best_at"]) == ("cannot tell", 9)
     assert best.interval is not None
     assert best.interval[1] > 0.05
@@ -222,14 +222,14 @@ def test_that_the_most_is_lowest_by_chance_does_not_rule_out_overfreezing() -> N
 
 @pytest.mark.parametrize(("fits", "words"), [(9, "All runs reach"), (-1, "No runs reach")])
 def test_where_all_interpolate_or_none_the_number_decides_nothing(fits: int, words: str) -> None:
-    deciding = only(Freezingwise().findings(made_evidence(over_depths(PEAK, fits=fits))), "interpolate")
+    deciding = only(Freezingwise().findings(made_study(over_depths(PEAK, fits=fits))), "interpolate")
     assert (deciding.answer, deciding.effect) == ("not seen", None)
     assert words in deciding.text
 
 
 def test_one_seed_cannot_tell_who_interpolates_though_it_has_many_depths() -> None:
     for fits in (-1, 5, 9):
-        for one in Freezingwise().findings(made_evidence(over_depths(PEAK, seeds=1, fits=fits))):
+        for one in Freezingwise().findings(made_study(over_depths(PEAK, seeds=1, fits=fits))):
             assert one.answer == "cannot tell", one.statement
             assert "One seed says nothing" in one.text or "one seed says nothing" in one.text
 
@@ -242,7 +242,7 @@ def test_squared_errors_are_compared_by_their_logarithms() -> None:
         for seed in range(4)
         for depth, error in zip(DEPTHS, (0.5, 0.1, 1.0, 10.0, 1.0, 0.05), strict=True)
     ]
-    findings = Freezingwise().findings(made_evidence(runs, labels="numbers"))
+    findings = Freezingwise().findings(made_study(runs, labels="numbers"))
     descent = only(findings, "rises to a peak")
     assert (descent.answer, descent.unit, descent.numbers["peak_at"]) == ("seen", "log test error", 6)
     assert descent.effect == pytest.approx(math.log(100), abs=0.3)
@@ -253,29 +253,29 @@ def test_squared_errors_are_compared_by_their_logarithms() -> None:
 def test_a_squared_error_that_overflowed_costs_its_run_and_not_the_study() -> None:
     runs = over_depths(PEAK)
     runs[0] = replace(runs[0], test_error=(0.9, math.inf))
-    evidence = made_evidence(runs, labels="numbers")
-    descent = only(Freezingwise().findings(evidence), "rises to a peak")
+    study = made_study(runs, labels="numbers")
+    descent = only(Freezingwise().findings(study), "rises to a peak")
     assert summary(descent) == ("seen", 4)
     assert len(descent.runs) == len(runs) - 1
     for analysis in ALL:
-        for one in analysis.findings(evidence):
+        for one in analysis.findings(study):
             json.dumps(one.to_json(), allow_nan=False)
 
 
 def test_of_numbers_that_never_reach_eps_nobody_can_tell_who_interpolates() -> None:
-    evidence = made_evidence(over_depths(PEAK, fits=-1), labels="numbers")
-    assert only(Freezingwise().findings(evidence), "interpolate").answer == "cannot tell"
-    told = replace(made_evidence(over_depths(PEAK), labels="numbers"))
+    study = made_study(over_depths(PEAK, fits=-1), labels="numbers")
+    assert only(Freezingwise().findings(study), "interpolate").answer == "cannot tell"
+    told = replace(made_study(over_depths(PEAK), labels="numbers"))
     assert only(Freezingwise().findings(told), "interpolate").answer == "seen"
 
 
 def test_half_a_study_is_told_of_as_far_as_it_goes() -> None:
     runs = over_depths(PEAK, seeds=4, noise=0.05)
-    half = made_evidence(runs[: len(DEPTHS) + 3], asked=len(runs))
+    half = made_study(runs[: len(DEPTHS) + 3], asked=len(runs))
     descent = only(Freezingwise().findings(half), "rises to a peak")
     assert summary(descent) == ("cannot tell", 2)
     assert len(descent.runs) == len(DEPTHS) + 3
-    none_in_common = made_evidence([*runs[:5], runs[6]])
+    none_in_common = made_study([*runs[:5], runs[6]])
     descent = only(Freezingwise().findings(none_in_common), "rises to a peak")
     assert summary(descent) == ("cannot tell", 2)
     assert "too few places in common" in descent.text
@@ -283,9 +283,9 @@ def test_half_a_study_is_told_of_as_far_as_it_goes() -> None:
 
 def test_diverged_runs_are_left_out_and_their_seeds_not_asked_for_again() -> None:
     runs = over_depths((0.2, 0.15, 0.2, 0.3, 0.25, 0.22), seeds=3, noise=0.06)
-    evidence = made_evidence(runs)
-    done = evidence.runs[evidence.runs["seed"] < 2]
-    left = replace(evidence, runs=done, curves=evidence.curves[evidence.curves["id"].isin(done["id"])], diverged=6)
+    study = made_study(runs)
+    done = study.done[study.done["seed"] < 2]
+    left = replace(study, runs=done, curves=study.curves[study.curves["id"].isin(done["id"])], diverged=6)
     descent = only(Freezingwise().findings(left), "rises to a peak")
     assert summary(descent) == ("cannot tell", 2)
     asked = Freezingwise().proposals(left)
@@ -294,10 +294,10 @@ def test_diverged_runs_are_left_out_and_their_seeds_not_asked_for_again() -> Non
 
 
 def test_a_seed_more_is_asked_for_where_the_peak_may_be_and_at_the_minima() -> None:
-    evidence = made_evidence(over_depths((0.20, 0.15, 0.17, 0.24, 0.20, 0.17), seeds=3, noise=0.03, target__images=60))
-    descent = only(Freezingwise().findings(evidence), "rises to a peak")
+    study = made_study(over_depths((0.20, 0.15, 0.17, 0.24, 0.20, 0.17), seeds=3, noise=0.03, target__images=60))
+    descent = only(Freezingwise().findings(study), "rises to a peak")
     assert descent.answer == "cannot tell"
-    asked = Freezingwise().proposals(evidence)
+    asked = Freezingwise().proposals(study)
     numbers = descent.numbers
     between = [d for d in DEPTHS if numbers["peak_from"] <= d <= numbers["peak_to"]]  # type: ignore[operator]
     places = {numbers["first_minimum_at"], *between, numbers["second_minimum_at"]}
@@ -310,9 +310,9 @@ def test_a_seed_more_is_asked_for_where_the_peak_may_be_and_at_the_minima() -> N
 
 def test_a_peak_that_no_number_of_seeds_would_show_asks_for_nothing() -> None:
     """40 test images that all seeds share."""
-    evidence = made_evidence(over_depths((0.30, 0.26, 0.30, 0.33, 0.30, 0.28), seeds=3, noise=0.01), test_images=40)
-    assert only(Freezingwise().findings(evidence), "rises to a peak").answer == "cannot tell"
-    assert not Freezingwise().proposals(evidence)
+    study = made_study(over_depths((0.30, 0.26, 0.30, 0.33, 0.30, 0.28), seeds=3, noise=0.01), test_images=40)
+    assert only(Freezingwise().findings(study), "rises to a peak").answer == "cannot tell"
+    assert not Freezingwise().proposals(study)
 
 
 # Seeds of sources
@@ -335,14 +335,14 @@ def by_sources(sources: int, targets: int, spread: float = 0.0, errors: Sequence
 
 
 def test_with_three_sources_or_more_a_replicate_is_a_source() -> None:
-    assert only(Freezingwise().findings(made_evidence(by_sources(4, 5))), "rises").n == 4
-    assert only(Freezingwise().findings(made_evidence(by_sources(2, 5))), "rises").n == 10
+    assert only(Freezingwise().findings(made_study(by_sources(4, 5))), "rises").n == 4
+    assert only(Freezingwise().findings(made_study(by_sources(2, 5))), "rises").n == 10
 
 
 def test_the_luck_of_few_sources_is_no_finding_however_many_targets_they_have() -> None:
     flat = by_sources(3, 20, spread=0.06, errors=[0.3] * len(DEPTHS))
-    assert only(Freezingwise().findings(made_evidence(flat)), "rises").answer != "seen"
-    assert only(Freezingwise().findings(made_evidence(flat)), "best number").answer != "seen"
+    assert only(Freezingwise().findings(made_study(flat)), "rises").answer != "seen"
+    assert only(Freezingwise().findings(made_study(flat)), "best number").answer != "seen"
 
 
 def test_whether_a_source_lets_its_targets_interpolate_is_one_answer_however_many_targets_it_has() -> None:
@@ -354,13 +354,13 @@ def test_whether_a_source_lets_its_targets_interpolate_is_one_answer_however_man
             replace(run, train_error=(0.9, 0.0 if fits[i // (5 * len(DEPTHS)), i % len(DEPTHS)] else 0.3))
             for i, run in enumerate(by_sources(3, 5))
         ]
-        false += only(Freezingwise().findings(made_evidence(runs)), "interpolate").answer == "seen"
+        false += only(Freezingwise().findings(made_study(runs)), "interpolate").answer == "seen"
     assert false <= 5
 
 
 def test_a_new_replicate_is_a_new_source_with_as_many_targets() -> None:
-    evidence = made_evidence(by_sources(3, 2, spread=0.1))
-    asked = Freezingwise().proposals(evidence)
+    study = made_study(by_sources(3, 2, spread=0.1))
+    asked = Freezingwise().proposals(study)
     assert asked
     depths = {one.settings["freezing.count"] for one in asked}
     assert sorted(
@@ -373,7 +373,7 @@ def test_where_each_seed_has_its_own_source_both_move_on() -> None:
         replace(run, settings={**run.settings, "source.seed": 10 + int(str(run.settings["seed"]))})
         for run in over_depths(PEAK, seeds=2, noise=0.2)
     ]
-    asked = Freezingwise().proposals(made_evidence(runs))
+    asked = Freezingwise().proposals(made_study(runs))
     assert asked
     assert {(one.settings["seed"], one.settings["source.seed"]) for one in asked} == {(2, 12)}
 
@@ -383,7 +383,7 @@ def test_where_only_sources_differ_only_sources_move_on() -> None:
         MadeRun({"freezing.count": run.settings["freezing.count"], "source.seed": run.settings["seed"]}, run.test_error)
         for run in over_depths(PEAK, seeds=2, noise=0.2)
     ]
-    asked = Freezingwise().proposals(made_evidence(runs))
+    asked = Freezingwise().proposals(made_study(runs))
     assert asked
     assert {(one.settings.get("seed"), one.settings["source.seed"]) for one in asked} == {(None, 2)}
 
@@ -397,12 +397,12 @@ def test_where_only_sources_differ_only_sources_move_on() -> None:
 )
 def test_a_second_descent_over_a_setting(analysis: Analysis, path: str, words: str) -> None:
     runs = [replace(run, settings=_renamed(run.settings, path)) for run in over_depths(PEAK)]
-    found = only(analysis.findings(made_evidence(runs)))
+    found = only(analysis.findings(made_study(runs)))
     assert summary(found) == ("seen", 4)
     assert (found.numbers["peak_at"], found.numbers["over"]) == (6, path)
     assert words in found.text
     unsure = [replace(run, settings=_renamed(run.settings, path)) for run in over_depths(PEAK, seeds=2, noise=0.2)]
-    asked = analysis.proposals(made_evidence(unsure))
+    asked = analysis.proposals(made_study(unsure))
     assert asked
     assert {one.settings["seed"] for one in asked} == {2}
     assert {one.settings[path] for one in asked} <= set(DEPTHS)
@@ -411,7 +411,7 @@ def test_a_second_descent_over_a_setting(analysis: Analysis, path: str, words: s
 def test_sizes_that_are_no_numbers_are_no_places() -> None:
     runs = [replace(run, settings=_renamed(run.settings, "target.images")) for run in over_depths(PEAK)]
     whole = [MadeRun({"target.images": "all", "seed": seed}, (0.9, 0.1)) for seed in range(4)]
-    found = only(Sizes().findings(made_evidence([*runs, *whole])))
+    found = only(Sizes().findings(made_study([*runs, *whole])))
     assert (found.answer, found.numbers["peak_at"]) == ("seen", 6)
 
 
@@ -442,7 +442,7 @@ EARLY, LATE, NEVER = [8, 13, 8, 13, 8], [50, 80, 50, 80, None], [None] * 5
 
 
 def test_a_larger_source_set_slows_the_target_training() -> None:
-    found = only(Sizes().findings(made_evidence(from_sources({(50, 10, 100): EARLY, (500, 10, 1000): LATE}))))
+    found = only(Sizes().findings(made_study(from_sources({(50, 10, 100): EARLY, (500, 10, 1000): LATE}))))
     assert found.answer == "seen"
     assert (found.effect, found.unit, found.n) == (80 - 8, "epochs", 5)
     assert found.numbers["fixed"] == "epochs"
@@ -458,42 +458,40 @@ def test_a_larger_source_set_slows_the_target_training() -> None:
 
 
 def test_runs_that_never_interpolate_are_late_and_not_missing() -> None:
-    found = only(Sizes().findings(made_evidence(from_sources({(50, 10, 100): EARLY, (500, 10, 1000): NEVER}))))
+    found = only(Sizes().findings(made_study(from_sources({(50, 10, 100): EARLY, (500, 10, 1000): NEVER}))))
     assert (found.answer, found.effect) == ("seen", None)
     assert "from 500, 0 of 5 runs interpolate (log-rank" in found.text
 
 
 def test_a_larger_source_set_that_hastens_is_not_seen_to_slow() -> None:
-    found = only(Sizes().findings(made_evidence(from_sources({(50, 10, 100): LATE, (500, 10, 1000): EARLY}))))
+    found = only(Sizes().findings(made_study(from_sources({(50, 10, 100): LATE, (500, 10, 1000): EARLY}))))
     assert found.answer == "not seen"
 
 
 def test_equal_epochs_and_equal_steps_are_told_apart_and_both_counted() -> None:
     runs = from_sources({(50, 10, 100): EARLY, (500, 10, 1000): LATE, (500, 1, 101): EARLY})
-    findings = Sizes().findings(made_evidence(runs))
+    findings = Sizes().findings(made_study(runs))
     assert [(one.numbers["fixed"], one.answer) for one in findings] == [("epochs", "seen"), ("steps", "cannot tell")]
-    alone = only(Sizes().findings(made_evidence(runs[:10])))
+    alone = only(Sizes().findings(made_study(runs[:10])))
     assert findings[0].p == pytest.approx(2 * alone.p)  # type: ignore[operator]
 
 
 def test_targets_of_one_source_are_one_replicate() -> None:
     """Two seeds a source: five sources are five, not ten."""
-    found = only(
-        Sizes().findings(made_evidence(from_sources({(50, 10, 100): EARLY, (500, 10, 1000): LATE}, targets=2)))
-    )
+    found = only(Sizes().findings(made_study(from_sources({(50, 10, 100): EARLY, (500, 10, 1000): LATE}, targets=2))))
     assert summary(found) == ("seen", 5)
     assert "5 of 5 sources' targets interpolate" in found.text
 
 
 def test_a_source_whose_targets_lost_their_curves_costs_itself() -> None:
-    evidence = made_evidence(from_sources({(50, 10, 100): EARLY, (500, 10, 1000): LATE}, targets=2))
-    lost = evidence.runs[evidence.runs["source.images"].eq(500) & evidence.runs["source.seed"].eq(0)]["id"]
-    found = only(Sizes().findings(replace(evidence, curves=evidence.curves[~evidence.curves["id"].isin(lost)])))
+    study = made_study(from_sources({(50, 10, 100): EARLY, (500, 10, 1000): LATE}, targets=2))
+    lost = study.done[study.done["source.images"].eq(500) & study.done["source.seed"].eq(0)]["id"]
+    found = only(Sizes().findings(replace(study, curves=study.curves[~study.curves["id"].isin(lost)])))
     assert summary(found) == ("seen", 4)
 
 
 def test_one_seed_of_each_size_cannot_tell() -> None:
-    found = only(Sizes().findings(made_evidence(from_sources({(50, 10, 100): [8], (500, 10, 1000): [80]}))))
+    found = only(Sizes().findings(made_study(from_sources({(50, 10, 100): [8], (500, 10, 1000): [80]}))))
     assert summary(found) == ("cannot tell", 1)
     assert "One seed says nothing" in found.text
 
@@ -516,7 +514,7 @@ CROSSING = tuple(error + (0.1 if depth < 5 else -0.1) for error, depth in zip(PE
 
 
 def test_a_less_related_source_that_is_better_where_much_is_frozen_is_seen() -> None:
-    better, crossing = Similarity().findings(made_evidence(two_sources(PEAK, CROSSING), likeness=LIKENESS))
+    better, crossing = Similarity().findings(made_study(two_sources(PEAK, CROSSING), likeness=LIKENESS))
     assert summary(better) == ("seen", 4)
     assert better.statement == (
         "The less related source (similarity far) is better than the more related one (similarity near)"
@@ -533,7 +531,7 @@ def test_a_less_related_source_that_is_better_where_much_is_frozen_is_seen() -> 
 
 def test_a_less_related_source_that_is_worse_everywhere_is_not_seen() -> None:
     worse = tuple(error + 0.1 for error in PEAK)
-    better, crossing = Similarity().findings(made_evidence(two_sources(PEAK, worse), likeness=LIKENESS))
+    better, crossing = Similarity().findings(made_study(two_sources(PEAK, worse), likeness=LIKENESS))
     assert better.answer == "not seen"
     assert "ruled out at every depth" in better.text
     assert "similarity near is better than similarity far by 0." in better.text
@@ -544,7 +542,7 @@ def test_a_less_related_source_that_is_worse_everywhere_is_not_seen() -> None:
 def test_the_interval_in_the_text_is_that_of_the_difference_it_names() -> None:
     """near is better by 0.1: the difference that is spoken of is above zero, so its ends are too."""
     worse = tuple(error + 0.1 for error in PEAK)
-    better = Similarity().findings(made_evidence(two_sources(PEAK, worse), likeness=LIKENESS))[0]
+    better = Similarity().findings(made_study(two_sources(PEAK, worse), likeness=LIKENESS))[0]
     (low, high) = re.findall(r"difference \[([\d.]+), ([\d.]+)\]", better.text)[0]
     assert 0 < float(low) < 0.1 < float(high)
 
@@ -554,37 +552,37 @@ def test_a_scheme_says_which_is_less_related_where_the_pair_does_not() -> None:
         replace(run, more={"similarity.made": 0.9 if run.settings["pair.similarity"] == "near" else 0.3})
         for run in two_sources(PEAK, CROSSING)
     ]
-    assert Similarity().findings(made_evidence(runs))[0].answer == "seen"
+    assert Similarity().findings(made_study(runs))[0].answer == "seen"
     turned = [replace(run, more={"similarity.made": -run.more["similarity.made"]}) for run in runs]
-    assert "(similarity near) is better" in Similarity().findings(made_evidence(turned))[0].statement
+    assert "(similarity near) is better" in Similarity().findings(made_study(turned))[0].statement
     empty = [replace(run, more={"similarity.made": None}) for run in runs]
-    assert not Similarity().findings(made_evidence(empty))
-    assert not Similarity().findings(made_evidence(two_sources(PEAK, CROSSING)))
+    assert not Similarity().findings(made_study(empty))
+    assert not Similarity().findings(made_study(two_sources(PEAK, CROSSING)))
 
 
 def test_sources_with_other_targets_are_not_compared() -> None:
     runs = [replace(run, more={"test_digest": run.settings["pair.similarity"]}) for run in two_sources(PEAK, CROSSING)]
-    evidence = made_evidence(runs, likeness=LIKENESS)
-    found = only(Similarity().findings(evidence))
+    study = made_study(runs, likeness=LIKENESS)
+    found = only(Similarity().findings(study))
     assert (found.answer, found.effect, found.interval) == ("cannot tell", None, None)
     assert "The two have different targets" in found.text
-    assert not Similarity().proposals(evidence)
+    assert not Similarity().proposals(study)
 
 
 def test_test_sets_that_seeds_draw_are_the_same_for_both_sources() -> None:
     runs = [replace(run, more={"test_digest": f"of {run.settings['seed']}"}) for run in two_sources(PEAK, CROSSING)]
-    assert Similarity().findings(made_evidence(runs, likeness=LIKENESS))[0].answer == "seen"
+    assert Similarity().findings(made_study(runs, likeness=LIKENESS))[0].answer == "seen"
 
 
 def test_seeds_of_both_are_asked_for_where_the_difference_is_nearest_to_telling() -> None:
     almost = tuple(error - (0.06 if depth == 6 else 0.0) for error, depth in zip(PEAK, DEPTHS, strict=True))
-    evidence = made_evidence(two_sources(PEAK, almost, seeds=3, noise=0.04), likeness=LIKENESS)
-    assert Similarity().findings(evidence)[0].answer == "cannot tell"
-    asked = Similarity().proposals(evidence)
+    study = made_study(two_sources(PEAK, almost, seeds=3, noise=0.04), likeness=LIKENESS)
+    assert Similarity().findings(study)[0].answer == "cannot tell"
+    asked = Similarity().proposals(study)
     assert {one.settings["pair.similarity"] for one in asked} == {"near", "far"}
     assert len({one.settings["freezing.count"] for one in asked}) == 1
     assert {one.settings["seed"] for one in asked} == {3}
-    assert not Similarity().proposals(made_evidence(two_sources(PEAK, CROSSING), likeness=LIKENESS))
+    assert not Similarity().proposals(made_study(two_sources(PEAK, CROSSING), likeness=LIKENESS))
 
 
 def test_places_with_one_seed_in_common_are_not_spoken_of() -> None:
@@ -593,7 +591,7 @@ def test_places_with_one_seed_in_common_are_not_spoken_of() -> None:
         for run in two_sources(PEAK, CROSSING)
         if run.settings["freezing.count"] != 9 or int(str(run.settings["seed"])) == 0
     ]
-    better = Similarity().findings(made_evidence(runs, likeness=LIKENESS))[0]
+    better = Similarity().findings(made_study(runs, likeness=LIKENESS))[0]
     assert set(better.numbers["differences"]) == {"0", "2", "4", "6", "8"}  # type: ignore[arg-type]
 
 
@@ -602,11 +600,11 @@ def test_squared_errors_are_told_by_their_digits_and_sentences_begin_with_a_capi
         replace(run, test_error=[1e-7 * error for error in run.test_error])
         for run in with_control(PEAK, "random", [error + 0.1 for error in PEAK], noise=0.001)
     ]
-    text = only(Controls().findings(made_evidence(runs, labels="numbers"))).text
+    text = only(Controls().findings(made_study(runs, labels="numbers"))).text
     assert re.search(r"transfer is better than random by [\d.]+e-0[89] \(difference \[[\d.]+e-0[89], ", text)
     assert ". Transfer is surely better at 6 of 6 depths (0, 2, 4, 6, 8, 9)." in text
     alone = [run for run in runs if run.settings["freezing.count"] == 9]
-    text = only(Controls().findings(made_evidence(alone, labels="numbers"))).text
+    text = only(Controls().findings(made_study(alone, labels="numbers"))).text
     assert text.endswith(". Transfer is surely better there.")
 
 
@@ -614,8 +612,8 @@ def test_one_run_of_several_has_a_verb_of_its_own() -> None:
     one_fits = [
         replace(run, train_error=(0.9, 0.0 if i == 0 else 0.3)) for i, run in enumerate(over_depths(PEAK, seeds=2))
     ]
-    assert "1 of 12 runs reaches a" in only(Freezingwise().findings(made_evidence(one_fits)), "interpolate").text
-    slow = made_evidence(from_sources({(50, 10, 100): EARLY, (500, 10, 1000): [120, None, None]}))
+    assert "1 of 12 runs reaches a" in only(Freezingwise().findings(made_study(one_fits)), "interpolate").text
+    slow = made_study(from_sources({(50, 10, 100): EARLY, (500, 10, 1000): [120, None, None]}))
     assert "from 500, 1 of 3 runs interpolates (" in only(Sizes().findings(slow)).text
 
 
@@ -626,7 +624,7 @@ def test_places_without_a_seed_in_common_are_not_spoken_of() -> None:
         if run.settings["freezing.count"] != 9
         or (run.settings["pair.similarity"] == "near") == (int(str(run.settings["seed"])) < 2)
     ]
-    better = Similarity().findings(made_evidence(runs, likeness=LIKENESS))[0]
+    better = Similarity().findings(made_study(runs, likeness=LIKENESS))[0]
     assert set(better.numbers["differences"]) == {"0", "2", "4", "6", "8"}  # type: ignore[arg-type]
 
 
@@ -642,7 +640,7 @@ def with_control(transfer: Sequence[float], control: str, errors: Sequence[float
 
 def test_transfer_that_beats_a_random_prefix_is_seen() -> None:
     worse = tuple(error + 0.02 * depth for error, depth in zip(PEAK, DEPTHS, strict=True))
-    found = only(Controls().findings(made_evidence(with_control(PEAK, "random", worse))))
+    found = only(Controls().findings(made_study(with_control(PEAK, "random", worse))))
     assert summary(found) == ("seen", 4)
     assert found.statement == "Transfer is better than a frozen prefix that learned nothing"
     assert found.effect == pytest.approx(0.18, abs=0.02)
@@ -650,7 +648,7 @@ def test_transfer_that_beats_a_random_prefix_is_seen() -> None:
 
 
 def test_transfer_that_is_no_better_than_its_control_is_not_seen() -> None:
-    found = only(Controls().findings(made_evidence(with_control(PEAK, "selffer", [error - 0.02 for error in PEAK]))))
+    found = only(Controls().findings(made_study(with_control(PEAK, "selffer", [error - 0.02 for error in PEAK]))))
     assert found.answer == "not seen"
     assert "That transfer is better by 0.05 or more is ruled out at every depth." in found.text
 
@@ -660,7 +658,7 @@ def test_training_from_scratch_freezes_nothing_and_is_compared_with_every_depth(
         MadeRun({"control": "scratch", "freezing.count": 0, "seed": seed}, (0.9, 0.26 + 0.002 * seed), epochs=(0, 100))
         for seed in range(4)
     ]
-    found = only(Controls().findings(made_evidence([*over_depths(PEAK, control="transfer"), *scratch])))
+    found = only(Controls().findings(made_study([*over_depths(PEAK, control="transfer"), *scratch])))
     assert found.statement == "Transfer is better than training from scratch"
     assert found.answer == "seen"
     assert set(found.numbers["differences"]) == {str(depth) for depth in DEPTHS}  # type: ignore[arg-type]
@@ -674,7 +672,7 @@ def test_training_from_scratch_gets_its_seeds_too() -> None:
         for seed in range(3)
     ]
     transfer = over_depths(PEAK, control="transfer", noise=0.1, seeds=3)
-    asked = Controls().proposals(made_evidence([*transfer, *scratch]))
+    asked = Controls().proposals(made_study([*transfer, *scratch]))
     assert sorted(str(one.settings["control"]) for one in asked) == ["scratch", "transfer"]
     assert {one.settings["seed"] for one in asked} == {3}
 
@@ -682,12 +680,12 @@ def test_training_from_scratch_gets_its_seeds_too() -> None:
 def test_half_a_control_says_nothing_of_the_depths_it_has_not_run_at() -> None:
     runs = with_control(PEAK, "random", [error + 0.2 for error in PEAK])
     half = [run for run in runs if run.settings["control"] == "transfer" or run.settings["freezing.count"] == 9]
-    found = only(Controls().findings(made_evidence(half)))
+    found = only(Controls().findings(made_study(half)))
     assert found.numbers["differences"].keys() == {"9"}  # type: ignore[union-attr]
 
 
 def test_one_seed_of_a_control_cannot_tell() -> None:
-    found = only(Controls().findings(made_evidence(with_control(PEAK, "random", VALLEY, seeds=1))))
+    found = only(Controls().findings(made_study(with_control(PEAK, "random", VALLEY, seeds=1))))
     assert (found.answer, found.interval, found.p) == ("cannot tell", None, None)
     assert "One seed says nothing" in found.text
 
@@ -712,7 +710,7 @@ def labels(right: int, wrong: int | None, seeds: int = 4, depths: Sequence[int] 
 
 
 def test_wrong_labels_are_fitted_later_than_right_ones() -> None:
-    found = only(Memorization().findings(made_evidence(labels(2, 32))))
+    found = only(Memorization().findings(made_study(labels(2, 32))))
     assert summary(found) == ("seen", 4)
     assert (found.effect, found.unit) == (30, "epochs")
     assert (found.numbers["right_epoch"], found.numbers["wrong_epoch"]) == (2, 32)
@@ -722,18 +720,18 @@ def test_wrong_labels_are_fitted_later_than_right_ones() -> None:
 
 
 def test_wrong_labels_that_are_never_fitted_are_late() -> None:
-    found = only(Memorization().findings(made_evidence(labels(2, None))))
+    found = only(Memorization().findings(made_study(labels(2, None))))
     assert (found.answer, found.effect) == ("seen", None)
     assert "of the wrong ones in fewer than half of the runs" in found.text
 
 
 def test_wrong_labels_that_are_fitted_with_the_right_ones_are_not_later() -> None:
-    assert only(Memorization().findings(made_evidence(labels(8, 8)))).answer == "not seen"
+    assert only(Memorization().findings(made_study(labels(8, 8)))).answer == "not seen"
 
 
 def test_two_seeds_are_too_few_to_tell_which_labels_come_first() -> None:
     """Four times of labels alike come in this order in one case of six."""
-    found = only(Memorization().findings(made_evidence(labels(2, 32, seeds=2))))
+    found = only(Memorization().findings(made_study(labels(2, 32, seeds=2))))
     assert summary(found) == ("cannot tell", 2)
     assert found.p == pytest.approx(1 / 6)
     assert found.text.endswith("More seeds would tell whether that is chance.")
@@ -741,14 +739,14 @@ def test_two_seeds_are_too_few_to_tell_which_labels_come_first() -> None:
 
 @pytest.mark.parametrize("wrong", [8, 32])
 def test_one_seed_cannot_tell_which_labels_come_first(wrong: int) -> None:
-    found = only(Memorization().findings(made_evidence(labels(8, wrong, seeds=1))))
+    found = only(Memorization().findings(made_study(labels(8, wrong, seeds=1))))
     assert summary(found) == ("cannot tell", 1)
 
 
 def test_each_setting_is_one_of_the_comparisons() -> None:
-    alone = only(Memorization().findings(made_evidence(labels(2, 32))))
+    alone = only(Memorization().findings(made_study(labels(2, 32))))
     runs = [*labels(2, 32, **{"target.images": 60}), *labels(2, 32, **{"target.images": 240})]
-    both = Memorization().findings(made_evidence(runs))
+    both = Memorization().findings(made_study(runs))
     assert [one.settings for one in both] == [{"target.images": 60}, {"target.images": 240}]
     assert both[0].p == pytest.approx(2 * alone.p)  # type: ignore[operator]
 
@@ -776,7 +774,7 @@ FITTED = {0: 400, 2: 200, 4: 100, 6: 50, 8: 25, 9: 10}
 
 
 def test_brackets_of_the_effective_model_complexity_are_the_sizes_around_it() -> None:
-    lowers, *crossings = EffectiveModelComplexity().findings(made_evidence(fitting(FITTED)))
+    lowers, *crossings = EffectiveModelComplexity().findings(made_study(fitting(FITTED)))
     assert summary(lowers) == ("seen", 3)
     assert lowers.numbers["emc"] == {
         "0": [120, None],
@@ -801,7 +799,7 @@ def test_a_peak_away_from_the_crossing_is_not_seen_there() -> None:
         replace(run, test_error=(0.9, 0.5 if run.settings["freezing.count"] == 2 else 0.2 + 0.002 * i % 3))
         for i, run in enumerate(fitting(FITTED))
     ]
-    crossings = EffectiveModelComplexity().findings(made_evidence(runs))[1:]
+    crossings = EffectiveModelComplexity().findings(made_study(runs))[1:]
     at_30 = next(one for one in crossings if one.settings["target.images"] == 30)
     assert (at_30.answer, at_30.effect) == ("not seen", 2 - 6)
 
@@ -814,7 +812,7 @@ def test_a_peak_that_may_stand_elsewhere_is_not_seen_to_stand_at_the_crossing() 
         replace(run, test_error=(0.9, errors[int(run.settings["freezing.count"])] + 0.01 * random.standard_normal()))
         for run in fitting({0: 400, 2: 200, 4: 100, 6: 40, 8: 25, 9: 10}, seeds=5)
     ]
-    crossings = EffectiveModelComplexity().findings(made_evidence(runs))[1:]
+    crossings = EffectiveModelComplexity().findings(made_study(runs))[1:]
     at_30 = next(one for one in crossings if one.settings["target.images"] == 30)
     assert (at_30.answer, at_30.effect) == ("cannot tell", 0)
     assert "may stand anywhere from 4 to 6" in at_30.text
@@ -829,7 +827,7 @@ def test_a_crossing_of_which_seeds_are_not_sure_is_not_seen_to_be_at_the_peak() 
         else run
         for run in fitting(FITTED)
     ]
-    crossings = EffectiveModelComplexity().findings(made_evidence(runs))[1:]
+    crossings = EffectiveModelComplexity().findings(made_study(runs))[1:]
     at_60 = next(one for one in crossings if one.settings["target.images"] == 60)
     assert at_60.answer == "cannot tell"
     assert at_60.text.endswith("Where EMC crosses, these seeds are not sure.")
@@ -837,8 +835,8 @@ def test_a_crossing_of_which_seeds_are_not_sure_is_not_seen_to_be_at_the_peak() 
 
 def test_freezing_that_raises_the_complexity_is_not_seen_to_lower_it() -> None:
     raises = dict(zip(FITTED, sorted(FITTED.values()), strict=True))
-    assert EffectiveModelComplexity().findings(made_evidence(fitting(raises)))[0].answer == "not seen"
-    assert EffectiveModelComplexity().findings(made_evidence(fitting(FITTED, seeds=1)))[0].answer == "cannot tell"
+    assert EffectiveModelComplexity().findings(made_study(fitting(raises)))[0].answer == "not seen"
+    assert EffectiveModelComplexity().findings(made_study(fitting(FITTED, seeds=1)))[0].answer == "cannot tell"
 
 
 @pytest.mark.parametrize("seeds", [2, 3, 5])
@@ -854,7 +852,7 @@ def test_sizes_that_are_fitted_by_chance_alone_lower_no_complexity(seeds: int) -
             for seed in range(seeds)
             for error in [mean + 0.03 * random.standard_normal()]
         ]
-        found = EffectiveModelComplexity().findings(made_evidence(runs))[0]
+        found = EffectiveModelComplexity().findings(made_study(runs))[0]
         answers.append(found.answer)
         assert found.answer != "cannot tell" or "more seeds or sizes between would tell" in found.text
     assert answers.count("cannot tell") >= 54
@@ -864,8 +862,8 @@ def test_sizes_between_are_asked_for_until_they_are_near() -> None:
     """30 and 120 around 50: 60, then 42, then 50, and then the two differ by less than a quarter."""
     sizes, tried = [30, 120], []
     for _ in range(6):
-        evidence = made_evidence(fitting({0: 50, 5: 10}, sizes))
-        asked = EffectiveModelComplexity().proposals(evidence)
+        study = made_study(fitting({0: 50, 5: 10}, sizes))
+        asked = EffectiveModelComplexity().proposals(study)
         if not asked:
             break
         assert {one.settings["seed"] for one in asked} == {0, 1, 2}
@@ -877,7 +875,7 @@ def test_sizes_between_are_asked_for_until_they_are_near() -> None:
 
 
 def test_sizes_next_to_each_other_have_none_between() -> None:
-    assert not EffectiveModelComplexity().proposals(made_evidence(fitting({0: 2, 5: 1}, [2, 3])))
+    assert not EffectiveModelComplexity().proposals(made_study(fitting({0: 2, 5: 1}, [2, 3])))
 
 
 # The paper
@@ -885,17 +883,17 @@ def test_sizes_next_to_each_other_have_none_between() -> None:
 
 def test_f1_a_more_pronounced_double_descent_with_more_target_images() -> None:
     runs = [*over_epochs(FALL, target__images=60), *over_epochs(WALK, draw=1, target__images=1200)]
-    found = only(Paper().findings(made_evidence(runs)), "F1")
+    found = only(Paper().findings(made_study(runs)), "F1")
     assert summary(found) == ("seen", 4)
     assert found.effect == pytest.approx(0.2, abs=0.03)
     assert "With 1,200 target images the peak over epochs stands out by 0." in found.text
     turned = [*over_epochs(WALK, target__images=60), *over_epochs(FALL, draw=1, target__images=1200)]
-    assert only(Paper().findings(made_evidence(turned)), "F1").answer == "not seen"
+    assert only(Paper().findings(made_study(turned)), "F1").answer == "not seen"
 
 
 def test_f2_one_arm_that_is_slowed_is_enough() -> None:
     runs = from_sources({(50, 10, 100): EARLY, (500, 10, 1000): LATE, (500, 1, 101): EARLY})
-    found = only(Paper().findings(made_evidence(runs)), "F2")
+    found = only(Paper().findings(made_study(runs)), "F2")
     assert (found.answer, found.numbers["seen"], found.numbers["cannot_tell"]) == ("seen", 1, 1)
     assert found.text.startswith("1 of 2 comparisons shows it. From 50 source images")
     assert list(found.numbers)[-2:] == ["seen", "cannot_tell"]  # as they came, in every process
@@ -908,35 +906,35 @@ def test_f2_one_arm_that_is_slowed_is_enough() -> None:
     ids=["both halves", "no second descent", "all interpolate"],
 )
 def test_f3_needs_both_halves_on_one_curve(errors: Sequence[float], fits: int, answer: str) -> None:
-    found = only(Paper().findings(made_evidence(over_depths(errors, fits=fits))), "F3")
+    found = only(Paper().findings(made_study(over_depths(errors, fits=fits))), "F3")
     assert found.answer == answer
     assert "runs reach a train error of 0" in found.text
 
 
 def test_f3_of_numbers_that_never_interpolate_lacks_a_half() -> None:
-    evidence = made_evidence(over_depths(PEAK, fits=-1), labels="numbers")
-    assert only(Paper().findings(evidence), "F3").answer == "cannot tell"
+    study = made_study(over_depths(PEAK, fits=-1), labels="numbers")
+    assert only(Paper().findings(study), "F3").answer == "cannot tell"
 
 
 def test_f4_is_that_of_similarity() -> None:
-    evidence = made_evidence(two_sources(PEAK, CROSSING), likeness=LIKENESS)
-    found = only(Paper().findings(evidence), "F4")
+    study = made_study(two_sources(PEAK, CROSSING), likeness=LIKENESS)
+    found = only(Paper().findings(study), "F4")
     assert (found.answer, found.analysis) == ("seen", "paper")
 
 
 # All of them
 
-ABOUT: dict[str, Callable[[], Evidence]] = {
-    "epochwise": lambda: made_evidence(over_epochs(WALK)),
-    "freezingwise": lambda: made_evidence(over_depths(PEAK)),
-    "widthwise": lambda: made_evidence(
+ABOUT: dict[str, Callable[[], StudyData]] = {
+    "epochwise": lambda: made_study(over_epochs(WALK)),
+    "freezingwise": lambda: made_study(over_depths(PEAK)),
+    "widthwise": lambda: made_study(
         [replace(run, settings=_renamed(run.settings, "architecture.width")) for run in over_depths(PEAK)]
     ),
-    "sizes": lambda: made_evidence(from_sources({(50, 10, 100): EARLY, (500, 10, 1000): LATE})),
-    "similarity": lambda: made_evidence(two_sources(PEAK, CROSSING), likeness=LIKENESS),
-    "controls": lambda: made_evidence(with_control(PEAK, "random", VALLEY)),
-    "memorization": lambda: made_evidence(labels(2, 32)),
-    "emc": lambda: made_evidence(fitting({0: 100, 4: 50, 9: 10})),
+    "sizes": lambda: made_study(from_sources({(50, 10, 100): EARLY, (500, 10, 1000): LATE})),
+    "similarity": lambda: made_study(two_sources(PEAK, CROSSING), likeness=LIKENESS),
+    "controls": lambda: made_study(with_control(PEAK, "random", VALLEY)),
+    "memorization": lambda: made_study(labels(2, 32)),
+    "emc": lambda: made_study(fitting({0: 100, 4: 50, 9: 10})),
 }
 
 
@@ -964,26 +962,26 @@ def test_a_study_about_something_else_gives_no_findings(analysis: Analysis) -> N
 
 @pytest.mark.parametrize("word", ABOUT)
 def test_findings_are_worded_for_readers(word: str) -> None:
-    for evidence in (ABOUT[word](), _first_seed(ABOUT[word]())):
+    for study in (ABOUT[word](), _first_seed(ABOUT[word]())):
         for analysis in ALL:
-            for one in analysis.findings(evidence):
+            for one in analysis.findings(study):
                 _readable(one.text)
                 _readable(one.statement)
                 assert one.text.endswith(".")
                 _in_its_interval(one)
                 again = Finding.from_json(json.loads(json.dumps(one.to_json(), allow_nan=False)))
                 assert again == replace(one, settings=dict(one.settings), numbers=dict(one.numbers))
-            for asked in analysis.proposals(evidence):
+            for asked in analysis.proposals(study):
                 _readable(asked.reason)
 
 
-def _first_seed(evidence: Evidence) -> Evidence:
-    moving = "source.seed" if "source.seed" in evidence.swept else "seed"
-    runs = evidence.runs[evidence.runs[moving] == 0]
+def _first_seed(study: StudyData) -> StudyData:
+    moving = "source.seed" if "source.seed" in study.swept else "seed"
+    runs = study.done[study.done[moving] == 0]
     return replace(
-        evidence,
+        study,
         runs=runs,
-        curves=evidence.curves[~evidence.curves["id"].isin(set(evidence.runs["id"]) - set(runs["id"]))],
+        curves=study.curves[~study.curves["id"].isin(set(study.done["id"]) - set(runs["id"]))],
     )
 
 
@@ -1006,7 +1004,7 @@ def test_settings_are_worded_for_readers() -> None:
         *over_epochs(WALK, target__images=1200, optimizer="adam", **{"freezing.count": 1}),
         *over_epochs(WALK, draw=1, target__images=1200, optimizer=None, **{"freezing.count": 22}),
     ]
-    texts = [one.text for one in Epochwise().findings(made_evidence(runs))]
+    texts = [one.text for one in Epochwise().findings(made_study(runs))]
     assert sorted(text.partition(":")[0] for text in texts) == [
         "1,200 target images, optimizer adam, 1 frozen layer",
         "1,200 target images, optimizer none, 22 frozen layers",
@@ -1023,7 +1021,7 @@ def test_what_does_not_matter_changes_nothing(word: str, draw: int, change: str)
     plain = ABOUT[word]()
     other = _changed(plain, draw, change)
     for analysis in ALL:
-        one, two = (_told(analysis.findings(evidence)) for evidence in (plain, other))
+        one, two = (_told(analysis.findings(study)) for study in (plain, other))
         assert [key for key, _ in one] == [key for key, _ in two], (name(analysis), change)
         for (_, a), (_, b) in zip(one, two, strict=True):
             assert a == pytest.approx(b, rel=1e-6, abs=1e-9, nan_ok=True)
@@ -1032,25 +1030,23 @@ def test_what_does_not_matter_changes_nothing(word: str, draw: int, change: str)
             assert asked == [dict(proposal.settings) for proposal in analysis.proposals(plain)]
 
 
-def _changed(evidence: Evidence, draw: int, change: str) -> Evidence:
-    runs, curves = evidence.runs, evidence.curves
+def _changed(study: StudyData, draw: int, change: str) -> StudyData:
+    runs, curves = study.done, study.curves
     if change == "shuffled":
         return replace(
-            evidence, runs=runs.sample(frac=1, random_state=draw), curves=curves.sample(frac=1, random_state=draw)
+            study, runs=runs.sample(frac=1, random_state=draw), curves=curves.sample(frac=1, random_state=draw)
         )
     if change == "twice":
-        return replace(evidence, runs=pd.concat([runs, runs]), curves=pd.concat([curves, curves]))
+        return replace(study, runs=pd.concat([runs, runs]), curves=pd.concat([curves, curves]))
     if change == "a column more":
-        return replace(evidence, runs=runs.assign(weather=np.random.default_rng(draw).random(len(runs))))
+        return replace(study, runs=runs.assign(weather=np.random.default_rng(draw).random(len(runs))))
     if change == "empty cells":
-        return replace(
-            evidence, runs=runs.assign(**{"similarity.none": np.nan}, seconds=np.nan, source_test_error=None)
-        )
-    constant = {run: {**given, "target.label_noise": 0.2} for run, given in evidence.settings.items()}
+        return replace(study, runs=runs.assign(**{"similarity.none": np.nan}, seconds=np.nan, source_test_error=None))
+    constant = {run: {**given, "target.label_noise": 0.2} for run, given in study.settings.items()}
     return replace(
-        evidence,
+        study,
         runs=runs.assign(**{"target.label_noise": 0.2}),
-        swept=(*evidence.swept, "target.label_noise"),
+        swept=(*study.swept, "target.label_noise"),
         settings=constant,
     )
 
@@ -1068,7 +1064,7 @@ def _told(findings: Sequence[Finding]) -> list[tuple[Any, list[float]]]:
 @pytest.mark.parametrize("analysis", ALL, ids=name)
 def test_nothing_is_asked_for_where_all_is_decided(analysis: Analysis) -> None:
     for word in ("freezingwise", "similarity"):
-        evidence = ABOUT[word]()
-        if all(one.answer != "cannot tell" for one in analysis.findings(evidence)):
-            asked: Sequence[Proposal] = analysis.proposals(evidence)
+        study = ABOUT[word]()
+        if all(one.answer != "cannot tell" for one in analysis.findings(study)):
+            asked: Sequence[Proposal] = analysis.proposals(study)
             assert not asked

@@ -18,8 +18,7 @@ import pytest
 
 from ftdd.components import DataUnavailable
 from ftdd_plugins.pairs.files import download
-from ftdd_plugins.pairs.files.download import fetch
-from ftdd_plugins.pairs.files.remote import Remote
+from ftdd_plugins.pairs.files.download import Remote, fetch
 from ftdd_plugins.pairs.files.unpack import extract
 
 CONTENT = bytes(range(256)) * 4000
@@ -36,8 +35,8 @@ class Net:
     asked: list[str] = field(default_factory=list)
     ended: threading.Event = field(default_factory=threading.Event)
 
-    def remote(self, *ways: str, size: int | None = len(CONTENT), md5: str = MD5) -> Remote:
-        return Remote("images.bin", tuple(f"{self.address}/{way}" for way in ways), md5, size)
+    def remote(self, *ways: str) -> Remote:
+        return Remote("images.bin", tuple(f"{self.address}/{way}" for way in ways), MD5, len(CONTENT))
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -164,16 +163,13 @@ def part_of(folder: Path, content: bytes) -> Path:
 
 
 @pytest.mark.parametrize("way", ["whole", "ranged", "unsized"])
-@pytest.mark.parametrize("size", [None, len(CONTENT)])
-def test_a_file_is_fetched_once_and_is_whole(
-    net: Net, tmp_path: Path, said: list[str], way: str, size: int | None
-) -> None:
-    remote, folder = net.remote(way, size=size), tmp_path / "not yet there"
+def test_a_file_is_fetched_once_and_is_whole(net: Net, tmp_path: Path, said: list[str], way: str) -> None:
+    remote, folder = net.remote(way), tmp_path / "not yet there"
     path = fetch(remote, folder, said.append)
     assert path == folder / "images.bin"
     assert path.read_bytes() == CONTENT
     assert not (folder / "images.bin.part").exists()
-    assert said == [f"fetching images.bin{' (1 MB)' if size else ''} from 127.0.0.1"]
+    assert said == ["fetching images.bin (1 MB) from 127.0.0.1"]
     assert fetch(remote, folder, said.append) == path
     assert net.asked == [way]
 
@@ -210,22 +206,18 @@ def test_a_place_without_ranges_begins_again(net: Net, tmp_path: Path, said: lis
     assert net.served["whole"] == len(CONTENT)
 
 
-@pytest.mark.parametrize("size", [None, len(CONTENT)])
-def test_a_part_that_is_all_of_it_is_not_fetched_again(
-    net: Net, tmp_path: Path, said: list[str], size: int | None
-) -> None:
+def test_a_part_that_is_all_of_it_is_not_fetched_again(net: Net, tmp_path: Path, said: list[str]) -> None:
     part_of(tmp_path, CONTENT)
-    assert fetch(net.remote("ranged", size=size), tmp_path, said.append).read_bytes() == CONTENT
+    assert fetch(net.remote("ranged"), tmp_path, said.append).read_bytes() == CONTENT
     assert net.served.get("ranged", 0) == 0
 
 
-@pytest.mark.parametrize("size", [None, len(CONTENT)])
 @pytest.mark.parametrize("length", [HALF, len(CONTENT), len(CONTENT) + 1])
 def test_a_part_with_wrong_bytes_costs_one_more_try_not_the_place(
-    net: Net, tmp_path: Path, said: list[str], length: int, size: int | None
+    net: Net, tmp_path: Path, said: list[str], length: int
 ) -> None:
     part_of(tmp_path, b"x" * length)
-    assert fetch(net.remote("ranged", size=size), tmp_path, said.append).read_bytes() == CONTENT
+    assert fetch(net.remote("ranged"), tmp_path, said.append).read_bytes() == CONTENT
 
 
 def test_wrong_bytes_are_refused_and_not_kept(net: Net, tmp_path: Path, said: list[str]) -> None:
@@ -238,7 +230,7 @@ def test_wrong_bytes_are_refused_and_not_kept(net: Net, tmp_path: Path, said: li
 
 def test_where_no_place_is_left_one_sentence_says_why_and_what_to_do(net: Net, tmp_path: Path, said: list[str]) -> None:
     remote = net.remote("missing", "wrong", "page")
-    nobody = Remote(remote.name, (*remote.places, "http://127.0.0.1:9/x", "no address"), MD5, remote.size)
+    nobody = Remote(remote.name, (*remote.urls, "http://127.0.0.1:9/x", "no address"), MD5, remote.size)
     text = sentence(lambda: fetch(nobody, tmp_path, said.append))
     for words in (
         "images.bin could not be fetched",
@@ -247,7 +239,7 @@ def test_where_no_place_is_left_one_sentence_says_why_and_what_to_do(net: Net, t
         f"20 bytes instead of {len(CONTENT)}",
         "ConnectionRefusedError",
         "ValueError: unknown url type",
-        f"put the file at {tmp_path / 'images.bin'}, from {remote.places[0]}",
+        f"put the file at {tmp_path / 'images.bin'}, from {remote.urls[0]}",
     ):
         assert words in text
 

@@ -11,7 +11,7 @@ from PIL import Image
 from ftdd.components import DataUnavailable
 from ftdd.data.images import repeats
 from ftdd.data.repeats import Repeats
-from ftdd_plugins.pairs.files import names
+from ftdd_plugins.pairs.files import folder_names
 from ftdd_plugins.pairs.image_folder import ImageFolder
 from tests.plugins.sentences import sentence
 
@@ -214,7 +214,7 @@ def test_whole_folders_are_held_out_where_it_is_asked_for(tmp_path: Path, image:
     (said,) = PAIR.remarks("target", tmp_path)
     assert said.endswith(
         "folders within classes have images in both halves; if the images of a folder belong together, such as those "
-        "of a patient, say hold_out_folders: true"
+        "of a patient, set hold_out_folders: true"
     )
     pair = ImageFolder(target="d", image_size=4, hold_out_folders=True)
     found = pair._found("target", tmp_path)
@@ -240,14 +240,14 @@ def test_a_class_of_one_folder_cannot_be_held_out_as_a_whole(tmp_path: Path, ima
     [("train", "test1"), ("Train", "TEST"), ("my_train_v2", "my_val_v2"), ("TrainingData", "ValidationData")],
 )
 def test_halves_are_told_by_their_names(one: str, other: str) -> None:
-    assert names.halves_among([one, other, "plane"]) == tuple(sorted((one, other)))
+    assert folder_names.halves_among([one, other, "plane"]) == tuple(sorted((one, other)))
 
 
 @pytest.mark.parametrize(
     "given", [("train", "plane"), ("train", "trains"), ("train_red", "train_blue"), ("cat test", "dog train"), ("tr", "ts")]
 )  # fmt: skip
 def test_words_alone_make_no_halves(given: Sequence[str]) -> None:
-    assert names.halves_among(given) is None
+    assert folder_names.halves_among(given) is None
 
 
 def test_once_decoded_images_are_compared_by_their_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ftdd.components import DataUnavailable, Unfit
-from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.mistakes import RecipeError
 from ftdd.recipe.read import read_study
 from ftdd_plugins.pairs import image_folder
-from ftdd_plugins.pairs.files import decoding, folders, memory
-from ftdd_plugins.pairs.files.decoding import Channels, decode
+from ftdd_plugins.pairs.files import folder_names, folders, image_file, memory
 from ftdd_plugins.pairs.files.folders import class_folders
+from ftdd_plugins.pairs.files.image_file import Channels, decode
 from ftdd_plugins.pairs.image_folder import ImageFolder
 from tests.cli.commands import ftdd
+from tests.installed import installed_plugins
 from tests.plugins.sentences import quiet, sentence
 
 RED, BLUE, WHITE = (255, 0, 0), (0, 0, 255), (255, 255, 255)
@@ -238,7 +238,7 @@ def test_the_data_folder_itself_may_be_that_of_the_images(tmp_path: Path) -> Non
     for _ in range(2):
         pair.prepare(tmp_path / "photos", quiet)
         assert pair.load("target", tmp_path / "photos").train.classes == ("ants", "bees", "cats")
-    assert (tmp_path / "photos" / decoding.BESIDE).is_dir()
+    assert (tmp_path / "photos" / folder_names.BESIDE).is_dir()
 
 
 def test_hidden_folders_within_a_class_are_left_out(tmp_path: Path) -> None:
@@ -384,7 +384,7 @@ def test_without_a_source_only_the_target_is_there(tmp_path: Path) -> None:
     photos(tmp_path / "photos")
     pair = ImageFolder(target="photos", image_size=8)
     pair.prepare(tmp_path, quiet)
-    with pytest.raises(Unfit, match="names no folder for the source; name one, or say `source: none`") as caught:
+    with pytest.raises(Unfit, match="names no folder for the source; name one, or set `source: none`") as caught:
         pair.load("source", tmp_path)
     assert caught.value.field == "source"
 
@@ -651,7 +651,7 @@ def test_a_recipe_without_a_source_needs_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("source: none", SOURCE, "mine.yaml:3: pair.source: names no folder for the source; name one, or say `source:"),
+        ("source: none", SOURCE, "mine.yaml:3: pair.source: names no folder for the source; name one, or set `source:"),
         ("target: photos", "target: photo", "mine.yaml:5: pair.target: there is no folder "),
         (
             "image_size: 8",
@@ -714,4 +714,4 @@ def test_a_picture_that_is_none_ends_the_run_before_it_trains(tmp_path: Path) ->
 def test_the_modules_limits_are_below_pillows() -> None:
     """Ours are said with the picture's size, and Pillow does not warn before."""
     assert Image.MAX_IMAGE_PIXELS is not None
-    assert decoding.MOST_PIXELS < Image.MAX_IMAGE_PIXELS
+    assert image_file.MOST_PIXELS < Image.MAX_IMAGE_PIXELS

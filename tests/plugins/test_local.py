@@ -1,5 +1,6 @@
 """The executor `local`: processes that take one run after another, and what becomes of one that dies."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -9,14 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from ftdd.study.store import State, Store
-from ftdd_plugins.executors.local import Local, _Processes
-from tests.core.study.small_study import job, written
+from ftdd.records.status import State
+from ftdd.study.store import Store
+from ftdd_plugins.executors.local import Local
+from tests.core.study.small_study import RECIPE, job, written
 
 
-def worker_ids(crew: object) -> set[int]:
-    assert isinstance(crew, _Processes)
-    return {worker.process.pid or 0 for worker in crew._all}
+def worker_ids() -> set[int]:
+    """Of the processes that this one has started, by `multiprocessing`, and that live."""
+    return {process.pid or 0 for process in multiprocessing.active_children()}
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def test_one_process_carries_out_one_run_after_another(study: tuple[list[str], S
     with Local().open(1, "cpu") as crew:
         for run_id in ids[:3]:
             crew.submit(job(store, run_id)).result(timeout=180)
-            seen |= worker_ids(crew)
+            seen |= worker_ids()
     assert len(seen) == 1
     assert all(store.run(run_id).status().state is State.DONE for run_id in ids[:3])
 
@@ -53,11 +55,11 @@ def test_a_worker_that_dies_while_idle_costs_no_run(study: tuple[list[str], Stor
     ids, store = study
     with Local().open(1, "cpu") as crew:
         crew.submit(job(store, ids[0])).result(timeout=180)
-        (first,) = worker_ids(crew)
+        (first,) = worker_ids()
         os.kill(first, signal.SIGKILL)
         time.sleep(0.5)
         crew.submit(job(store, ids[1])).result(timeout=180)
-        assert worker_ids(crew).isdisjoint({first})
+        assert worker_ids().isdisjoint({first})
     assert store.run(ids[1]).status().state is State.DONE
 
 
@@ -72,7 +74,7 @@ def test_a_worker_that_dies_at_work_is_one_failed_run_and_is_replaced(tmp_path: 
             if store.run(ids[0]).status().state is State.RUNNING and store.run(ids[0]).status().epoch > 0:
                 break
             time.sleep(0.1)
-        (first,) = worker_ids(crew)
+        (first,) = worker_ids()
         os.kill(first, signal.SIGKILL)
         with pytest.raises(RuntimeError, match=r"its worker was killed by SIGKILL \(out of memory\?"):
             at_work.result(timeout=180)
@@ -84,11 +86,10 @@ def test_a_worker_that_dies_at_work_is_one_failed_run_and_is_replaced(tmp_path: 
 def test_no_process_is_left_when_the_crew_is_dismissed(study: tuple[list[str], Store]) -> None:
     ids, store = study
     with Local().open(2, "cpu") as crew:
-        for run_id in ids[:2]:
-            crew.submit(job(store, run_id)).result(timeout=180)
-        processes = [worker.process for worker in crew._all]  # type: ignore[attr-defined]
-    assert processes
-    assert not any(process.is_alive() for process in processes)
+        for at_work in [crew.submit(job(store, run_id)) for run_id in ids[:2]]:
+            at_work.result(timeout=180)
+        assert len(worker_ids()) == 2
+    assert not worker_ids()
 
 
 def test_a_run_whose_folder_cannot_be_written_is_a_sentence_and_costs_no_worker(
@@ -104,9 +105,9 @@ def test_a_run_whose_folder_cannot_be_written_is_a_sentence_and_costs_no_worker(
     with Local().open(1, "cpu") as crew:
         with pytest.raises(RuntimeError, match=f"{folder}: File exists"):
             crew.submit(job(store, ids[0])).result(timeout=60)
-        before = worker_ids(crew)
+        before = worker_ids()
         crew.submit(job(store, ids[1])).result(timeout=60)
-        assert worker_ids(crew) == before
+        assert worker_ids() == before
     assert store.run(ids[1]).status().state is State.DONE
     assert "Traceback" not in capfd.readouterr().err
 
@@ -118,15 +119,16 @@ sys.path.remove("")  # this process itself imports nothing from here, up to the 
 import multiprocessing
 from pathlib import Path
 
-from ftdd_plugins.executors import local
+from ftdd_plugins.executors import processes
+from ftdd_plugins.executors.local import Local
 from tests.core.study.small_study import job
 from ftdd.study.store import Store
 
 how, run_id = sys.argv[1:]
-local._KNOWS_SAFE_PATH &= how != "forkserver of Python 3.10"
+processes._KNOWS_SAFE_PATH &= how != "forkserver of Python 3.10"
 if how == "spawn":
-    local._context = lambda: multiprocessing.get_context("spawn")
-with local.Local().open(1, "cpu") as crew:
+    processes._context = lambda: multiprocessing.get_context("spawn")
+with Local().open(1, "cpu") as crew:
     sys.path.insert(0, "")
     crew.submit(job(Store(Path("runs of mine").absolute()), run_id)).result(timeout=300)
 assert sys.path[0] == ""
@@ -144,3 +146,26 @@ def test_workers_import_nothing_from_the_folder_one_stands_in(how: str, tmp_path
     subprocess.run([sys.executable, "-c", FROM_HERE, how, run_id], cwd=tmp_path, env=environment, check=True)
     assert not (tmp_path / "executed").exists()
     assert store.run(run_id).status().state is State.DONE
+
+
+SCRIPT = """
+from ftdd.cli.commands import ftdd_command
+
+open("started", "a").write("once ")
+ftdd_command(["run", "tiny.yaml", "--workers", "1"], standalone_mode=False)
+"""
+
+
+@pytest.mark.parametrize("how", ["script", "module", "stdin"])
+def test_a_script_without_a_guard_runs_once(how: str, tmp_path: Path) -> None:
+    """Its workers would start it again, were they told of it: each would conduct the study anew."""
+    (tmp_path / "tiny.yaml").write_text(RECIPE.replace("[0, 3, 9]", "[0]"))
+    (tmp_path / "script.py").write_text(SCRIPT)
+    command = {"script": ["script.py"], "module": ["-m", "script"], "stdin": ["-"]}[how]
+    given = SCRIPT if how == "stdin" else None
+    done = subprocess.run(
+        [sys.executable, *command], cwd=tmp_path, input=given, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "started").read_text() == "once "
+    assert {folder.status().state for folder in Store(tmp_path / "ftdd-runs").run_folders()} == {State.DONE}

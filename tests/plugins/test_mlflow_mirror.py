@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftdd.records.curve import Curve, Record
+from ftdd.records.status import State
 from ftdd.study.files import write_json
-from ftdd.study.store import State, Store, Unreadable
+from ftdd.study.store import Store, Unreadable
 from ftdd.values import Json
 from ftdd_plugins.mlflow_mirror.content import MOST_EVALUATIONS, _some, run_name
 from ftdd_plugins.mlflow_mirror.mirroring import _status_of_study, open_mirror
@@ -112,7 +113,7 @@ def test_states_are_told_in_mlflows_words(store: Store) -> None:
 
 
 def test_the_folders_files_are_artifacts_and_the_study_has_its_own(store: Store) -> None:
-    from ftdd.results.figures import draw_figures
+    from tests.results.from_store import draw_figures
 
     draw_figures(store, "one")
     open_mirror(store, "one").study()
@@ -269,9 +270,9 @@ def test_a_run_that_was_half_mirrored_is_completed_without_a_point_twice(store: 
     """While it runs there are some points; when it has ended, the rest. A resumed run measures epochs anew."""
     add_run(store, "a0", [0.8, 0.4], [0.8, 0.2], 0, State.RUNNING)
     with store.run("a0").lock():
-        open_mirror(store, "one").run("a0")
+        open_mirror(store, "one").runs(["a0"])
         assert rows(store)["a0"].info.status == "RUNNING"
-    open_mirror(store, "one").run("a0")
+    open_mirror(store, "one").runs(["a0"])
     assert rows(store)["a0"].info.status == "KILLED"
     add_run(store, "a0", [0.8, 0.4, 0.6, 0.5], [0.8, 0.2, 0.0, 0.0], 0)
     curve = store.run("a0").path / "curve.csv"
@@ -315,7 +316,7 @@ def test_a_damaged_run_is_left_as_mlflow_has_it_while_it_is_begun_again(store: S
     mirror = open_mirror(store, "one")
     mirror.study()
     (store.run("a0").path / "curve.csv").write_text("no curve\n")
-    assert not mirror.run("a0")
+    mirror.runs(["a0"])
     assert rows(store)["a0"].info.status == "FINISHED"
     with pytest.raises(Unreadable, match=r"curve\.csv"):
         mirror.study()

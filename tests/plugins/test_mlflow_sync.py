@@ -1,5 +1,6 @@
 """`ftdd sync` mends every state that a kill or a hand can leave, and leaves alone what users have made."""
 
+import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -7,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from ftdd.study.store import State, Store
+from ftdd.records.status import State
+from ftdd.study.store import Store
+from ftdd_plugins.mlflow_mirror import database
 from ftdd_plugins.mlflow_mirror.mirroring import Mirror, open_mirror
-from ftdd_plugins.mlflow_mirror.views import EVERY_RUN, tag_of
 from tests.results.test_results import add_run, add_study
 
 
@@ -24,7 +26,7 @@ def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mirror:
         data = {"train_digest": "1" * 8, "test_digest": "2" * 8, "train_images": 60, "test_images": 20}
         folder = store.run(run_id)
         status = folder.status()
-        folder.write_status(replace(status, facts={**status.facts, "data": data}))
+        folder.write_status(replace(status, started=1000.0, facts={**status.facts, "data": data}))
     add_study(store, [("a0", {"freezing.count": 0, "seed": 0}), ("b0", {"freezing.count": 2, "seed": 0})])
     made = open_mirror(store, "one")
     made.study()
@@ -58,7 +60,7 @@ def all_of_it(store: Store) -> dict[str, Any]:
     return {
         "name": experiment.name,
         "stage": experiment.lifecycle_stage,
-        "views": {key for key in experiment.tags if key.startswith("mlflow.sharedViewState")},
+        "tags": {key: value.replace(mirror.parent, "…") for key, value in experiment.tags.items()},
         "runs": sorted(shown, key=lambda run: run[0].get("ftdd.id", "")),
     }
 
@@ -149,8 +151,8 @@ def parent_edited(mirror: Mirror) -> None:
     mirror.client.update_run(mirror.parent, status="RUNNING")
 
 
-def no_views(mirror: Mirror) -> None:
-    mirror.client.set_experiment_tag(mirror.experiment, tag_of(EVERY_RUN), '{"name": "Every ru')
+def description_edited(mirror: Mirror) -> None:
+    mirror.client.set_experiment_tag(mirror.experiment, "mlflow.note.content", "mine")
 
 
 def half_an_artifact(mirror: Mirror) -> None:
@@ -197,7 +199,7 @@ STATES = [
     parent_alone,
     two_parents,
     parent_edited,
-    no_views,
+    description_edited,
     half_an_artifact,
     an_artifact_of_zeros,
     no_artifact,
@@ -218,13 +220,39 @@ def test_sync_mends(mirror: Mirror, leave: Callable[[Mirror], None]) -> None:
     assert open_mirror(mirror.store, "one", mend=True).study(thorough=True) == 0
 
 
+@pytest.mark.parametrize(
+    "error",
+    [sqlite3.OperationalError("table runs has no column named user_id"), sqlite3.IntegrityError("NOT NULL failed")],
+)
+def test_runs_inserted_into_the_database_equal_those_that_mlflow_makes(
+    mirror: Mirror, monkeypatch: pytest.MonkeyPatch, error: sqlite3.Error
+) -> None:
+    """And where MLflow's tables are not as they were, MLflow makes them."""
+
+    def refuse(*_: object) -> None:
+        raise error
+
+    inserted = all_of_it(mirror.store)
+    info = {run_id: row(mirror, run_id).info for run_id in ("a0", "b0")}
+    for run_id in info:
+        mirror.client.delete_run(info[run_id].run_id)
+    monkeypatch.setattr(database, "insert_runs", refuse)
+    assert mirror.study() == 2
+    assert all_of_it(mirror.store) == inserted
+    for run_id, before in info.items():
+        now = row(mirror, run_id).info
+        for name in ("run_name", "user_id", "start_time", "end_time", "status", "lifecycle_stage"):
+            assert getattr(now, name) == getattr(before, name), name
+        assert now.artifact_uri == before.artifact_uri.replace(before.run_id, now.run_id)
+
+
 def test_half_of_the_data_sets_is_completed(mirror: Mirror) -> None:
     from ftdd_plugins.mlflow_mirror import mirroring
+    from ftdd_plugins.mlflow_mirror.content import DataSet
 
-    mirror.client.delete_run(row(mirror).info.run_id)
-    content = mirroring.content(mirror.store, mirror.record, "a0")
-    run = mirror._create(content)
-    mirror.client.log_inputs(run, datasets=[mirroring._input(content.data_sets[0])])
+    replaced(mirror)
+    run = row(mirror).info.run_id
+    mirror.client.log_inputs(run, datasets=[mirroring._input(DataSet("digits target train", "1" * 8, 60, "training"))])
     mirror.study(thorough=True)
     assert {one.dataset.digest for one in row(mirror).inputs.dataset_inputs} == {"1" * 8, "2" * 8}
     assert row(mirror).info.run_id == run

@@ -118,7 +118,7 @@ def test_a_network_that_never_answers_is_given_up(tmp_path: Path, monkeypatch: p
 def test_torchvision_can_be_imported_beside_whatever_torch_is_installed() -> None:
     """In a process of its own: a second declaration of an operator aborts it."""
     code = (
-        "from ftdd_plugins.architectures.zoo.torchvision_operators import declare_operators\n"
+        "from ftdd_plugins.architectures.torchvision_operators import declare_operators\n"
         "declare_operators(); declare_operators()\n"
         "import torchvision.datasets"
     )

@@ -1,27 +1,40 @@
 """Every component that is registered passes the checks of its kind: a new one is tested by being there."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 
 from ftdd.components import KINDS, Component, Unfit
-from ftdd.components.plugins import installed_plugins
 from ftdd.data.image_shape import ImageShape
 from ftdd.testing import checks_of, examples
 from ftdd_plugins.architectures.densenet import DenseNet
 from ftdd_plugins.architectures.resnet import ResNet
 from ftdd_plugins.architectures.vit import ViT
+from tests.installed import installed_plugins
 
 PLUGINS = installed_plugins()
 
 
-def _cases() -> list[tuple[Component, Callable[[Component], None]]]:
+LONG = {
+    "Paper": ("takes_any_study", "says_the_same_again", "does_not_mind_the_order_of_rows"),
+    "Epochwise": ("says_the_same_again", "does_not_mind_the_order_of_rows"),
+    "DigitsToMnist5k image_size=28": ("loads_the_same_again", "tests_on_other_images"),
+    "ResNet depth=50 width=1 preactivation=False": ("interpolates",),
+    "TorchVision model=shufflenet_v2_x0_5": ("keeps_frozen_layers", "interpolates"),
+    "Timm model=test_vit granularity=modules": ("keeps_frozen_layers",),
+    "Timm model=test_convnext": ("keeps_frozen_layers",),
+}
+"""Checks that take seconds, of components whose like pass the same check at once."""
+
+
+def _cases() -> list[Any]:
     return [
-        (component, one)
+        pytest.param(component, one, marks=pytest.mark.slow if one.__name__ in LONG.get(_id(component), ()) else ())
         for word in KINDS
         for cls in PLUGINS.components[word].values()
-        for component in examples(cls)
+        for component in examples(cls, PLUGINS)
         for one in checks_of(component)
     ]
 
@@ -41,7 +54,7 @@ def test_a_component_passes_its_kinds_check(component: Component, check: Callabl
 @pytest.mark.parametrize("word", ["architecture", "pair", "policy"])
 def test_every_class_has_an_example(word: str) -> None:
     for cls in PLUGINS.components[word].values():
-        assert examples(cls), f"{cls.__name__} names no example, so no check tries it"
+        assert examples(cls, PLUGINS), f"{cls.__name__} names no example, so no check tries it"
 
 
 def _parameters(component: object, image: ImageShape, classes: int) -> int:

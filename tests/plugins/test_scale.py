@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from ftdd.components import DataUnavailable
-from ftdd_plugins.pairs.files.decoding import ImageFile, decode, decoded, kept_scale, scale_of
+from ftdd_plugins.pairs.files.decoding import decoded, kept_scale, scale_of
+from ftdd_plugins.pairs.files.image_file import ImageFile, decode
 from ftdd_plugins.pairs.files.scale import Scale
 from ftdd_plugins.pairs.image_folder import ImageFolder
 from tests.plugins.sentences import quiet

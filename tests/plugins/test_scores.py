@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from numpy.random import default_rng
 from numpy.typing import NDArray
 
-from ftdd_plugins.similarity.scores.cka import linear_cka
-from ftdd_plugins.similarity.scores.frechet import frechet_distance
-from ftdd_plugins.similarity.scores.hscore import h_score
-from ftdd_plugins.similarity.scores.leep import leep
-from ftdd_plugins.similarity.scores.logme import LEAST_NOISE, logme
-from ftdd_plugins.similarity.scores.mmd import mmd_squared
-from ftdd_plugins.similarity.scores.probe import linear_probe_accuracy
-from ftdd_plugins.similarity.scores.transport import MOST_POINTS, dataset_distance
+from ftdd_plugins.similarity.cka import linear_cka
+from ftdd_plugins.similarity.frechet import frechet_distance
+from ftdd_plugins.similarity.h_score import h_score
+from ftdd_plugins.similarity.leep import leep
+from ftdd_plugins.similarity.linear_probe import linear_probe_accuracy
+from ftdd_plugins.similarity.logme import LEAST_NOISE, logme
+from ftdd_plugins.similarity.mmd import mmd_squared
+from ftdd_plugins.similarity.otdd import MOST_POINTS, dataset_distance
 
 Array = NDArray[Any]
 

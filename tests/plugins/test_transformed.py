@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ftdd.components import Component, Unfit
-from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.mistakes import RecipeError
 from ftdd.recipe.specs import read_spec
 from ftdd.testing import checks_of, examples
@@ -33,6 +32,7 @@ from ftdd_plugins.pairs.transformed.transformations import (
     rotated,
 )
 from tests.core.study.small_study import RECIPE, read
+from tests.installed import installed_plugins
 
 ON_IMAGES: dict[str, Callable[[torch.Tensor, float], torch.Tensor]] = {
     "rotation": rotated,
@@ -312,7 +312,7 @@ def test_what_cannot_be_transformed_is_refused(made: Transformed, field: str, se
 
 @pytest.mark.parametrize(
     ("component", "check"),
-    [(component, one) for component in examples(Transformed) for one in checks_of(component)],
+    [(component, one) for component in examples(Transformed, PLUGINS) for one in checks_of(component)],
     ids=lambda value: value.transformation if isinstance(value, Transformed) else value.__name__,
 )
 def test_the_examples_pass_the_checks_of_pairs(component: Component, check: Callable[[Component], None]) -> None:
@@ -358,11 +358,11 @@ def recipe(line: str, sweep: str = SWEEP) -> str:
         ),
         (
             "pair:\n  name: transformed\n  of: digits\n  transformation: hue",
-            "small.yaml:6: pair.transformation: hue needs images in colour, of 3 channels, got 1×8×8; say another",
+            "small.yaml:6: pair.transformation: hue needs images in colour, of 3 channels, got 1×8×8; choose another",
         ),
         (
             "pair:\n  name: transformed\n  of: {name: gaussian_linear, d: 8}",
-            "small.yaml:5: pair.of: must be a pair of images with classes; this one has measurements with numbers",
+            "small.yaml:5: pair.of: must be a classification of images; this one is a regression",
         ),
         (
             "pair:\n  name: transformed\n  of:\n    name: image_folder\n    target: /nowhere",

@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ftdd.records.curve import Curve, Record, to_csv
+from ftdd.records.status import State, Status
+from ftdd.records.study import StudyEntry, StudyRecord
 from ftdd.study.files import write_json, write_text
-from ftdd.study.store import State, Status, Store, StudyEntry, StudyRecord
+from ftdd.study.store import Store
 
 LAYERS = ("stem", "body", "tail", "head")
 PARAMETERS = (100, 2_000, 30_000, 400_000)
@@ -43,7 +45,9 @@ def made(
     ids = tuple(f"target{i:03d}" for i in range(len(runs)))
     source_id = "source000" if source else None
     entries = tuple(StudyEntry(key, source_id, run.settings) for key, run in zip(ids, runs, strict=True))
-    store.write_study(StudyRecord(name, title, "What is seen?", eps, swept, entries), f"title: {title}\n")
+    depth = tuple(path for path in swept if path == "freezing.count")
+    record = StudyRecord(name, title, "What is seen?", eps, swept, entries, depth=depth)
+    store.write_study(record, f"title: {title}\n")
     if source:
         _write(store, "source000", MadeRun({}), "source", spec("source", {}))
     for key, run in zip(ids, runs, strict=True):

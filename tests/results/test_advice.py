@@ -11,11 +11,15 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from ftdd.analysis.advice import Advice, advice_in
+from ftdd.analysis.study_data import StudyData
 from ftdd.cli.advise_command import command
-from ftdd.results.advice import Advice, advise, advise_on
-from ftdd.study.store import State, Store
-from ftdd.testing import MadeRun, made_evidence
-from tests.results import made_study
+from ftdd.records.status import State
+from ftdd.study.store import Store
+from ftdd.testing import MadeRun, made_study
+from ftdd_plugins.analyses.advise import Advise
+from tests.results import made_study as by_hand
+from tests.results.from_store import read
 
 DEPTHS = (0, 2, 4, 6, 8, 9)
 VALLEY = (0.40, 0.30, 0.15, 0.22, 0.30, 0.45)
@@ -39,8 +43,12 @@ def runs(
     return found
 
 
+def advice_on(study: StudyData) -> tuple[Advice, ...]:
+    return advice_in(Advise().findings(study))
+
+
 def only(made: Sequence[MadeRun], **about: Any) -> Advice:
-    (found,) = advise_on(made_evidence(made, **about))
+    (found,) = advice_on(made_study(made, **about))
     return found
 
 
@@ -52,7 +60,7 @@ def test_the_best_number_and_what_it_costs_to_be_wrong_by_one() -> None:
     advice = only(runs(VALLEY))
     assert (advice.best, advice.cheapest, advice.settings) == (4, 4, {})
     assert advice.text[0].startswith("Freeze 4 layers: mean test error 0.148 ")
-    assert "over 4 seeds. Every other number is surely worse." in advice.text[0]
+    assert "over 4 seeds. All other depths are significantly worse (simultaneous 95% CI)." in advice.text[0]
     assert [choice.frozen_layers for choice in advice.choices] == list(DEPTHS)
     assert [choice.as_good for choice in advice.choices] == [False, False, True, False, False, False]
     by = {choice.frozen_layers: choice for choice in advice.choices}
@@ -81,7 +89,7 @@ def test_the_best_number_at_an_end_has_one_neighbour() -> None:
 def test_one_seed_names_a_number_and_says_what_is_missing() -> None:
     advice = only(runs(VALLEY, seeds=1))
     assert advice.best == 4
-    assert "over 1 seed. With one seed nobody can tell whether another number is better" in advice.text[0]
+    assert "over 1 seed. One seed gives no estimate of the variance between seeds" in advice.text[0]
     assert all(choice.interval is None for choice in advice.choices)
     assert "[" not in advice.text[1]
 
@@ -97,14 +105,14 @@ def test_of_two_depths_with_too_few_seeds_in_common_none_is_called_as_good(seeds
     advice = only(made)
     assert (advice.best, advice.cheapest) == (0, 0)
     assert [(choice.interval, choice.as_good) for choice in advice.choices] == [(None, None)] * 2
-    assert "The seeds have too few places in common to say how much they differ" in advice.text[0]
-    assert advice.text[1].endswith("; how sure that is, nobody can tell.")
+    assert "The seeds have too few positions in common to estimate their variance" in advice.text[0]
+    assert advice.text[1].endswith("; no confidence interval with these seeds.")
 
 
 def test_seeds_that_share_no_places_say_so() -> None:
     made = runs(VALLEY, seeds=2)
     advice = only([*made[:5], made[6]])
-    assert "The seeds have too few places in common" in advice.text[0]
+    assert "The seeds have too few positions in common" in advice.text[0]
 
 
 @pytest.mark.parametrize(
@@ -112,7 +120,7 @@ def test_seeds_that_share_no_places_say_so() -> None:
     [
         (PEAK_NEAR, "peaks at 6, which the best number may be next to"),
         (PEAK_FAR, "peaks at 6, and the best number is well away from it"),
-        (VALLEY, "A peak over frozen layers that stands out by 0.05 is ruled out."),
+        (VALLEY, "A peak over frozen layers that stands out by 0.05 is excluded."),
     ],
 )
 def test_a_peak_next_to_the_best_number_is_warned_of(errors: Sequence[float], words: str) -> None:
@@ -123,7 +131,7 @@ def test_a_peak_next_to_the_best_number_is_warned_of(errors: Sequence[float], wo
 
 def test_a_peak_that_nobody_can_tell_is_said_to_be_so() -> None:
     advice = only(runs((0.2, 0.15, 0.2, 0.26, 0.22, 0.2), seeds=2, noise=0.05))
-    assert "Whether the error peaks over frozen layers nobody can tell from these runs" in text(advice)
+    assert "Whether the error peaks over frozen layers is inconclusive" in text(advice)
     assert advice.peak_at is None
 
 
@@ -176,31 +184,30 @@ def test_scratch_is_compared_also_where_the_best_number_lacks_its_seeds() -> Non
 
 def test_what_more_images_did_and_what_was_not_studied() -> None:
     made = [*runs(VALLEY, target__images=60), *runs([error - 0.05 for error in VALLEY], target__images=1200)]
-    less, more = advise_on(made_evidence(made))
+    less, more = advice_on(made_study(made))
     assert "More data" not in text(less)
     assert "More data: going from 60 to 1,200 images lowered the error by 0.050" in text(more)
     same = [*runs(VALLEY, target__images=60), *runs(VALLEY, target__images=1200)]
-    assert "lowered the error by 0.000" in text(advise_on(made_evidence(same))[1])
+    assert "lowered the error by 0.000" in text(advice_on(made_study(same))[1])
     assert "More data: not studied." in text(only(runs(VALLEY)))
 
 
 def test_soft_freezing_is_compared_where_the_study_has_it() -> None:
     path = "soft_freezing__l2_sp"
     soft = runs([error - 0.04 for error in VALLEY], **{path: 0.01})
-    hard = advise_on(made_evidence([*runs(VALLEY, **{path: 0.0}), *soft]))[0]
-    assert "Soft freezing: at its best, soft freezing l2 sp 0.01 is better by 0.040" in text(hard)
+    hard = advice_on(made_study([*runs(VALLEY, **{path: 0.0}), *soft]))[0]
+    assert "Soft freezing: at its best, soft_freezing.l2_sp 0.01 is better by 0.040" in text(hard)
 
 
 def test_half_a_study_diverged_runs_and_few_test_images_are_told_of() -> None:
     made = runs(VALLEY)
-    evidence = made_evidence(made[:-1], asked=len(made), test_images=400)
+    given = made_study(made[:-1], asked=len(made), test_images=400)
     assert "1 of the study's 24 runs is not done, so this may change; 400 test images are few" in text(
-        advise_on(evidence)[0]
+        advice_on(given)[0]
     )
-    assert "not done" not in text(advise_on(replace(made_evidence(made), asked=0))[0])
-    diverged = replace(made_evidence(made[:-2], asked=len(made)), diverged=2)
-    assert "2 of its runs diverged and are left out" in text(advise_on(diverged)[0])
-    assert "not done" not in text(advise_on(diverged)[0])
+    assert "not done" not in text(advice_on(made_study(made))[0])
+    lost = [replace(run, state=State.DIVERGED) for run in made[-2:]]
+    assert "2 of its runs diverged and are left out" in text(advice_on(made_study([*made[:-2], *lost]))[0])
 
 
 def test_numbers_are_compared_by_their_logarithms_and_costs_are_factors() -> None:
@@ -237,8 +244,8 @@ def _factors(sentence: str) -> tuple[float, float, float]:
 
 
 def test_a_study_without_runs_or_with_one_depth_is_no_matter_for_advice() -> None:
-    assert advise_on(made_evidence([])) == ()
-    assert advise_on(made_evidence(runs(VALLEY)[:1])) == ()
+    assert advice_on(made_study([])) == ()
+    assert advice_on(made_study(runs(VALLEY)[:1])) == ()
 
 
 def test_no_sentence_has_holes() -> None:
@@ -260,20 +267,18 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path)
 
 
-def test_the_command_prints_the_advice_and_writes_it(store: Store) -> None:
-    made_study.made(store, made_study.over_depths([0, 1, 2], seeds=(0, 1, 2)))
+def test_the_command_prints_the_advice(store: Store) -> None:
+    by_hand.made(store, by_hand.over_depths([0, 1, 2], seeds=(0, 1, 2)))
     said = ask(store, "made")
     assert said.return_value == 0
-    (advice,) = advise(store, "made")
+    (advice,) = advice_on(read(store))
     flat = " ".join(said.output.split())
     assert advice.text[0] in flat
     assert advice.text[1] in flat
-    kept = json.loads((store.study_folder("made") / "advice.json").read_text(encoding="utf-8"))
-    assert kept[0]["best"] == advice.best
 
 
 def test_the_command_gives_json(store: Store) -> None:
-    made_study.made(store, made_study.over_depths([0, 1, 2]))
+    by_hand.made(store, by_hand.over_depths([0, 1, 2]))
     said = ask(store, "made", "--json")
     assert said.return_value == 0
     (advice,) = json.loads(said.output)
@@ -282,7 +287,7 @@ def test_the_command_gives_json(store: Store) -> None:
 
 
 def test_a_study_with_nothing_to_compare_ends_with_1(store: Store) -> None:
-    made_study.made(store, [made_study.MadeRun({"seed": 0}), made_study.MadeRun({"seed": 1}, state=State.WAITING)])
+    by_hand.made(store, [by_hand.MadeRun({"seed": 0}), by_hand.MadeRun({"seed": 1}, state=State.WAITING)])
     said = ask(store, "made")
     assert said.return_value == 1
     assert "made has no finished runs with different numbers of frozen layers" in said.stderr

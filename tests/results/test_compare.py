@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from ftdd.results.compare import CannotCompare, Cell, Named, Overlay, cells, named, overlay
+from ftdd.records.status import State
+from ftdd.results.compare import CannotCompare, Cell, Overlay, cells, names_of
 from ftdd.results.compare_figure import overlay_figure
 from ftdd.results.style import journal, save
-from ftdd.study.store import State, Store
+from ftdd.study.store import Store
+from tests.results.from_store import overlay
 from tests.results.made_study import DESCENT, MadeRun, higher, made, over_depths, with_setting
 
 
@@ -29,7 +31,7 @@ def raised(runs: Sequence[MadeRun], by: float) -> list[MadeRun]:
 
 
 def laid(*studies: tuple[Store, str], **options: Any) -> Overlay:
-    found = overlay(named(studies), **options)
+    found = overlay(list(studies), **options)
     assert found is not None
     return found
 
@@ -135,8 +137,8 @@ def test_a_run_of_two_studies_is_counted_once_and_said(store: Store) -> None:
     listed.write_text(text)
     found = laid(first, second)
     assert found.shared == 4
-    assert len(found.series.runs) == 6
-    assert (found.series.asked, found.series.missing) == (6, 0)
+    assert len(found.merged.done) == 6
+    assert (found.merged.asked, found.merged.missing) == (6, 0)
     assert [(cell.line, cell.place) for cell in cells(found)] == [("first", 0.0), ("first", 2.0), ("second", 3.0)]
 
 
@@ -183,9 +185,13 @@ def test_what_two_studies_hold_fixed_at_different_values_is_told(store: Store) -
 
 def test_studies_of_one_name_are_told_apart_by_their_stores(tmp_path: Path) -> None:
     mine, theirs = Store(tmp_path / "mine"), Store(tmp_path / "theirs")
-    assert [one.label for one in named([(mine, "a"), (theirs, "a"), (mine, "b")])] == ["a (mine)", "a (theirs)", "b"]
-    twins = named([(Store(tmp_path / "x" / "runs"), "a"), (Store(tmp_path / "y" / "runs"), "a")])
-    assert len({one.label for one in twins}) == 2
+    assert names_of([mine.study_folder("a"), theirs.study_folder("a"), mine.study_folder("b")]) == (
+        "a (mine)",
+        "a (theirs)",
+        "b",
+    )
+    twins = names_of([Store(tmp_path / place / "runs").study_folder("a") for place in ("x", "y")])
+    assert len(set(twins)) == 2
 
 
 def test_studies_of_classes_and_of_numbers_have_no_common_scale(store: Store) -> None:
@@ -198,7 +204,7 @@ def test_studies_of_classes_and_of_numbers_have_no_common_scale(store: Store) ->
 
 def test_before_a_run_is_done_there_is_nothing_to_compare(store: Store) -> None:
     study(store, "one", [MadeRun({"seed": 0}, state=State.WAITING)])
-    assert overlay((Named("one", store, "one"),)) is None
+    assert overlay([(store, "one")]) is None
 
 
 @pytest.mark.parametrize(

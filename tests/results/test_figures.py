@@ -10,12 +10,15 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from ftdd.analysis.study_data import over_transfer
+from ftdd.records.status import State
 from ftdd.results.epochwise import epochwise, height_at
-from ftdd.results.figures import draw_figures
 from ftdd.results.freezingwise import freezingwise, interpolating_depths, spaced, spans
-from ftdd.results.series import MOST_LINES, MOST_PANELS, Band, band, over_transfer, read_series, split
-from ftdd.results.style import colours, journal, short
-from ftdd.study.store import State, Store
+from ftdd.results.panels import MOST_LINES, MOST_PANELS, Band, band, split
+from ftdd.results.style import colours, journal
+from ftdd.study.store import Store
+from ftdd.wording import short
+from tests.results.from_store import draw_figures, read
 from tests.results.made_study import DESCENT, MadeRun, higher, made, over_depths
 
 Draw = Callable[..., Figure]
@@ -36,7 +39,7 @@ def legend(figure: Figure) -> dict[str, str]:
 
 def drawn(draw: Draw, store: Store) -> Figure:
     with journal():
-        figure = draw(read_series(store, "made"))
+        figure = draw(read(store, "made"))
         figure.draw_without_rendering()
     return figure
 
@@ -94,7 +97,7 @@ def test_every_figure_has_the_title_says_what_the_band_is_and_what_is_missing(dr
     made(store, runs, title="From $5 to $6 <b>")
     written = words(drawn(draw, store))
     assert "From $5 to $6 <b>" in written
-    assert "mean and range of 3 seeds, at some places 1" in written
+    assert "mean and range of 3 seeds, at some positions 1" in written
     assert "2 runs are missing" in written
     assert "1 run is left out, having diverged" in written
 
@@ -156,7 +159,7 @@ def test_what_there_is_no_room_for_is_told(tmp_path: Path) -> None:
         store,
         [MadeRun({"target.label_noise": noise, "target.images": images}) for noise in noises for images in (1, 2)],
     )
-    series = read_series(store, "made")
+    series = read(store, "made")
     by_noise = split(series, "target.label_noise", ["target.images"])
     assert (len(by_noise.panels), by_noise.left_out) == (2, "")
     by_images = split(series, "target.images", ["target.label_noise"])
@@ -164,7 +167,7 @@ def test_what_there_is_no_room_for_is_told(tmp_path: Path) -> None:
 
     many = Store(tmp_path / "many")
     made(many, [MadeRun({"target.images": i}) for i in range(1, 41)])
-    parts = split(read_series(many, "made"), "target.images", [])
+    parts = split(read(many, "made"), "target.images", [])
     assert parts.left_out == "16 of 40 values of target images are drawn"
     assert (len(parts.labels), parts.labels[0], parts.labels[-1]) == (MOST_LINES, "1", "40")
 
@@ -173,7 +176,7 @@ def test_components_are_told_apart_by_name_or_else_in_full(tmp_path: Path) -> No
     store = Store(tmp_path)
     pairs = [{"name": "digits"}, {"name": "halves", "similarity": "high"}, {"name": "halves", "similarity": "low"}]
     made(store, [MadeRun({"pair": pair}) for pair in pairs])
-    labels = split(read_series(store, "made"), "pair", []).labels
+    labels = split(read(store, "made"), "pair", []).labels
     assert labels[0] == "digits"
     assert len(set(labels)) == 3
     assert "low" in labels[2]
@@ -352,7 +355,7 @@ def test_errors_over_what_is_trained(x: str, places: list[float], tmp_path: Path
     store = Store(tmp_path)
     made(store, over_depths((0, 1, 3)))
     with journal():
-        figure = freezingwise(read_series(store, "made"), x)
+        figure = freezingwise(read(store, "made"), x)
         figure.draw_without_rendering()
     final = figure.axes[0].get_lines()[0]
     assert list(final.get_xdata()) == pytest.approx(sorted(places))
@@ -383,8 +386,8 @@ def test_a_study_of_how_many_layers_to_transfer_is_drawn_over_them(tmp_path: Pat
     ]
     store = Store(tmp_path)
     made(store, [*frozen, *trained])
-    series = over_transfer(read_series(store, "made"))
-    assert series.depth == "transferred layers"
+    series = over_transfer(read(store, "made"))
+    assert series.depth.words == "transferred layers"
     with journal():
         figure = freezingwise(series)
         figure.draw_without_rendering()
@@ -398,5 +401,5 @@ def test_a_study_of_how_many_layers_to_transfer_is_drawn_over_them(tmp_path: Pat
 def test_other_studies_are_left_as_they_are(tmp_path: Path) -> None:
     store = Store(tmp_path)
     made(store, over_depths((0, 2)))
-    series = read_series(store, "made")
+    series = read(store, "made")
     assert over_transfer(series) is series

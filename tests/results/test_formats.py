@@ -7,10 +7,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from ftdd.records.status import State
 from ftdd.results import formats
 from ftdd.results.formats import of_one_type, records, to_json, write_parquet
-from ftdd.results.table import curves_table, runs_table
-from ftdd.study.store import State, Store
+from ftdd.study.store import Store
+from tests.results.from_store import curves_table, runs_table
 from tests.results.made_study import DESCENT, MadeRun, made
 
 

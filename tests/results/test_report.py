@@ -13,18 +13,20 @@ from pathlib import Path
 
 import pytest
 
+from ftdd.analysis.advice import KEY, Advice, Choice
 from ftdd.analysis.finding import Finding
 from ftdd.components import Pair
-from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.read import read_study
 from ftdd.recipe.study import Study
-from ftdd.results.figures import draw_figures
-from ftdd.results.report import write_report
+from ftdd.records.status import State
+from ftdd.results.findings import keep_findings
 from ftdd.results.report_charts import chart_data, script_json, thinned
 from ftdd.results.samples import MOST_BYTES, read_samples, write_samples
-from ftdd.results.series import read_series
 from ftdd.study.files import write_json
-from ftdd.study.store import State, Store
+from ftdd.study.store import Store
+from tests.installed import installed_plugins
+from tests.results.from_store import draw_figures, write_report
+from tests.results.from_store import read as read_store
 from tests.results.made_study import DESCENT, MadeRun, made, over_depths
 
 ROOT = Path(__file__).parents[2]
@@ -260,46 +262,28 @@ def test_findings_stand_with_effect_interval_n_and_the_runs_behind_them(tmp_path
     assert words(page[: page.index("<nav")] + "</body></html>").count("1 seen") == 1
 
 
-def test_findings_that_cannot_be_read_leave_the_page_standing(tmp_path: Path) -> None:
+def test_advice_has_its_sentences_and_a_table_of_the_choices(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    made(store, over_depths((1,)))
-    (store.study_folder("made") / "findings.json").write_text('[{"analysis": "half"}]')
-    assert "findings.json cannot be read" in words(write_report(store, "made").read_text())
-
-
-@pytest.mark.parametrize(
-    ("text", "there"),
-    [
-        ('[{"text": ["Freeze <two>."]}]', True),
-        ("{}", False),
-        ("[1]", False),
-        ("{ torn", False),
-    ],
-)
-def test_advice_is_shown_where_there_is_some(text: str, there: bool, tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    made(store, over_depths((1,)))
-    (store.study_folder("made") / "advice.json").write_text(text)
+    made(store, over_depths((1, 2)))
+    choices = (
+        Choice(2, 0.31, 0.0, (-0.1, 0.2), True, 1200, None),
+        Choice(3, 0.36, 0.05, None, None, None, 1.25),
+    )
+    advice = Advice({"target.images": 500}, 2, 3, choices, None, None, ("Freeze `2` <or> 3.",))
+    numbers = {key: value for key, value in advice.to_json().items() if key != "settings"}
+    about = {"settings": advice.settings, "numbers": json.loads(json.dumps(numbers))}
+    keep_findings(store.study_folder("made"), [Finding("advise", "One is best", "cannot tell", "…", key=KEY, **about)])
     page = write_report(store, "made").read_text()
-    assert ("Advice Freeze <two>." in words(page)) is there
-    assert ("#advice" in page) is there
+    shown = words(section(page, "advice"))
+    assert "target images 500 Freeze 2 <or> 3." in shown  # 2 as code
+    assert "2 0.310 0.000 -0.100 to 0.200 1,200 – best" in shown
+    assert "3 0.360 0.050 – – 1.2 cheapest" in shown
+    assert "One is best" not in words(section(page, "findings"))
 
 
-def test_advice_has_a_table_of_the_choices(tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    made(store, over_depths((1,)))
-    choice = {"frozen_layers": 2, "cost": -0.02, "interval": [-0.1, 0.2], "as_good": True, "seconds": None}
-    advice = {
-        "settings": {"target.images": 500},
-        "best": 2,
-        "cheapest": 3,
-        "text": ["Freeze `2`."],
-        "choices": [choice],
-    }
-    write_json(store.study_folder("made") / "advice.json", [advice])
-    shown = words(section(write_report(store, "made").read_text(), "advice"))
-    assert "target images 500 Freeze 2 ." in shown  # 2 as code
-    assert "frozen layers cost interval as good seconds 2 −0.020 −0.100 to 0.200 yes – best" in shown
+def test_a_study_without_advice_has_no_such_section(tmp_path: Path) -> None:
+    made(Store(tmp_path), over_depths((1,)))
+    assert "#advice" not in write_report(Store(tmp_path), "made").read_text()
 
 
 # ---- what the charts draw
@@ -308,7 +292,7 @@ def test_advice_has_a_table_of_the_choices(tmp_path: Path) -> None:
 def test_the_charts_have_every_run_that_is_done_and_a_curve_for_each_depth(tmp_path: Path) -> None:
     store = Store(tmp_path)
     made(store, [*over_depths((0, 2)), MadeRun({"freezing.count": 3, "seed": 0}, 3, (), State.WAITING)])
-    data = chart_data(read_series(store, "made"))
+    data = chart_data(read_store(store, "made"))
     assert data is not None
     assert [(run["depth"], run["seed"], run["final_test_error"]) for run in data["runs"]] == [
         (0, "0", 0.25),
@@ -328,7 +312,7 @@ def test_lines_are_told_apart_by_what_differs(tmp_path: Path) -> None:
     store = Store(tmp_path)
     runs = [*over_depths((0, 1), (0,), **{"target.images": 500}), *over_depths((0, 1), (0,), **{"target.images": 100})]
     made(store, runs)
-    data = chart_data(read_series(store, "made"))
+    data = chart_data(read_store(store, "made"))
     assert data is not None
     (setting,) = data["settings"]
     assert (setting["labels"], setting["numbers"]) == (["100", "500"], [100, 500])
@@ -387,7 +371,7 @@ def test_sample_images_of_both_sides_are_kept_for_the_page(digits: Study, tmp_pa
     made(store, over_depths((1,)), name=digits.name)
     said: list[str] = []
     write_samples(digits, store, tmp_path, said.append)
-    source, target = read_samples(store, digits.name)
+    source, target = read_samples(store.study_folder(digits.name))
     assert (source.side, source.classes, source.shape) == ("source", 5, (1, 8, 8))
     assert [row.name for row in target.rows] == ["5", "6", "7", "8", "9"]
     image = Image.open(io.BytesIO(base64.b64decode(target.rows[0].png)))
@@ -412,7 +396,7 @@ def test_what_goes_wrong_with_samples_costs_nothing_else(
     said: list[str] = []
     write_samples(digits, Store(tmp_path), tmp_path, said.append)
     assert said[-1] == "no sample images: the disk is gone"
-    assert read_samples(Store(tmp_path), digits.name) == ()
+    assert read_samples(Store(tmp_path).study_folder(digits.name)) == ()
 
 
 def test_numbers_have_no_sample_images(tmp_path: Path) -> None:

@@ -12,13 +12,15 @@ from typing import Any
 
 import pytest
 
-from ftdd.results.figures import draw_figures
-from ftdd.results.report import write_report
+from ftdd.records.status import State
 from ftdd.study.files import write_json
-from ftdd.study.store import State, Store
+from ftdd.study.store import Store
 from tests.browser import open_browser
+from tests.results.from_store import draw_figures, write_report
 from tests.results.made_study import DESCENT, MadeRun, higher, made
 from tests.results.test_report import FINDING
+
+pytestmark = pytest.mark.slow
 
 ANSWERS = ("seen", "not seen", "cannot tell")
 

@@ -7,15 +7,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+import ftdd
 from ftdd.records.curve import Curve, Record, to_csv
-from ftdd.results import results
-from ftdd.results.figures import draw_figures
+from ftdd.records.status import State, Status
+from ftdd.records.study import StudyEntry, StudyRecord
 from ftdd.results.freezingwise import interpolating_depths
-from ftdd.results.report import write_report
-from ftdd.results.style import short
-from ftdd.results.summary import summarize
 from ftdd.study.files import write_json, write_text
-from ftdd.study.store import State, Status, Store, StudyEntry, StudyRecord
+from ftdd.study.store import Store
+from ftdd.wording import short
+from tests.results.from_store import draw_figures, read, summarize, write_report
 
 RECORD = Record(0, 0, 0.001, 0.8, 1.0, 0.8, None, 0.8, 1.0, 0.8, 0.0)
 
@@ -75,7 +75,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def test_the_table_has_a_row_per_run_whatever_became_of_it(store: Store) -> None:
-    table = results(store.path, "one").set_index("id")
+    table = read(store, "one").runs.set_index("id")
     assert list(table.index) == ["a0", "a1", "b0", "b1", "c0"]
     assert list(table["state"]) == ["done", "done", "done", "failed", "waiting"]
     assert table.loc["b1", "error"] == "it broke"
@@ -88,29 +88,29 @@ def test_the_table_has_a_row_per_run_whatever_became_of_it(store: Store) -> None
 
 
 def test_whole_numbers_stay_whole_beside_empty_cells(store: Store) -> None:
-    table = results(store.path, "one")
+    table = read(store, "one").runs
     assert str(table["interpolation_epoch"].dtype) == "Int64"
     assert ",2.0," not in table[["id", "freezing.count", "seed"]].to_csv()
 
 
 def test_the_curves_have_a_row_per_evaluation(store: Store) -> None:
-    curves = results(store.study_folder("one"), curves=True)
+    curves = read(store, "one").curves
     assert len(curves) == 4 + 4 + 4 + 1
     assert list(curves[curves["id"] == "a1"]["test_error"]) == [0.8, 0.5, 0.7, 0.7]
 
 
 def test_a_curve_that_was_tampered_with_costs_that_run_only(store: Store) -> None:
     (store.run("a0").path / "curve.csv").write_text("nonsense")
-    table = results(store.path, "one").set_index("id")
+    table = read(store, "one").runs.set_index("id")
     assert pd.isna(table.loc["a0", "final_test_error"])
     assert table.loc["a1", "final_test_error"] == 0.7
 
 
 def test_a_study_that_is_not_there_names_the_nearest(store: Store) -> None:
     with pytest.raises(LookupError, match=r"no study 'ones' in .*; nearest: one"):
-        results(store.path, "ones")
+        ftdd.open(store.path, "ones")
     with pytest.raises(LookupError, match="there are: one"):
-        results(store.path)
+        ftdd.open(store.path)
 
 
 def test_the_summary_is_mean_and_sample_deviation_over_seeds(store: Store) -> None:

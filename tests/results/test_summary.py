@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from ftdd.results.summary import Spread, summarize
-from ftdd.study.store import State, Store
+from ftdd.records.status import State
+from ftdd.results.summary import Spread
+from ftdd.study.store import Store
+from tests.results.from_store import summarize
 from tests.results.made_study import DESCENT, MadeRun, higher, made, over_depths
 
 INTERPOLATES_LATE = (*DESCENT[:3], (50, 0.1, 0.4), (90, 0.0, 0.3))

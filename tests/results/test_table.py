@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 
 from ftdd.records.curve import COLUMNS
-from ftdd.results.table import curves_table, runs_table
-from ftdd.study.store import State, Store
+from ftdd.records.status import State
+from ftdd.study.store import Store
+from tests.results.from_store import curves_table, runs_table
 from tests.results.made_study import DESCENT, MadeRun, made, over_depths
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from ftdd.records.curve import Curve
-from ftdd.results.watching import Scale, look, sparkline
+from ftdd.records.status import State
+from ftdd.results.watching import Scale, look, seconds_left, sparkline
 from ftdd.study.files import write_text
-from ftdd.study.store import State, Store
+from ftdd.study.store import Store
 from tests.results.made_study import DESCENT, MadeRun, curve, made, over_depths
 
 
@@ -52,7 +53,7 @@ def test_time_left_is_that_of_the_pace_so_far_shared_by_those_at_work(store: Sto
     with store.run("target001").lock():
         view = look(store, "made")
     (at_work,) = (row for row in view.rows if row.state is State.RUNNING)
-    assert at_work.seconds_left == pytest.approx(60.0)
+    assert seconds_left(at_work) == pytest.approx(60.0)
     assert view.seconds_left == pytest.approx(120.0)
     assert look(store, "made").seconds_left is None  # nobody is at work
 

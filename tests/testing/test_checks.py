@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from ftdd.analysis.evidence import Evidence
 from ftdd.analysis.finding import Finding, Proposal
+from ftdd.analysis.study_data import StudyData
 from ftdd.components import Analysis, Architecture, Component, Every, Policy, Scheme, Score, Side, Unfit
 from ftdd.components.comparison import Comparison
 from ftdd.data.image_shape import ImageShape, Normalization
@@ -372,84 +372,84 @@ class Counts(Analysis):
 
     name: Literal["counts"] = "counts"
 
-    def finding(self, evidence: Evidence, **changes: Any) -> Finding:
+    def finding(self, study: StudyData, **changes: Any) -> Finding:
         plain = {
             "analysis": "counts",
             "statement": "There are many runs",
             "answer": "cannot tell",
-            "text": f"{len(evidence.runs)} runs are done.",
-            "effect": float(len(evidence.runs)),
-            "runs": tuple(sorted(evidence.runs["id"])),
+            "text": f"{len(study.done)} runs are done.",
+            "effect": float(len(study.done)),
+            "runs": tuple(sorted(study.done["id"])),
         }
         return Finding(**{**plain, **changes})
 
-    def findings(self, evidence: Evidence) -> Sequence[Finding]:
-        return [self.finding(evidence)] if len(evidence.runs) else []
+    def findings(self, study: StudyData) -> Sequence[Finding]:
+        return [self.finding(study)] if len(study.done) else []
 
-    def proposals(self, evidence: Evidence) -> Sequence[Proposal]:
-        return [Proposal({"seed": 99}, "one more")] if len(evidence.runs) else []
+    def proposals(self, study: StudyData) -> Sequence[Proposal]:
+        return [Proposal({"seed": 99}, "one more")] if len(study.done) else []
 
 
 class WantsTwoSeeds(Counts):
-    def findings(self, evidence: Evidence) -> Sequence[Finding]:
-        if evidence.runs["seed"].nunique() == 1:
+    def findings(self, study: StudyData) -> Sequence[Finding]:
+        if study.done["seed"].nunique() == 1:
             raise ZeroDivisionError("division by zero")
-        return super().findings(evidence)
+        return super().findings(study)
 
 
 class FindsNothingToo(Counts):
-    def findings(self, evidence: Evidence) -> Sequence[Finding]:
-        return [self.finding(evidence)]
+    def findings(self, study: StudyData) -> Sequence[Finding]:
+        return [self.finding(study)]
 
 
 class InAnothersName(Counts):
-    def findings(self, evidence: Evidence) -> Sequence[Finding]:
-        return [self.finding(evidence, analysis="freezingwise")] if len(evidence.runs) else []
+    def findings(self, study: StudyData) -> Sequence[Finding]:
+        return [self.finding(study, analysis="freezingwise")] if len(study.done) else []
 
 
 class SureOfOneSeed(Counts):
-    def findings(self, evidence: Evidence) -> Sequence[Finding]:
-        return [self.finding(evidence, answer="seen")] if len(evidence.runs) else []
+    def findings(self, study: StudyData) -> Sequence[Finding]:
+        return [self.finding(study, answer="seen")] if len(study.done) else []
 
 
 class KeepsATuple(Counts):
     """JSON gives a list back, so that a finding that was read is not the one that was written."""
 
-    def findings(self, evidence: Evidence) -> Sequence[Finding]:
-        return [self.finding(evidence, numbers={"places": (1, 2)})] if len(evidence.runs) else []
+    def findings(self, study: StudyData) -> Sequence[Finding]:
+        return [self.finding(study, numbers={"places": (1, 2)})] if len(study.done) else []
 
 
 class NamesADeadRun(Counts):
-    def findings(self, evidence: Evidence) -> Sequence[Finding]:
-        return [self.finding(evidence, runs=("gone",))] if len(evidence.runs) else []
+    def findings(self, study: StudyData) -> Sequence[Finding]:
+        return [self.finding(study, runs=("gone",))] if len(study.done) else []
 
 
 class AddsAColumn(Counts):
-    def findings(self, evidence: Evidence) -> Sequence[Finding]:
-        evidence.runs["gain"] = 0.0
-        return super().findings(evidence)
+    def findings(self, study: StudyData) -> Sequence[Finding]:
+        study.runs["gain"] = 0.0
+        return super().findings(study)
 
 
 class LooksAtTheClock(Counts):
     """Another number when it has seen these very tables before."""
 
-    def findings(self, evidence: Evidence) -> Sequence[Finding]:
-        seen = any(tables is evidence.runs for tables in TABLES)
-        TABLES.append(evidence.runs)
-        return [self.finding(evidence, effect=1.0 + seen)] if len(evidence.runs) else []
+    def findings(self, study: StudyData) -> Sequence[Finding]:
+        seen = any(tables is study.runs for tables in TABLES)
+        TABLES.append(study.runs)
+        return [self.finding(study, effect=1.0 + seen)] if len(study.done) else []
 
 
 TABLES: list[Any] = []
 
 
 class TakesTheFirst(Counts):
-    def findings(self, evidence: Evidence) -> Sequence[Finding]:
-        return [self.finding(evidence, runs=(evidence.runs["id"].iloc[0],))] if len(evidence.runs) else []
+    def findings(self, study: StudyData) -> Sequence[Finding]:
+        return [self.finding(study, runs=(study.done["id"].iloc[0],))] if len(study.done) else []
 
 
 class AsksForNoNumber(Counts):
-    def proposals(self, evidence: Evidence) -> Sequence[Proposal]:
-        return [Proposal({"target.images": float("nan")}, "more")] if len(evidence.runs) else []
+    def proposals(self, study: StudyData) -> Sequence[Proposal]:
+        return [Proposal({"target.images": float("nan")}, "more")] if len(study.done) else []
 
 
 BROKEN_ANALYSES = {
@@ -589,8 +589,8 @@ def test_a_scheme_whose_package_is_missing_passes_unseen_if_it_says_so() -> None
 )
 def test_an_analysis_is_told_what_is_wrong_with_its_findings(change: dict[str, Any], sentence: str) -> None:
     class Wrong(Counts):
-        def findings(self, evidence: Evidence) -> Sequence[Finding]:
-            return [self.finding(evidence, **change)] if len(evidence.runs) else []
+        def findings(self, study: StudyData) -> Sequence[Finding]:
+            return [self.finding(study, **change)] if len(study.done) else []
 
     with pytest.raises(AssertionError, match=sentence):
         check_analysis(Wrong)

@@ -10,16 +10,16 @@ import pytest
 import torch
 
 from ftdd.components import Job, Unfit
-from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.read import read_study
 from ftdd.recipe.specs import TargetSpec
 from ftdd.recipe.study import Study
-from ftdd.results.table import runs_table
 from ftdd.study.conduct import write_down
 from ftdd.study.plan import make_plan
 from ftdd.study.runs import carry_out
 from ftdd.study.store import Store
 from ftdd_plugins.pairs.gaussian_linear import GaussianLinear, fitted_error, source_distance
+from tests.installed import installed_plugins
+from tests.results.from_store import runs_table
 
 RECIPE = """
 pair: {name: gaussian_linear, d: 40, noise: 0.2, source_noise: 0.1, pool: 10000}

@@ -1,6 +1,6 @@
 """Finding: what an analysis says of a study, as data first and text second."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ class Finding:
     analysis: str
     """The name of the analysis that says it."""
     statement: str
-    """What is asked of the runs, as a statement that can be right or wrong."""
+    """What is asked of the runs, as a statement that is true or false."""
     answer: Answer
     text: str
     """What was found, in a sentence or two with figures; for `cannot tell` also why, and what would help."""
@@ -25,7 +25,7 @@ class Finding:
     effect: float | None = None
     """How much; what it is of stands in `unit`. None where there is nothing to measure."""
     interval: tuple[float, float] | None = None
-    """Of the effect, simultaneous over all that the analysis looked at. None where it cannot be had."""
+    """Of the effect, simultaneous over all that the analysis looked at. None where it is not available."""
     level: float = 0.95
     """With which the interval holds."""
     unit: str = "test error"
@@ -38,6 +38,13 @@ class Finding:
     """Ids of the runs behind it."""
     numbers: Mapping[str, Json] = field(default_factory=dict)
     """All else that was computed, by the names of docs/method.md: `peak_at`, `rise`, `fall`, …"""
+    key: str = ""
+    """Which question it answers, the same in every study and version: the analysis's name, a dot and a word, such as
+    `freezingwise.descent`; the analysis's name alone where it answers one question."""
+
+    def __post_init__(self) -> None:
+        if not self.key:
+            object.__setattr__(self, "key", self.analysis)
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in findings.json."""
@@ -68,3 +75,8 @@ class Proposal:
     """Dotted paths and values, set on top of the recipe's base: those of a run like it, and what is to be different."""
     reason: str
     """In a few words: what it is to decide."""
+
+
+def of_key(findings: Iterable[Finding], key: str) -> tuple[Finding, ...]:
+    """The findings that answer one question."""
+    return tuple(finding for finding in findings if finding.key == key)

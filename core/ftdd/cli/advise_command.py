@@ -1,25 +1,22 @@
 """`ftdd advise`: how many layers to freeze."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from ftdd.cli.damage import warn_of_damage
-from ftdd.cli.keeping import said_where_not_kept
+from ftdd.analysis.advice import Advice, advice_in
+from ftdd.api.environment import plugins
 from ftdd.cli.options import store_option
-from ftdd.cli.screen import number, output, settings_text
-from ftdd.cli.studies import find_study, study_argument
+from ftdd.cli.screen import number, output, warn
+from ftdd.cli.studies import read_study, study_argument
+from ftdd.components import KINDS, Analysis
+from ftdd.wording import as_options
 
-if TYPE_CHECKING:
-    from ftdd.results.advice import Advice
-
-AS_GOOD = {True: "as good", False: "", None: "cannot tell"}
+AS_GOOD = {True: "not significantly worse", False: "", None: "cannot tell"}
 
 
 @click.command("advise")
@@ -29,26 +26,30 @@ AS_GOOD = {True: "as good", False: "", None: "cannot tell"}
 def command(study: str, store: Path, as_json: bool) -> int:
     """Say how many layers to freeze, by the runs of STUDY.
 
-    With how sure that is, what it costs to be wrong by one, how near the interpolation peak is, and what would help:
-    more data, early stopping, soft freezing. STUDY is a name in the store, or a study's folder, STORE/studies/NAME, in
-    any store.
+    With confidence intervals, what it costs to be wrong by one, how near the interpolation peak is, and what would
+    help: more data, early stopping, soft freezing. STUDY is a name in the store, or a study's folder,
+    STORE/studies/NAME, in any store.
 
     For images of your own, copy the recipe how_many_layers (`ftdd show how_many_layers > my.yaml`), name your folder in
     it, and run it.
     """
-    from ftdd.results.advice import advise, keep_advice
+    from ftdd.results.findings import find
 
-    place, study = find_study(study, store)
-    found = advise(place, study)
-    warn_of_damage(place, study)
-    with said_where_not_kept(place.study_folder(study)):
-        keep_advice(place, study, found)
+    read = read_study(study, store)
+    own = [one for one in read.analyses() if KINDS["analysis"].name_of(one) == "advise"]
+    try:
+        installed = plugins().named("analysis", "advise")()
+    except LookupError as error:
+        raise click.UsageError(str(error.args[0])) from error
+    own += [installed] if isinstance(installed, Analysis) and not own else []
+    found = advice_in(find(own, read.data, lambda line: warn([line])))
     if as_json:
-        click.echo(json.dumps([asdict(one) for one in found], indent=2))
+        click.echo(json.dumps([one.to_json() for one in found], indent=2))
         return 0
     if not found:
         click.echo(
-            f"{study} has no finished runs with different numbers of frozen layers: nothing to advise on", err=True
+            f"{read.folder.name} has no finished runs with different numbers of frozen layers: nothing to advise on",
+            err=True,
         )
         return 1
     for advice in found:
@@ -56,10 +57,10 @@ def command(study: str, store: Path, as_json: bool) -> int:
     return 0
 
 
-def _print(advice: "Advice") -> None:
+def _print(advice: Advice) -> None:
     screen = output()
     if advice.settings:
-        screen.print(f"\n[bold]{escape(settings_text(advice.settings))}[/]", soft_wrap=True)
+        screen.print(f"\n[bold]{escape(as_options(advice.settings))}[/]", soft_wrap=True)
     first, *others = advice.text
     screen.print(f"[bold]{escape(first)}[/]")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)

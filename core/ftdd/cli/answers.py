@@ -9,7 +9,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from ftdd.analysis.finding import Answer, Finding
-from ftdd.cli.screen import output, settings_text
+from ftdd.cli.screen import output
+from ftdd.wording import as_options
 
 STYLES = {"seen": "bold green", "not seen": "bold blue", "cannot tell": "bold yellow"}
 
@@ -30,7 +31,7 @@ def print_findings(findings: Sequence[Finding]) -> None:
         table.add_column(overflow="fold")
         for finding in group:
             table.add_row(_answer(finding), f"[bold]{escape(finding.statement)}[/]")
-            for line in (settings_text(finding.settings), effect_text(finding)):
+            for line in (as_options(finding.settings), effect_text(finding)):
                 if line:
                     table.add_row("", escape(line))
             table.add_row("", f"[dim]{escape(finding.text)}[/]")
@@ -52,7 +53,7 @@ def print_short(findings: Sequence[Finding], study: str) -> None:
         lines.setdefault((finding.analysis, finding.statement, finding.answer), []).append(finding)
     for (analysis, statement, _), alike in list(lines.items())[:MOST_LINES]:
         of_all = f"{len(alike)} of {curves[analysis, statement]} curves"
-        where = of_all if len(alike) > 1 else settings_text(alike[0].settings)
+        where = of_all if len(alike) > 1 else as_options(alike[0].settings)
         where = f" ({where})" if where else ""
         line = f"{analysis}: {statement}"
         room = screen.width - 13 - len(where)

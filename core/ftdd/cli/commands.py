@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 import ftdd
+from ftdd.api.environment import RequestError
 from ftdd.components import ComponentFailed, DataUnavailable, Unfit, error_words
 from ftdd.components.plugins import OWN_PACKAGE
-from ftdd.recipe.mistakes import RecipeError
-from ftdd.study.store import Unreadable
+from ftdd.recipe.error import RecipeError
+from ftdd.study.files import Unreadable
 
 if TYPE_CHECKING:
     from ftdd.components.plugins import BroughtCommand
@@ -54,7 +55,7 @@ class Commands(click.Group):
         """Like click's; what a plugin's command raises is said in a sentence that names the plugin."""
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort, RecipeError, Unreadable):
+        except (click.ClickException, click.exceptions.Exit, click.Abort, RecipeError, RequestError, Unreadable):
             raise
         except (DataUnavailable, ComponentFailed, Unfit):
             raise
@@ -88,7 +89,7 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def _brought(self) -> "dict[str, BroughtCommand]":
-        from ftdd.cli.surroundings import brought_commands
+        from ftdd.api.environment import brought_commands
 
         return brought_commands(tuple(COMMANDS))
 
@@ -120,6 +121,9 @@ def carried_out(arguments: Sequence[str] | None = None) -> int:
             click.echo(str(mistake), err=True)
         count = len(error.mistakes)
         click.echo(f"ftdd: {count} mistake{'s' if count > 1 else ''}; nothing was done", err=True)
+        code = 2
+    except RequestError as error:
+        click.UsageError(str(error)).show()
         code = 2
     except click.ClickException as error:
         error.show()

@@ -69,37 +69,39 @@ def command(studies: tuple[str, ...], store: Path, by: str, value: str, over: st
         ftdd compare mine ../theirs/ftdd-runs/studies/mine --over trainable_parameters
         ftdd compare small large --over epoch --by frozen_layers -o epochs.svg
     """
-    from ftdd.results.compare import named, overlay
-    from ftdd.results.compare_figure import overlay_figure
-    from ftdd.results.style import journal, save
+    from ftdd.api.compare import Comparison
+    from ftdd.results.compare import names_of, overlay
+    from ftdd.results.style import save
+    from ftdd.study.reading import read_study_data
 
     if output is not None and output.suffix.lower() not in ENDINGS:
         raise click.UsageError(f"--output {output}: must end in .png or .svg (both are written)")
     if over == "epoch" and value != VALUES[0]:
         raise click.UsageError(f"--over epoch shows every test error there is: leave --value {value} out")
     places = [find_study(study, store) for study in studies]
+    folders = [place.study_folder(name) for place, name in places]
+    if len(set(folders)) < len(folders):
+        raise click.UsageError("one study is named twice: name each once")
+    names = names_of(folders)
+    read = {label: read_study_data(*place) for label, place in zip(names, places, strict=True)}
     try:
-        found = named(places)
-        laid = overlay(found, by=by, over=over, value=value)
+        laid = overlay(read, by=by, over=over, value=value)
     except LookupError as error:
         raise click.UsageError(str(error.args[0])) from error
-    if len({(one.store.path, one.name) for one in found}) < len(found):
-        raise click.UsageError("one study is named twice: name each once")
     if laid is None:
         click.echo("no run of these studies is done yet, so there is nothing to compare", err=True)
         return 0
-    _tell(laid, [one.label for one in found])
+    _tell(laid, names)
     _print(laid)
-    with journal():
-        for path in save(overlay_figure(laid), (output or Path(_file_name(studies))).absolute().with_suffix("")):
-            click.echo(f"figure: {path}")
+    for path in save(Comparison(laid).figure(), (output or Path(_file_name(studies))).absolute().with_suffix("")):
+        click.echo(f"figure: {path}")
     return 0
 
 
 def _tell(laid: "Overlay", labels: Sequence[str]) -> None:
     """What a reader of table and figure must know: on stderr."""
     screen = messages()
-    empty = [label for label in labels if not (laid.series.runs["study"] == label).any()]
+    empty = [label for label in labels if not (laid.merged.done["study"] == label).any()]
     if empty:
         screen.print(f"no run of its own that is done, so not shown: {', '.join(empty)}", markup=False, soft_wrap=True)
     if laid.shared:

@@ -6,9 +6,9 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
+from ftdd.api.environment import data_path, plugins, warn_of_plugins
 from ftdd.cli.options import data_option
 from ftdd.cli.screen import messages, output
-from ftdd.cli.surroundings import data_path, plugins, warn_of_plugins
 from ftdd.components import DataSet, DataUnavailable, Pair
 from ftdd.components.plugins import nearest
 

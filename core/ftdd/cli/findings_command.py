@@ -8,17 +8,15 @@ import click
 from pydantic import ValidationError
 from rich.markup import escape
 
+from ftdd.api.environment import plugins, warn_of_plugins
 from ftdd.cli.answers import WIDTH, print_findings
-from ftdd.cli.chosen import analyses_of
-from ftdd.cli.damage import warn_of_damage
 from ftdd.cli.keeping import said_where_not_kept
 from ftdd.cli.options import store_option
-from ftdd.cli.screen import output
-from ftdd.cli.studies import find_study, study_argument
-from ftdd.cli.surroundings import plugins, warn_of_plugins
+from ftdd.cli.screen import output, warn
+from ftdd.cli.studies import ReadStudy, read_study, study_argument
 from ftdd.components import KINDS, Analysis
 from ftdd.components.plugins import nearest
-from ftdd.study.store import StudyRecord
+from ftdd.records.study import StudyRecord
 
 
 @click.command("findings")
@@ -43,39 +41,35 @@ def command(study: str, store: Path, names: tuple[str, ...], as_json: bool, as_c
     warn_of_plugins()
     if as_json and as_csv:
         raise click.UsageError("--json or --csv, not both")
-    place, study = find_study(study, store)
-    record = place.read_study(study)
-    from ftdd.results.findings import find, findings_table, keep_findings, read_evidence
+    from ftdd.results.findings import find, findings_table, keep_findings
 
-    warn_of_damage(place, study)
+    read = read_study(study, store)
     failures: list[str] = []
-    evidence = read_evidence(place, study)
-    found = find(_asked(record, names), evidence, failures.append)
+    found = find(_asked(read, names), read.data, failures.append)
     if not names:
-        with said_where_not_kept(place.study_folder(study)):
-            keep_findings(place, study, found)
-    for line in failures:
-        click.secho(f"ftdd: {line}", fg="yellow", err=True)
+        with said_where_not_kept(read.folder):
+            keep_findings(read.folder, found)
+    warn(failures)
     if as_json:
         click.echo(json.dumps([finding.to_json() for finding in found], indent=2, ensure_ascii=False))
     elif as_csv:
         click.echo(findings_table(found).to_csv(index=False), nl=False)
-    elif not len(evidence.runs):
-        ended = f": of {evidence.asked}, {evidence.failed} failed and {evidence.diverged} diverged"
-        how = ended if evidence.failed or evidence.diverged else " yet"
-        click.echo(f"no run of {study} is done{how}, so there is nothing to find", err=True)
+    elif not len(read.data.done):
+        ended = f": of {read.data.asked}, {read.data.failed} failed and {read.data.diverged} diverged"
+        how = ended if read.data.failed or read.data.diverged else " yet"
+        click.echo(f"no run of {read.folder.name} is done{how}, so there is nothing to find", err=True)
     else:
-        output().print(f"[bold]{escape(record.title)}[/]", soft_wrap=True)
+        output().print(f"[bold]{escape(read.data.record.title)}[/]", soft_wrap=True)
         if not found:
             output().print("no analysis has anything to say of this study", markup=False)
         print_findings(found)
-        _tell_of_looks(record)
+        _tell_of_looks(read.data.record)
     return 1 if failures else 0
 
 
-def _asked(record: StudyRecord, names: Sequence[str]) -> tuple[Analysis, ...]:
+def _asked(read: ReadStudy, names: Sequence[str]) -> tuple[Analysis, ...]:
     """The analyses of the recipe, less those that are not asked for. Raises click.UsageError for a wrong name."""
-    chosen = analyses_of(record)
+    chosen = read.analyses()
     if not names:
         return chosen
     known = plugins().components["analysis"]
@@ -100,7 +94,7 @@ def _tell_of_looks(record: StudyRecord) -> None:
         screen = output()
         screen.width = min(screen.width, WIDTH)
         screen.print(
-            f"\n{added} of {len(record.entries)} target runs were added after a look at the others, where nobody could "
-            "tell. Intervals and chances hold for one look, not for all looks together.",
+            f"\n{added} of {len(record.entries)} target runs were added after a look at the others, where an answer "
+            "was open. Confidence levels hold for one look, not for all looks together.",
             markup=False,
         )

@@ -9,23 +9,21 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from ftdd.cli.adding import adding_options, budget_for, reasons_of, what_next
-from ftdd.cli.damage import tell_of_changed
-from ftdd.cli.options import data_option, recipe_argument, recipe_store_option, set_option
-from ftdd.cli.reading import Reading, read_with_added, warn_of_left_out
-from ftdd.cli.screen import duration, messages, output, shown, state_text
-from ftdd.cli.surroundings import plugins, warn_of_plugins
+from ftdd.api.environment import warn_of_plugins
+from ftdd.api.left_out import changed_lines
+from ftdd.api.more_seeds import budget_for, reasons_of, what_next
+from ftdd.api.request import Request, read_request, with_added_runs
+from ftdd.cli.options import adding_options, recipe_options
+from ftdd.cli.screen import messages, output, state_text, warn
 from ftdd.study.added import Round, with_added
 from ftdd.study.plan import Plan, PlannedRun, make_plan
+from ftdd.wording import as_recipe, duration
 
 MOST_ROWS = 60
 
 
 @click.command("plan")
-@recipe_argument
-@set_option
-@recipe_store_option
-@data_option
+@recipe_options
 @adding_options
 @click.option("--workers", type=click.IntRange(1), default=1, help="For the foreseen time.  [default: 1]")
 @click.option("--all", "everything", is_flag=True, help=f"Show every run, also where there are more than {MOST_ROWS}.")
@@ -48,18 +46,18 @@ def command(
     shows also which runs would be added now, by what the runs that are done can tell.
     """
     warn_of_plugins()
-    reading = read_with_added(recipe, overrides, store, data)
-    warn_of_left_out(reading)
-    most = budget_for(reading.study, more_seeds, budget)
-    plan = make_plan(reading.study, reading.store, reading.data)
-    adding = None if most is None else _adding(reading, plan, most)
+    request = with_added_runs(read_request(recipe, overrides, store, data))
+    warn(f"an added run that does not fit the recipe is left out: {line}" for line in request.left_out)
+    most = budget_for(request.study, more_seeds, budget)
+    plan = make_plan(request.study, request.store, request.data)
+    adding = None if most is None else _adding(request, plan, most)
     if as_json:
-        tree = _tree(reading.study.name, plan, workers)
+        tree = _tree(request.study.name, plan, workers)
         click.echo(json.dumps(tree | ({} if adding is None else {"more": _adding_tree(adding, workers)}), indent=2))
         return 0
     screen = output()
-    swept = reading.study.swept
-    table = Table(title=escape(reading.study.header.title or reading.study.name), title_justify="left")
+    swept = request.study.swept
+    table = Table(title=escape(request.study.header.title or request.study.name), title_justify="left")
     for heading in ("state", "run", "from source", *swept):
         table.add_column(heading, overflow="fold")
     table.add_column("image passes", justify="right")
@@ -78,7 +76,8 @@ def command(
     )
     left = sum(run.image_passes for run in plan.open)
     seconds = plan.seconds_left(workers)
-    tell_of_changed({run.ref.id: run.damage for run in plan.changed}, [run.ref.id for run in plan.held_back])
+    held_back = [run.ref.id for run in plan.held_back]
+    warn(changed_lines({run.ref.id: run.damage for run in plan.changed}, held_back))
     if not plan.open:
         screen.print("nothing is left to do" + (" without --again" if plan.changed else ""))
     elif seconds is None:
@@ -111,14 +110,14 @@ class _Adding:
         return max(self.budget - self.added - (len(self.round.runs) if self.round else 0), 0)
 
 
-def _adding(reading: Reading, plan: Plan, budget: int) -> _Adding:
-    study = reading.study
-    following = what_next(reading, budget, lambda line: click.secho(f"ftdd: {line}", fg="yellow", err=True))
+def _adding(request: Request, plan: Plan, budget: int) -> _Adding:
+    study = request.study
+    following = what_next(request, budget, lambda line: warn([line]))
     for sentence in following.mistaken if following else ():
         messages().print(sentence, markup=False, soft_wrap=True)
-    grown, _ = with_added(study, following.runs if following else (), plugins(), reading.data)
+    grown, _ = with_added(study, following.runs if following else (), request.plugins, request.data)
     known = {run.ref.id for run in plan.runs}
-    whole = make_plan(grown, reading.store, reading.data)
+    whole = make_plan(grown, request.store, request.data)
     new = Plan(tuple(run for run in whole.runs if run.ref.id not in known), whole.seconds_per_pass)
     longest = max((run.image_passes for run in plan.targets), default=0)
     return _Adding(budget, len(study.added), following, new, longest)
@@ -162,8 +161,8 @@ def _crew(workers: int) -> str:
 def _value(run: PlannedRun, path: str) -> str:
     """A target's value on a swept path: what the sweep gave it, and where it gave nothing, what its spec says."""
     if path in run.settings:
-        return shown(run.settings[path])
-    return shown(run.ref.settings[path]) if run.ref.role == "target" and path in run.ref.settings else ""
+        return as_recipe(run.settings[path])
+    return as_recipe(run.ref.settings[path]) if run.ref.role == "target" and path in run.ref.settings else ""
 
 
 def _adding_tree(adding: _Adding, workers: int) -> dict[str, object]:

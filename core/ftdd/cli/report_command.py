@@ -4,10 +4,9 @@ from pathlib import Path
 
 import click
 
-from ftdd.cli.chosen import analyses_of
-from ftdd.cli.damage import warn_of_damage
 from ftdd.cli.options import store_option
-from ftdd.cli.studies import find_study, study_argument
+from ftdd.cli.screen import warn
+from ftdd.cli.studies import read_study, study_argument
 
 
 @click.command("report")
@@ -24,21 +23,17 @@ def command(study: str, store: Path, over: str | None) -> int:
     Works from the run folders alone, also while the study is running or when some of its runs failed. Findings and
     advice are computed anew. STUDY is a name in the store, or a study's folder, STORE/studies/NAME, in any store.
     """
-    from ftdd.results.advice import write_advice
-    from ftdd.results.figures import draw_figures
-    from ftdd.results.findings import write_findings
-    from ftdd.results.report import write_report
+    from ftdd.results.figures import draw_over
+    from ftdd.results.findings import find
+    from ftdd.results.write import write_results
 
-    place, study = find_study(study, store)
-    record = place.read_study(study)
-    warn_of_damage(place, study)
-    write_findings(place, study, analyses_of(record), lambda line: click.secho(f"ftdd: {line}", fg="yellow", err=True))
-    write_advice(place, study)
-    figures = draw_figures(place, study)
+    read = read_study(study, store)
+    found = find(read.analyses(), read.data, lambda line: warn([line]))
+    *figures, page = write_results(read.folder, read.data, found)
     if over is not None:
-        figures = (*figures, *draw_figures(place, study, over))
-    for figure in (*figures, write_report(place, study)):
-        click.echo(str(figure))
+        figures += draw_over(read.data, read.folder / "figures", over)
+    for path in (*figures, page):
+        click.echo(str(path))
     if not figures:
         click.echo("no run has measured anything yet, so there are no figures", err=True)
     return 0

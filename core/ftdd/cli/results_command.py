@@ -4,10 +4,9 @@ from pathlib import Path
 
 import click
 
-from ftdd.cli.damage import warn_of_damage
 from ftdd.cli.keeping import save
 from ftdd.cli.options import NewFile, store_option
-from ftdd.cli.studies import find_study, study_argument
+from ftdd.cli.studies import read_study, study_argument
 from ftdd.cli.summary import print_summary
 
 FORMATS = ("csv", "json", "parquet")
@@ -39,17 +38,15 @@ def command(
         ftdd results quickstart --json --curves          an object per evaluation
         ftdd results quickstart --curves -o c.parquet    a file, in the format of its ending
     """
-    place, study = find_study(study, store)
     asked = [name for name, given in zip(FORMATS, (as_csv, as_json, as_parquet), strict=True) if given]
     form = _format(asked, curves, output)
-    warn_of_damage(place, study)
+    read = read_study(study, store).data
     if form is None:
-        print_summary(place, study)
+        print_summary(read)
         return 0
     from ftdd.results.formats import to_json, write_parquet
-    from ftdd.results.table import curves_table, runs_table
 
-    table = curves_table(place, study) if curves else runs_table(place, study)
+    table = read.curves if curves else read.runs
     if output is not None and form == "parquet":
         try:
             save(output, lambda path: write_parquet(table, path))

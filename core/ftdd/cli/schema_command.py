@@ -5,9 +5,9 @@ from pathlib import Path
 
 import click
 
+from ftdd.api.environment import plugins, warn_of_plugins
 from ftdd.cli.keeping import save
 from ftdd.cli.options import NewFile
-from ftdd.cli.surroundings import plugins, warn_of_plugins
 from ftdd.recipe.schema import recipe_schema
 
 

@@ -8,10 +8,10 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
+from ftdd.api.environment import data_path, plugins, shipped_recipes, warn_of_plugins
 from ftdd.cli.options import NewFile, data_option, store_option
 from ftdd.cli.screen import number, output, state_text
 from ftdd.cli.show_component import show_component, show_layers, show_pair
-from ftdd.cli.surroundings import data_path, plugins, shipped_recipes, warn_of_plugins
 from ftdd.components import KINDS, Architecture, Pair
 from ftdd.components.plugins import nearest
 from ftdd.data.image_shape import ImageShape

@@ -12,9 +12,9 @@ from pydantic import ValidationError
 from rich.markup import escape
 from rich.table import Table
 
+from ftdd.api.environment import plugins
 from ftdd.cli.keeping import save
-from ftdd.cli.screen import messages, output, shown
-from ftdd.cli.surroundings import plugins
+from ftdd.cli.screen import messages, output
 from ftdd.components import (
     Architecture,
     Component,
@@ -32,6 +32,8 @@ from ftdd.recipe.mistakes import dotted
 from ftdd.recipe.points import said_by
 from ftdd.recipe.sweep import SweepError, with_values
 from ftdd.study.remarks import remarks_on, repeats_on
+from ftdd.values import described_fields
+from ftdd.wording import as_recipe
 
 SIDES: tuple[Side, ...] = ("source", "target")
 
@@ -45,8 +47,8 @@ def show_component(kind: Kind, cls: type[Component], name: str) -> None:
     for heading in ("field", "type", "default", "what it means"):
         table.add_column(heading, overflow="fold")
     for field_name in own_fields(cls):
-        field = cls.model_fields[field_name]
-        default = "required" if field.is_required() else shown(_plain(field.get_default(call_default_factory=True)))
+        field = described_fields(cls)[field_name]
+        default = "required" if field.is_required() else as_recipe(_plain(field.get_default(call_default_factory=True)))
         kind_of = _type_words(cls.model_json_schema()["properties"][field_name])
         table.add_row(
             f"  [cyan]{field_name}[/]",
@@ -218,9 +220,9 @@ def _plain(value: Any) -> Any:
 def _type_words(schema: dict[str, Any]) -> str:
     """A field's type as a reader of recipes would say it."""
     if "enum" in schema:
-        return " | ".join(shown(option) for option in schema["enum"])
+        return " | ".join(as_recipe(option) for option in schema["enum"])
     if "const" in schema:
-        return shown(schema["const"])
+        return as_recipe(schema["const"])
     if "anyOf" in schema:
         return " or ".join(_type_words(option) for option in schema["anyOf"] if option != {"type": "null"})
     words = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true | false"}

@@ -10,27 +10,30 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from ftdd.cli.conducting import begin, carry_out, machine_options, plan_now, tell_failures
-from ftdd.cli.options import data_option, recipe_argument, recipe_store_option, set_option
-from ftdd.cli.screen import messages, number, output, settings_text
-from ftdd.cli.surroundings import plugins, warn_of_plugins
+from ftdd.api.environment import plugins, warn_of_plugins
+from ftdd.api.execution import execute, plan_now
+from ftdd.api.prepare import Workers, prepared
+from ftdd.api.progress import TerminalProgress
+from ftdd.api.request import read_request
+from ftdd.cli.failures import tell_failures
+from ftdd.cli.options import recipe_options, worker_options
+from ftdd.cli.screen import messages, number, output
 from ftdd.components import Scheme
 from ftdd.components.plugins import nearest
 from ftdd.recipe.study import Study
-from ftdd.study.scores import ScoreRow, score_study
+from ftdd.records.score import ScoreRow
+from ftdd.study.scores import score_study
 from ftdd.values import Json, flat
+from ftdd.wording import as_options
 
 
 @click.command("similarity")
-@recipe_argument
-@set_option
-@recipe_store_option
-@data_option
+@recipe_options
 @click.option(
     "--scheme", "names", multiple=True, metavar="NAME", help="Only this scheme; may be given again and again."
 )
 @click.option("--json", "as_json", is_flag=True, help="Write the scores as JSON.")
-@machine_options
+@worker_options
 def command(
     recipe: str,
     overrides: tuple[str, ...],
@@ -38,7 +41,7 @@ def command(
     data: Path | None,
     names: tuple[str, ...],
     as_json: bool,
-    **machine: Any,
+    **workers: Any,
 ) -> int:
     """Score how alike source and target are, for every pair and source of RECIPE; larger means more alike.
 
@@ -54,35 +57,32 @@ def command(
         ftdd similarity my_study.yaml --scheme wordnet --scheme logme
     """
     warn_of_plugins()
-    begun = begin(recipe, overrides, store, data, for_schemes=False, **machine)
-    if begun is None:
-        return 1
-    reading = begun.reading
-    schemes = _schemes(reading.study, names)
-    asked = bool(names or reading.study.header.similarity)
-    if not reading.study.groups:
+    progress = TerminalProgress()
+    request, executor, machine = prepared(
+        lambda: read_request(recipe, overrides, store, data), Workers(**workers), progress.say, for_schemes=False
+    )
+    schemes = _schemes(request.study, names)
+    asked = bool(names or request.study.header.similarity)
+    if not request.study.groups:
         raise click.UsageError("no run of this recipe transfers from a source, so there is nothing to compare")
-    if all(group.pair.labels == "numbers" for group in reading.study.groups):
+    if all(group.pair.labels == "numbers" for group in request.study.groups):
         raise click.UsageError("the labels of this recipe's pairs are numbers, and schemes compare classes")
-    study = replace(reading.study, header=reading.study.header.model_copy(update={"similarity": schemes}))
-    begun = replace(begun, reading=replace(reading, study=study))
-    plan = plan_now(begun.reading)
+    study = replace(request.study, header=request.study.header.model_copy(update={"similarity": schemes}))
+    plan = plan_now(replace(request, study=study))
     wanted = plan.sources if any("network" in scheme.needs for scheme in schemes) else ()
     found: list[ScoreRow] = []
-    outcome = carry_out(
-        begun,
-        replace(plan, runs=wanted),
-        lambda progress: found.extend(score_study(study, schemes, reading.store, reading.data, progress.note)),
-    )
-    if outcome is None:
-        return 130
+
+    def score() -> None:
+        found.extend(score_study(study, schemes, request.store, request.data, progress.note))
+
+    outcome = execute(replace(request, study=study), replace(plan, runs=wanted), executor, machine, progress, score)
     if as_json:
         click.echo(json.dumps([asdict(row) for row in found], indent=2))
     else:
         _print(found)
     _print_errors(found)
     lacking = [row.value is None for row in found]
-    return tell_failures(begun, outcome) or int(any(lacking) if asked else bool(found) and all(lacking))
+    return tell_failures(request, outcome) or int(any(lacking) if asked else bool(found) and all(lacking))
 
 
 def _schemes(study: Study, names: Sequence[str]) -> tuple[Scheme, ...]:
@@ -107,9 +107,7 @@ def _print(rows: Sequence[ScoreRow]) -> None:
         table.add_column(heading, justify="right" if heading in ("source test error", "score", "took") else "left")
     last = ""
     for row in rows:
-        pair = str(row.pair["name"]) + "".join(
-            f" {text}" for text in [settings_text(_chosen(row.pair, varied))] if text
-        )
+        pair = str(row.pair["name"]) + "".join(f" {text}" for text in [as_options(_chosen(row.pair, varied))] if text)
         place = pair + (row.source_id or "")
         shown = (pair, row.source_id or "none", number(row.source_test_error)) if place != last else ("", "", "")
         last = place

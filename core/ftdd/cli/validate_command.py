@@ -4,12 +4,13 @@ from pathlib import Path
 
 import click
 
+from ftdd.api.environment import data_path, warn_of_plugins
+from ftdd.api.request import check_networks, read_request
 from ftdd.cli.options import RecipeName, data_option, set_option
-from ftdd.cli.reading import check_networks, read
-from ftdd.cli.surroundings import data_path, warn_of_plugins
 from ftdd.components import ComponentFailed
 from ftdd.recipe.mistakes import RecipeError
 from ftdd.study.remarks import remarks_on, repeats_on, sides_of
+from ftdd.wording import counted
 
 
 @click.command("validate")
@@ -27,9 +28,9 @@ def command(recipes: tuple[str, ...], overrides: tuple[str, ...], data: Path | N
     code = 0
     for recipe in recipes:
         try:
-            reading = read(recipe, overrides, None, data)
-            check_networks(reading, recipe)
-            study = reading.study
+            request = read_request(recipe, overrides, None, data)
+            check_networks(request)
+            study = request.study
         except ComponentFailed as failed:
             click.echo(f"{recipe}: {failed}", err=True)
             code = 2
@@ -39,7 +40,8 @@ def command(recipes: tuple[str, ...], overrides: tuple[str, ...], data: Path | N
             code = 2
         else:
             sides, folder = sides_of(study), data_path(data)
-            click.echo(f"{recipe}: right; target runs: {len(study.targets)}, sources: {len(study.sources)}")
+            targets, sources = counted(len(study.targets), "target run"), counted(len(study.sources), "source run")
+            click.echo(f"{recipe}: valid: {targets}, {sources}")
             for repeated in repeats_on(sides, folder):
                 click.secho(f"{recipe}: warning: {repeated}", err=True)
             for remark in remarks_on(sides, folder):

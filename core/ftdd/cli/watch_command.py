@@ -14,13 +14,15 @@ from rich.table import Table
 from rich.text import Text
 
 from ftdd.cli.options import store_option
-from ftdd.cli.screen import STYLES, duration, number, output, shown
+from ftdd.cli.screen import STYLES, number, output
 from ftdd.cli.studies import find_study, study_argument
-from ftdd.study.store import State
+from ftdd.records.status import State
 from ftdd.values import Json
+from ftdd.wording import as_recipe, duration
 
 if TYPE_CHECKING:
-    from ftdd.results.watching import Row, View
+    from ftdd.records.run import Run
+    from ftdd.results.watching import View
 
 ORDER = (
     *(State.RUNNING, State.DONE, State.DIVERGED, State.FAILED, State.DAMAGED, State.CHANGED),
@@ -121,14 +123,14 @@ def table_of(view: "View", screen: Console, height: int | None) -> RenderableTyp
     return Group(*lines)
 
 
-def _cells(row: "Row", settings: str, view: "View", spark: int) -> Sequence[RenderableType]:
-    from ftdd.results.watching import sparkline
+def _cells(row: "Run", settings: str, view: "View", spark: int) -> Sequence[RenderableType]:
+    from ftdd.results.watching import seconds_left, sparkline
 
     status, curve = row.status, row.curve
     scale = view.scales.get(row.role)
     blocks = sparkline(curve, status.epochs, scale, spark) if scale else ""
     last = curve.last if len(curve) else None
-    left = row.seconds_left
+    left = seconds_left(row)
     return (
         f"[{STYLES[row.state]}]{row.state}[/]",
         escape(settings),
@@ -160,7 +162,7 @@ def _counts(view: "View") -> Text:
     return line
 
 
-def _settings(rows: Sequence["Row"]) -> Mapping[str, str]:
+def _settings(rows: Sequence["Run"]) -> Mapping[str, str]:
     """What tells each run apart, short: the last word of each path where that is enough."""
     paths = list(dict.fromkeys(path for row in rows for path in row.settings))
     ends = [path.rpartition(".")[2] for path in paths]
@@ -169,7 +171,7 @@ def _settings(rows: Sequence["Row"]) -> Mapping[str, str]:
 
 
 def _words(settings: Mapping[str, Json], words: Mapping[str, str]) -> str:
-    return " ".join(f"{words[path]} {shown(value)}" for path, value in settings.items()) or "target"
+    return " ".join(f"{words[path]} {as_recipe(value)}" for path, value in settings.items()) or "target"
 
 
 def _short(error: float) -> str:

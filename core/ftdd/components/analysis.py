@@ -8,7 +8,7 @@ from ftdd.analysis.finding import Finding, Proposal
 from ftdd.components.base import Component
 
 if TYPE_CHECKING:
-    from ftdd.analysis.evidence import Evidence
+    from ftdd.analysis.study_data import StudyData
 
 
 class Analysis(Component):
@@ -18,13 +18,13 @@ class Analysis(Component):
     """Findings of a lower rank are read first, where a recipe does not say in which order."""
 
     @abstractmethod
-    def findings(self, evidence: "Evidence") -> Sequence[Finding]:
+    def findings(self, study: "StudyData") -> Sequence[Finding]:
         """What the runs show, in the order in which to read it; nothing where the study is not about this.
 
         Of half a study too: what is missing makes intervals wider and answers `cannot tell`.
         """
 
-    def proposals(self, evidence: "Evidence") -> Sequence[Proposal]:
+    def proposals(self, study: "StudyData") -> Sequence[Proposal]:
         """Runs that would let it tell what it cannot tell yet, the most useful first; nothing where it can.
 
         `ftdd run --more-seeds-where-unsure` carries them out, within its budget, and asks again.

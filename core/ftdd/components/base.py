@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 from unicodedata import category
 
 from ftdd.values import Json, Value
@@ -84,7 +84,7 @@ class Component(Value):
 
     tag: ClassVar[str] = "name"
     """The field that says which component it is."""
-    examples: ClassVar[Sequence[Mapping[str, Json]]] = ({},)
+    examples: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
     """Settings of small ones, with which the checks of `ftdd.testing` try the class."""
     brought_by: ClassVar[Owner | None] = None
     """The plugin that it came with; written when plugins are loaded."""

@@ -83,6 +83,16 @@ class Choice:
             raise PydanticCustomError("choice", "{reason}", {"reason": reason}) from error
 
 
+def component_choice(kind: str, tag: str = "name", words: Sequence[str] = ()) -> Choice:
+    """A component by its name, or by a mapping with its fields; words are taken as they are."""
+
+    def find(name: str, plugins: Any) -> type[Value]:
+        cls: type[Value] = plugins.named(kind, name)
+        return cls
+
+    return Choice(kind, find, tag, words=words)
+
+
 def among(kind: str, *options: type[Value]) -> Choice:
     """A choice among classes that ship with ftdd itself."""
     known = {str(option.model_fields["name"].default): option for option in options}

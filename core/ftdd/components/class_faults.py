@@ -23,6 +23,7 @@ from ftdd.components import (
     Scheme,
     error_words,
 )
+from ftdd.networks.spared import Spared
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,59}")
 """What a component may be called."""
@@ -84,11 +85,8 @@ def example_faults(cls: type[Component], context: Any) -> Iterator[str]:
 
 
 def _missing(cls: type, kind: Kind) -> list[str]:
-    return [
-        name
-        for name, member in vars(kind.base).items()
-        if getattr(member, "__isabstractmethod__", False) and getattr(cls, name, None) is member
-    ]
+    abstract = kind.base.__abstractmethods__
+    return [name for name in vars(kind.base) if name in abstract and getattr(cls, name) is getattr(kind.base, name)]
 
 
 def _tag_fault(kind: Kind, cls: type[Component]) -> str | None:
@@ -139,8 +137,8 @@ CONSTANTS: Sequence[tuple[type[Component], str, Callable[[Any], bool], str]] = (
     (
         Policy,
         "spared",
-        lambda v: isinstance(v, frozenset) and v <= {"scales", "batch_norm_scales", "batch_norm_statistics"},
-        "a frozenset of scales, batch_norm_scales, batch_norm_statistics",
+        lambda v: isinstance(v, frozenset) and v <= set(get_args(Spared)),
+        f"a frozenset of {', '.join(get_args(Spared))}",
     ),
     (Analysis, "rank", lambda v: isinstance(v, int) and not isinstance(v, bool), "a whole number"),
     (Executor, "default", lambda v: isinstance(v, bool), "true or false"),

@@ -5,7 +5,6 @@ Each class is guarded once, when its plugin is loaded; whoever calls it meets `C
 
 import inspect
 import math
-import multiprocessing
 import re
 import sys
 import threading
@@ -121,7 +120,8 @@ def _watch() -> None:
 
 def _guarded(name: str, method: Callable[..., Any], check: Check) -> Callable[..., Any]:
     declared = (Unfit, DataUnavailable, ComponentFailed, *((ImportError,) if name == "score" else ()))
-    seen = multiprocessing.parent_process() is None  # a worker has no screen
+    processes: Any = sys.modules.get("multiprocessing.process")
+    seen = processes is None or processes.parent_process() is None  # a worker has no screen
 
     @wraps(method)
     def call(self: Component, *arguments: Any, **named: Any) -> Any:

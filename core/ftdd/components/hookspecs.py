@@ -5,7 +5,9 @@ group `ftdd`. A function may leave out arguments that it does not need. The modu
 without torch; import heavy libraries inside the methods that use them.
 """
 
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -34,10 +36,33 @@ def _mark(plugin: object, name: str) -> dict[str, Any] | None:
     return options if isinstance(options, dict) else None
 
 
-def implementations(plugin: object, hook: str) -> tuple[Callable[..., Any], ...]:
-    """A plugin's functions for a hook: of its name, or marked with `specname`."""
-    found = marks(plugin).items()
-    return tuple(getattr(plugin, name) for name, options in found if (options.get("specname") or name) == hook)
+def implementations(plugin: object) -> dict[str, list[Callable[..., Any]]]:
+    """A plugin's functions, by the hook that they implement: of its name, or marked with `specname`."""
+    found: dict[str, list[Callable[..., Any]]] = {}
+    for name, options in marks(plugin).items():
+        found.setdefault(hook_of(name, options), []).append(getattr(plugin, name))
+    return found
+
+
+def hook_of(name: str, options: Mapping[str, Any]) -> str:
+    """The hook that a marked function implements."""
+    return str(options.get("specname") or name)
+
+
+def listening(plugin: object) -> pluggy.HookRelay:
+    """The hooks of a study and its runs, as this plugin alone implements them."""
+    manager = _Manager("ftdd")
+    manager.add_hookspecs(sys.modules[__name__])
+    heard = {name: getattr(plugin, name) for name, options in marks(plugin).items() if hook_of(name, options) in HEARD}
+    manager.register(SimpleNamespace(**heard), "plugin")
+    return manager.hook
+
+
+class _Manager(pluggy.PluginManager):
+    """Takes everything for a hook that `marks` does, also what is no plain function."""
+
+    def parse_hookimpl_opts(self, plugin: object, name: str) -> Any:
+        return _mark(plugin, name)
 
 
 @hookspec
@@ -140,3 +165,9 @@ def ftdd_run_finished(study: "StudyRef", run: "RunRef", state: str) -> None:
 @hookspec
 def ftdd_study_finished(study: "StudyRef") -> None:
     """All that could be carried out has been, and the study's figures are drawn."""
+
+
+HOOKS = tuple(name for name in globals() if name.startswith("ftdd_"))
+"""In the order of a study."""
+HEARD = tuple(hook for hook in HOOKS if hook.startswith(("ftdd_study_", "ftdd_run_")))
+"""Those that listen."""

@@ -1,25 +1,15 @@
 """Tell plugins what happens, each on a thread of its own: a slow or broken one costs the study nothing."""
 
-import inspect
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from types import TracebackType
 from typing import Any
 
-from ftdd.components import error_words
-from ftdd.components.hookspecs import implementations
-
-HOOKS = (
-    "ftdd_study_started",
-    "ftdd_run_started",
-    "ftdd_run_evaluated",
-    "ftdd_run_finished",
-    "ftdd_study_finished",
-)
-
+from ftdd.components.base import error_words
+from ftdd.components.hookspecs import listening
 
 SAY_SECONDS = 5.0
 """After which one says who is waited for."""
@@ -34,12 +24,7 @@ class Listeners:
 
     def __init__(self, modules: Mapping[str, object], say: Callable[[str], None]) -> None:
         """modules: plugin modules by name.   say: takes a line for the user, from any thread."""
-        self._say = say
-        self._ears = [
-            _Ear(name, hooks, say)
-            for name, module in modules.items()
-            if (hooks := {hook: found for hook in HOOKS if (found := implementations(module, hook))})
-        ]
+        self._ears = [_Ear(name, module, say) for name, module in modules.items()]
 
     def tell(self, hook: str, **arguments: object) -> None:
         """Put an event into every listener's queue, and return at once."""
@@ -68,43 +53,43 @@ class Listeners:
 class _Ear(threading.Thread):
     """One listener: its queue and its thread."""
 
-    def __init__(
-        self, name: str, hooks: Mapping[str, Sequence[Callable[..., object]]], say: Callable[[str], None]
-    ) -> None:
+    def __init__(self, name: str, module: object, say: Callable[[str], None]) -> None:
         super().__init__(name=f"listener {name}", daemon=True)
         self._plugin = name
-        self._hooks = hooks
+        self._hooks = listening(module)
         self._say = say
         self._events: queue.Queue[tuple[str, Mapping[str, object]] | None] = queue.Queue()
         self._failed: set[str] = set()
         self._study: object = None
-        self._copied: dict[int, Any] = {}
+        self._copies: dict[int, Any] = {}
         self._now = ""
         self._since = time.monotonic()
 
     def put(self, hook: str, arguments: Mapping[str, object]) -> None:
-        if hook not in self._hooks:
+        """Queue copies of its own: what it writes into them, the others do not hear.
+
+        A study and its runs are copied once and not for each event: there may be thousands of both.
+        """
+        if not getattr(self._hooks, hook).get_hookimpls():
             return
         if arguments["study"] is not self._study:
-            self._study, self._copied = arguments["study"], {}
-            deepcopy(self._study, self._copied)
-        # a copy of its own: what it writes into it, the others do not hear
-        self._events.put((hook, deepcopy(arguments, dict(self._copied))))
+            self._study, self._copies = arguments["study"], {}
+            deepcopy(self._study, self._copies)
+        kept = self._copies
+        copies = {name: kept[id(one)] if id(one) in kept else deepcopy(one) for name, one in arguments.items()}
+        self._events.put((hook, copies))
 
     def run(self) -> None:
         while (event := self._events.get()) is not None:
             hook, arguments = event
             self._now, self._since = hook, time.monotonic()
-            for function in self._hooks[hook]:
-                try:
-                    function(**_asked_for(function, arguments))
-                except BaseException as error:  # a stranger's code: shown once for each hook, never fatal
-                    if hook not in self._failed:
-                        self._failed.add(hook)
-                        self._say(
-                            f"plugin {self._plugin} failed in {hook}: {error_words(error)}; "
-                            "the study goes on without it"
-                        )
+            try:
+                getattr(self._hooks, hook)(**arguments)
+            except BaseException as error:  # a stranger's code: shown once for each hook, never fatal
+                if hook not in self._failed:
+                    self._failed.add(hook)
+                    words = f"plugin {self._plugin} failed in {hook}: {error_words(error)}"
+                    self._say(f"{words}; the study goes on without it")
 
     def close(self) -> None:
         self._events.put(None)
@@ -134,11 +119,3 @@ _SAFE = (
     f"Ctrl-C is safe: runs, figures and findings are written. It is given up after {SILENT_SECONDS:g} seconds "
     "without progress"
 )
-
-
-def _asked_for(function: Callable[..., object], arguments: Mapping[str, object]) -> dict[str, object]:
-    """Those of an event's arguments that a function takes by name; all of them where it takes any."""
-    wanted = inspect.signature(function).parameters
-    if any(one.kind is one.VAR_KEYWORD for one in wanted.values()):
-        return dict(arguments)
-    return {name: value for name, value in arguments.items() if name in wanted}

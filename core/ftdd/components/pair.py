@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from ftdd.components.base import Component
 from ftdd.components.comparison import Side
@@ -48,7 +48,7 @@ class DataSet(ABC):
         """
 
 
-Likeness: TypeAlias = "Mapping[str, Sequence[Json] | Literal['larger', 'smaller']]"
+Likeness: TypeAlias = Mapping[str, Sequence[Any] | Literal["larger", "smaller"]]
 """For each field whether larger or smaller numbers are more alike, or the values themselves, most alike first."""
 
 

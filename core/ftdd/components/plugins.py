@@ -7,15 +7,16 @@ import io
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from importlib.metadata import EntryPoint, entry_points
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
 from ftdd.components import KINDS, Component, Kind, Owner, error_words, hookspecs
 from ftdd.components.class_faults import component_fault as component_fault
 from ftdd.components.class_faults import example_faults, schema_fault
 from ftdd.components.guards import guard, said_if_slow
-from ftdd.components.hookspecs import implementations, marks
+from ftdd.components.hookspecs import HEARD, HOOKS, hook_of, implementations, marks
 from ftdd.components.side_effects import undone
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 GROUP = "ftdd"
 OWN_PACKAGE = "ftdd"
 DISABLED = "FTDD_DISABLED_PLUGINS"
-HOOKS = tuple(name for name in dir(hookspecs) if name.startswith("ftdd_"))
-LISTENING = tuple(hook for hook in HOOKS if hook.startswith(("ftdd_study_", "ftdd_run_")))
 COMMAND_NAME = re.compile(r"[a-z][a-z0-9-]{0,29}")
 NAME_WORDS = "a lower-case letter, then lower-case letters, digits and dashes, 30 at most"
 
@@ -44,23 +43,72 @@ class PluginInfo:
 
 
 @dataclass(frozen=True)
-class Plugins:
-    """All that plugins bring."""
+class _Imported:
+    """One plugin before it is asked for components."""
+
+    owner: Owner
+    state: str
+    plugin: object = None
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Brought:
+    """What all plugins bring, and what is wrong with it."""
 
     components: Mapping[str, Mapping[str, type[Component]]]
-    """By kind, then by name, both sorted."""
     infos: tuple[PluginInfo, ...]
     problems: tuple[str, ...]
-    """A sentence for each thing wrong with a plugin: which distribution, what, what to do."""
     clashes: Mapping[tuple[str, str], str]
-    """(kind, name) → the sentence why nobody gets this name."""
-    modules: tuple[tuple[Owner, object], ...] = ()
-    """What the entry points of the loaded plugins name: modules, mostly."""
+
+
+class Plugins:
+    """All that plugins bring. Components are asked for when they are first wanted: `ftdd --help` wants none."""
+
+    def __init__(self, imported: Sequence[_Imported] = (), problems: Sequence[str] = ()) -> None:
+        self._imported = imported
+        self._problems = problems
+
+    @staticmethod
+    def of(owner: Owner, plugin: object) -> "Plugins":
+        """One plugin alone, as it is."""
+        return Plugins([_Imported(owner, "loaded", plugin)])
+
+    @cached_property
+    def _brought(self) -> _Brought:
+        return _all_brought(self._imported, self._problems)
+
+    @property
+    def components(self) -> Mapping[str, Mapping[str, type[Component]]]:
+        """By kind, then by name, both sorted."""
+        return self._brought.components
+
+    @property
+    def infos(self) -> tuple[PluginInfo, ...]:
+        """Every plugin, by its name."""
+        return self._brought.infos
+
+    @cached_property
+    def problems(self) -> tuple[str, ...]:
+        """A sentence for each thing wrong with a plugin: which distribution, what, what to do."""
+        return (*self._brought.problems, *_example_problems(self))
+
+    @property
+    def clashes(self) -> Mapping[tuple[str, str], str]:
+        """(kind, name) → the sentence why nobody gets this name."""
+        return self._brought.clashes
+
+    @property
+    def modules(self) -> tuple[tuple[Owner, object], ...]:
+        """What the entry points of the plugins that could be imported name: modules, mostly."""
+        return tuple((one.owner, one.plugin) for one in self._imported if one.state == "loaded")
 
     @property
     def listeners(self) -> Mapping[str, object]:
-        """Plugin modules by name and distribution, for whoever calls their other hooks."""
-        return {f"{owner.plugin} ({owner.distribution})": plugin for owner, plugin in self.modules}
+        """Those of the loaded plugins, by name and distribution, for whoever calls their other hooks."""
+        loaded = {(info.name, info.distribution) for info in self.infos if info.state == "loaded"}
+        named = {(owner.plugin, owner.distribution): plugin for owner, plugin in self.modules}
+        return {f"{name} ({package})": named[name, package] for name, package in named if (name, package) in loaded}
 
     def named(self, kind: str, name: str) -> type[Component]:
         """The component of a kind by its name. Raises LookupError with a sentence that names the nearest."""
@@ -93,58 +141,63 @@ def installed_plugins() -> "Plugins":
 
 def load_plugins(points: Sequence[EntryPoint], disabled: Sequence[str] = ()) -> Plugins:
     """Load these entry points one by one; what is wrong with one is a sentence and does not touch the rest."""
-    found = sorted({(point.name, point.value, _owner(point).distribution): point for point in points}.items())
-    known = {point.name for _, point in found}
+    of_package = cache(_of_package)
+    owners = [(point, Owner(point.name, *of_package(point.dist))) for point in points]
+    found = sorted({(point.name, point.value, owner.distribution): (point, owner) for point, owner in owners}.items())
+    known = {point.name for point in points}
     problems = [
         f"{DISABLED}: there is no plugin '{name}'; {nearest(name, known)}" for name in disabled if name not in known
     ]
-    infos: list[PluginInfo] = []
-    modules: list[tuple[Owner, object]] = []
+    return Plugins([_imported(point, owner, point.name in disabled) for _, (point, owner) in found], problems)
+
+
+def _imported(point: EntryPoint, owner: Owner, disabled: bool) -> _Imported:
+    if disabled:
+        return _Imported(owner, "disabled")
+    try:
+        plugin, remarks = _load(point, owner)
+    except _Broken as broken:
+        return _Imported(owner, "broken", None, (str(broken),))
+    return _Imported(owner, "loaded", plugin, remarks)
+
+
+def _all_brought(imported: Iterable[_Imported], problems: Iterable[str]) -> _Brought:
+    """Ask each plugin for its components; a name that two bring is nobody's."""
+    said, infos = list(problems), []
     claims: dict[tuple[str, str], list[tuple[Owner, type[Component]]]] = {}
-    for (name, _, distribution), point in found:
-        owner = _owner(point)
-        state = "disabled" if name in disabled else "loaded"
-        brings: tuple[str, ...] = ()
+    for one in imported:
+        state, brings, found = one.state, [], one.problems
         if state == "loaded":
             try:
-                plugin, remarks = _load(point, owner)
-                brought = _components(plugin, owner)
+                for kind, cls in _components(one.plugin, one.owner):
+                    brings.append(f"{kind.word} {kind.name_of(cls)}")
+                    claims.setdefault((kind.word, kind.name_of(cls)), []).append((one.owner, cls))
             except _Broken as broken:
-                problems.append(str(broken))
-                state = "broken"
-            else:
-                problems += remarks
-                modules.append((owner, plugin))
-                brings = tuple(f"{kind.word} {kind.name_of(cls)}" for kind, cls in brought)
-                for kind, cls in brought:
-                    claims.setdefault((kind.word, kind.name_of(cls)), []).append((owner, cls))
-        infos.append(PluginInfo(name, distribution, state, brings))
-    clashes = {key: _clash(key, owners) for key, owners in claims.items() if len(owners) > 1}
+                state, found = "broken", (str(broken),)
+        said += found
+        infos.append(PluginInfo(one.owner.plugin, one.owner.distribution, state, tuple(brings)))
+    clashes = {key: _clash(key, [owner for owner, _ in owned]) for key, owned in claims.items() if len(owned) > 1}
     components: dict[str, dict[str, type[Component]]] = {word: {} for word in KINDS}
-    for (kind_word, component_name), owners in sorted(claims.items(), key=lambda claim: claim[0]):
-        if len(owners) == 1:
-            components[kind_word][component_name] = owners[0][1]
-    plugins = Plugins(components, tuple(infos), (*problems, *clashes.values()), clashes, tuple(modules))
-    return replace(plugins, problems=(*plugins.problems, *_example_problems(plugins)))
+    for word, name in sorted(claims.keys() - clashes.keys()):
+        components[word][name] = claims[word, name][0][1]
+    return _Brought(components, tuple(infos), (*said, *clashes.values()), clashes)
 
 
 def _example_problems(plugins: Plugins) -> Iterator[str]:
     """A sentence for each example that its own class refuses. Those that ship with ftdd are held by its tests."""
-    for kind in KINDS.values():
-        for name, cls in plugins.components[kind.word].items():
+    for kind, classes in plugins.components.items():
+        for name, cls in classes.items():
             if cls.brought_by is not None and cls.brought_by.package != OWN_PACKAGE:
-                yield from (
-                    f"{kind.word} '{name}' ({cls.brought_by}) {fault}" for fault in example_faults(cls, plugins)
-                )
+                yield from (f"{kind} '{name}' ({cls.brought_by}) {fault}" for fault in example_faults(cls, plugins))
 
 
 class _Broken(Exception):
     """A plugin that cannot be used: the sentence that says why."""
 
 
-def _owner(point: EntryPoint) -> Owner:
-    dist = point.dist
-    return Owner(point.name, "an unknown distribution") if dist is None else Owner(point.name, dist.name, dist.version)
+def _of_package(found: Distribution | None) -> tuple[str, str]:
+    """Name and version: asking a distribution parses all that it says of itself."""
+    return ("an unknown distribution", "") if found is None else (found.name, found.version)
 
 
 def _load(point: EntryPoint, owner: Owner) -> tuple[object, tuple[str, ...]]:
@@ -185,7 +238,7 @@ def _apart(what: str, printed: io.StringIO | None = None) -> Iterator[list[str]]
 def plugin_fault(plugin: object) -> str | None:
     """What keeps a plugin from being used; None where nothing does. No other plugin is looked at."""
     for name, options in marks(plugin).items():
-        hook = options.get("specname") or name
+        hook = hook_of(name, options)
         if hook not in HOOKS:
             if options.get("optionalhook"):
                 continue  # of another version of ftdd, which knows it
@@ -198,7 +251,7 @@ def plugin_fault(plugin: object) -> str | None:
         function = getattr(plugin, name)
         if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
             return f"has an async {name}, which would never run; define it with def"
-        if inspect.isgeneratorfunction(function) and hook in LISTENING:
+        if inspect.isgeneratorfunction(function) and hook in HEARD:
             return f"yields in {name}, which would never run; return instead"
         if fault := _call_fault(function, hook):
             return f"cannot be called in {name}: {fault}"
@@ -214,9 +267,11 @@ def _call_fault(function: Callable[..., Any], hook: str) -> str | None:
     given = inspect.signature(getattr(hookspecs, hook)).parameters
     for one in wanted:
         if one.kind in (one.VAR_KEYWORD, one.VAR_POSITIONAL):
-            continue
-        if one.kind is one.POSITIONAL_ONLY:
-            return f"its argument '{one.name}' cannot be given by name"
+            if not given:
+                continue
+            return f"'{one}' says not which of the hook's arguments it takes; name those of {', '.join(given)}"
+        if one.kind is one.KEYWORD_ONLY:
+            return f"its argument '{one.name}' is one by keyword only, which pluggy does not give"
         if one.name == "self":
             return "it is a method of a class; let the entry point name an instance, such as module:PLUGIN"
         if one.name not in given and one.default is one.empty:
@@ -241,10 +296,10 @@ def unmarked_hooks(plugin: object) -> Iterator[str]:
             yield name
 
 
-def brought_by(plugin: object, hook: str) -> list[Any]:
+def brought_by(functions: Iterable[Callable[[], Any]]) -> list[Any]:
     """What a plugin's functions for a hook return, together. Raises ValueError where one returns no list."""
     brought: list[Any] = []
-    for function in implementations(plugin, hook):
+    for function in functions:
         returned = function()
         if returned is None or isinstance(returned, (str, bytes, type, Mapping)):
             raise ValueError(f"it returns {_shown(returned)}, and not a list")
@@ -264,10 +319,11 @@ def _components(plugin: object, owner: Owner) -> list[tuple[Kind, type[Component
     """What the plugin's hooks return, each class checked and guarded."""
     brought: dict[tuple[str, type[Component]], Kind] = {}
     mend = f"mend or uninstall the package, or set {DISABLED}={owner.plugin}"
-    for kind in KINDS.values():
+    functions = implementations(plugin)
+    for kind in (kind for kind in KINDS.values() if kind.hook in functions):
         try:
             with _apart(f"{owner} in {kind.hook}"):
-                classes = brought_by(plugin, kind.hook)
+                classes = brought_by(functions[kind.hook])
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -275,9 +331,9 @@ def _components(plugin: object, owner: Owner) -> list[tuple[Kind, type[Component
             raise _Broken(f"{owner} failed in {kind.hook}: {words}; {mend}") from error
         for cls in classes:
             try:
-                fault = component_fault(kind, cls)
-                if fault is None and owner.package != OWN_PACKAGE:  # ftdd's own tests make the schema of its own
-                    fault = schema_fault(cls)
+                fault = None  # ftdd's own classes are looked at by its tests
+                if owner.package != OWN_PACKAGE:
+                    fault = component_fault(kind, cls) or schema_fault(cls)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # a class such that it cannot even be looked at
@@ -303,7 +359,7 @@ def plugin_commands(plugins: "Plugins", own: Iterable[str]) -> tuple[dict[str, "
         mend = f"mend or uninstall the package, or set {DISABLED}={owner.plugin}"
         try:
             with _apart(f"{owner} in ftdd_commands"):
-                brought = brought_by(plugin, "ftdd_commands")
+                brought = brought_by(implementations(plugin).get("ftdd_commands", ()))
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -326,10 +382,7 @@ def plugin_commands(plugins: "Plugins", own: Iterable[str]) -> tuple[dict[str, "
                     claims.setdefault(command.name, []).append(BroughtCommand(owner, command, shown))
     for name, claimed in claims.items():
         if len(claimed) > 1:
-            owners = [one.owner for one in claimed]
-            choices = " or ".join(f"{DISABLED}={owner.plugin}" for owner in owners)
-            bringers = " and ".join(map(str, owners))
-            problems.append(f"command '{name}' is brought by {bringers}, so nobody gets the name; set {choices}")
+            problems.append(_clash(("command", name), [one.owner for one in claimed]))
     found = {name: claimed[0] for name, claimed in sorted(claims.items()) if len(claimed) == 1}
     return found, tuple(problems)
 
@@ -344,8 +397,6 @@ class BroughtCommand:
     """A line."""
 
 
-def _clash(key: tuple[str, str], owners: Sequence[tuple[Owner, type[Component]]]) -> str:
-    kind, name = key
-    brought = " and ".join(str(owner) for owner, _ in owners)
-    choices = " or ".join(f"{DISABLED}={owner.plugin}" for owner, _ in owners)
-    return f"{kind} '{name}' is brought by {brought}, so nobody gets the name; set {choices}"
+def _clash(key: tuple[str, str], owners: Sequence[Owner]) -> str:
+    choices = " or ".join(f"{DISABLED}={owner.plugin}" for owner in owners)
+    return f"{key[0]} '{key[1]}' is brought by {' and '.join(map(str, owners))}, so nobody gets the name; set {choices}"

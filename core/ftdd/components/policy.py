@@ -1,12 +1,10 @@
 """Freezing policies."""
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from ftdd.components.base import Component
-
-if TYPE_CHECKING:
-    from ftdd.networks.chain import Spared
+from ftdd.networks.spared import Spared
 
 
 class Policy(Component):
@@ -14,8 +12,12 @@ class Policy(Component):
 
     tag: ClassVar[str] = "policy"
 
-    spared: ClassVar[frozenset["Spared"]] = frozenset()
+    spared: ClassVar[frozenset[Spared]] = frozenset()
     """What may move in frozen layers all the same; see `ftdd.networks.chain.Chain.freeze`."""
+
+    depth: ClassVar[tuple[str, ...]] = ()
+    """Fields that set the number of frozen layers: a sweep over one of them makes a curve over frozen layers. Any other
+    field that is swept makes a curve for each of its values."""
 
     @abstractmethod
     def frozen(self, layers: tuple[str, ...], epoch: int) -> frozenset[int]:

@@ -6,6 +6,8 @@ Images are bytes and labels classes; where a task is a regression, both may be n
 import hashlib
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from ftdd.data.image_shape import ImageShape
@@ -52,6 +54,14 @@ class LabelledImages:
         in_range = self.numbers or not len(self)
         if not in_range and not (int(self.labels.min()) >= 0 and int(self.labels.max()) < len(self.classes)):
             raise ValueError(f"labels must be from 0 to {len(self.classes) - 1}")
+
+    @classmethod
+    def from_arrays(
+        cls, images: npt.NDArray[np.uint8], labels: npt.ArrayLike, classes: tuple[str, ...]
+    ) -> "LabelledImages":
+        """The same from arrays: bytes of shape (N, C, H, W), copied where they are read-only, and integers, (N,)."""
+        pixels = torch.from_numpy(np.require(images, np.uint8, ["C", "W", "E"]))
+        return cls(pixels, torch.from_numpy(np.array(labels, dtype=np.int64)), classes)
 
     def __len__(self) -> int:
         return len(self.images)

@@ -1,17 +1,15 @@
 """A network as a sequence of named layers: what can be frozen by depth and gone on from anywhere."""
 
 from collections.abc import Iterable, Iterator
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import torch
 from torch import nn
 
+from ftdd.networks.spared import Spared
+
 Features: TypeAlias = "torch.Tensor | tuple[torch.Tensor, ...]"
 """What passes from one layer to the next; the first axis is the batch."""
-
-Spared = Literal["scales", "batch_norm_scales", "batch_norm_statistics"]
-"""What may move in a frozen layer all the same: scale and shift of normalizations, of batch normalizations alone, or
-the running statistics of these."""
 
 
 class Chain(nn.Module):

@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 
 from ftdd.components.choice import Choice
 from ftdd.recipe.document import Path
-from ftdd.values import Json, Value
+from ftdd.values import Json, Value, described_fields
 
 
 def field_at(root: type[Value], tree: Json, path: Path, context: Any) -> FieldInfo | None:
@@ -19,7 +19,7 @@ def field_at(root: type[Value], tree: Json, path: Path, context: Any) -> FieldIn
     if isinstance(path[-1], int):
         return _item(field_at(root, tree, path[:-1], context), path[-1])
     cls = class_at(root, tree, path[:-1], context)
-    return cls.model_fields.get(str(path[-1])) if cls else None
+    return described_fields(cls).get(str(path[-1])) if cls else None
 
 
 def fields_at(root: type[Value], tree: Json, path: Path, context: Any) -> Iterable[str]:

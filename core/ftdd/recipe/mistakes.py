@@ -1,9 +1,7 @@
 """Mistakes as data: where, what, and what to do; and pydantic's errors as such sentences."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from itertools import groupby
+from collections.abc import Mapping
 from typing import Any, get_args
 
 from annotated_types import Ge, Gt, Le, Lt
@@ -11,51 +9,11 @@ from pydantic.fields import FieldInfo
 
 from ftdd.components.plugins import nearest
 from ftdd.recipe.document import Path
+from ftdd.recipe.error import Mistake as Mistake
+from ftdd.recipe.error import RecipeError as RecipeError
+from ftdd.recipe.error import shortened
 from ftdd.recipe.fields import field_at, fields_at, without_none
 from ftdd.values import LARGEST_WHOLE, Json, Value
-
-MOST_ALIKE = 5
-LONGEST_WORDS = 300
-"""Characters that are said of an option, and of a path."""
-
-
-@dataclass(frozen=True, order=True)
-class Mistake:
-    """One thing wrong with a recipe."""
-
-    line: int
-    """0 for what a command's option says."""
-    where: str
-    """File and line, or the option."""
-    path: str
-    """Dotted path of the field; "" for the whole."""
-    message: str
-
-    def __str__(self) -> str:
-        parts = (shortened(self.where, LONGEST_WORDS), shortened(self.path, LONGEST_WORDS), self.message)
-        return ": ".join(part for part in parts if part)
-
-
-class RecipeError(Exception):
-    """A recipe with mistakes, all of them, in the order of their lines."""
-
-    def __init__(self, mistakes: Iterable[Mistake]) -> None:
-        self.mistakes = tuple(_abridged(sorted(set(mistakes))))
-        super().__init__("\n".join(map(str, self.mistakes)))
-
-
-def _abridged(mistakes: Iterable[Mistake]) -> Iterator[Mistake]:
-    """Of many mistakes of one field in one line (a long range, mostly) the first few, and how many more there are."""
-    for (line, where, path), group in groupby(mistakes, key=lambda one: (one.line, one.where, one.path)):
-        alike = list(group)
-        yield from alike[:MOST_ALIKE]
-        if len(alike) > MOST_ALIKE:
-            yield Mistake(line, where, path, f"and {len(alike) - MOST_ALIKE:,} more such values")
-
-
-def shortened(text: str, longest: int) -> str:
-    """A text, its end left out where it has more characters."""
-    return text if len(text) <= longest else f"{text[: longest - 3]}…"
 
 
 def dotted(path: Path) -> str:

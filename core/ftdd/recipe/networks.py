@@ -15,7 +15,7 @@ from ftdd.components.plugins import OWN_PACKAGE
 from ftdd.data.image_shape import ImageShape
 from ftdd.recipe.check import phases
 from ftdd.recipe.document import parse
-from ftdd.recipe.mistakes import Mistake
+from ftdd.recipe.error import Mistake, place
 from ftdd.recipe.study import Study
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def network_mistakes(study: Study, file: str, data: Path) -> tuple[Mistake, ...]
                     found["freezing", f"{component_words(architecture)}: {error}"] = None
     lines = parse(study.text) if found else None
     return tuple(
-        Mistake(line, f"{file}:{line}", part, message)
+        Mistake(line, place(file, line), part, message)
         for part, message in found
         if lines is not None
         for line in [lines.line((part,))]

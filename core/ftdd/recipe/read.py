@@ -12,8 +12,9 @@ from ftdd.components import ComponentFailed, DataUnavailable, Every, Unfit
 from ftdd.components.plugins import Plugins, nearest
 from ftdd.recipe.check import layer_names
 from ftdd.recipe.document import Document, NotYaml, Path, parse, parse_value
+from ftdd.recipe.error import Mistake, RecipeError, place
 from ftdd.recipe.fields import field_at
-from ftdd.recipe.mistakes import Mistake, RecipeError, dotted
+from ftdd.recipe.mistakes import dotted
 from ftdd.recipe.points import SETTING as SETTING
 from ftdd.recipe.points import TAGS, check_path, checked_spec, said_by
 from ftdd.recipe.specs import TargetSpec
@@ -41,11 +42,22 @@ def read_study(path: FilePath, plugins: Plugins, data: FilePath, overrides: Sequ
         text = path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         raise RecipeError([Mistake(1, f"{path.name}:1", "", f"not UTF-8 text: {error.reason}")]) from error
+    return read_text(text, path.name, path.stem, plugins, data, overrides)
+
+
+def read_text(
+    text: str, file: str, name: str, plugins: Plugins, data: FilePath, overrides: Sequence[str] = ()
+) -> Study:
+    """The study that a recipe's text asks for.
+
+    file: the file's name, for the places of mistakes; "" for a text that nobody has written, of which they name paths
+    alone.   name: the study's, where the recipe does not say it. Raises RecipeError.
+    """
     try:
         document = parse(text)
     except NotYaml as error:
-        raise RecipeError([Mistake(error.line, f"{path.name}:{error.line}", "", str(error))]) from error
-    return _Reader(path.name, document, plugins, data).study(path.stem, text, overrides)
+        raise RecipeError([Mistake(error.line, place(file, error.line), "", str(error))]) from error
+    return _Reader(file, document, plugins, data).study(name, text, overrides)
 
 
 @dataclass(frozen=True)
@@ -295,7 +307,7 @@ class _Reader:
         if swept is None and path not in self._document.lines:
             swept = next((place for axis, place in (places or {}).items() if _within(axis, name)), None)
         line = self._document.line(swept or path)
-        self._mistakes.append(Mistake(line, f"{self._file}:{line}", name, message))
+        self._mistakes.append(Mistake(line, place(self._file, line), name, message))
 
     def _say_of_option(self, override: str, path: str, message: str) -> None:
         self._mistakes.append(Mistake(0, f"--set {override}", path, message))

@@ -1,29 +1,19 @@
 """Specs: all that determines a run's numbers, and the ids made of it."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt
 
 from ftdd.components import Analysis, Architecture, Every, Pair, Policy, Scheme, Side
-from ftdd.components.choice import Choice, or_else
+from ftdd.components.choice import component_choice, or_else
+from ftdd.networks.spared import Spared
 from ftdd.training.settings import Evaluate, SoftFreezing, Training
 from ftdd.values import Json, Value, identity, tree_identity
 
 if TYPE_CHECKING:
     from ftdd.components.plugins import Plugins
-    from ftdd.networks.chain import Spared
-
-
-def component_choice(kind: str, tag: str = "name", words: Sequence[str] = ()) -> Choice:
-    """A component by its name, or by a mapping with its fields; words are taken as they are."""
-
-    def find(name: str, context: Any) -> type[Value]:
-        plugins: Plugins = context
-        return plugins.named(kind, name)
-
-    return Choice(kind, find, tag, words=words)
 
 
 PairField = Annotated[Pair, component_choice("pair")]
@@ -101,7 +91,7 @@ class Transfer(Value):
 Control = Literal["transfer", "selffer", "random", "scratch"]
 BatchNorm = Literal["frozen", "affine_only", "live", "recalibrate"]
 
-SPARED: "Mapping[BatchNorm, frozenset[Spared]]" = {
+SPARED: Mapping[BatchNorm, frozenset[Spared]] = {
     "frozen": frozenset(),
     "affine_only": frozenset({"batch_norm_scales"}),
     "live": frozenset({"batch_norm_statistics"}),
@@ -217,7 +207,7 @@ class TargetSpec(Value):
         return count
 
     @property
-    def spared(self) -> "frozenset[Spared]":
+    def spared(self) -> frozenset[Spared]:
         """What may move in frozen layers all the same."""
         return self.freezing.spared | SPARED[self.batch_norm]
 

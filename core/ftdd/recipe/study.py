@@ -1,14 +1,16 @@
 """Study: a validated recipe, an ordered list of fully specified runs."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError
 
 from ftdd.components import Analysis, Architecture, Pair
 from ftdd.components.choice import or_else
 from ftdd.recipe.specs import AnalysisField, SchemeField, SourceSpec, TargetSpec
+from ftdd.records.study import StudyRecord
 from ftdd.values import Json, Value, canonical_json
 
 if TYPE_CHECKING:
@@ -149,7 +151,7 @@ class Study:
 def chosen_analyses(header: Header, plugins: "Plugins") -> tuple[Analysis, ...]:
     """The analyses that a recipe chooses; all that are installed, with their defaults, by rank, where it chooses none.
 
-    One that cannot be had without a setting of its own is there only where a recipe names it.
+    One that needs a setting of its own is there only where a recipe names it.
     """
     if header.analyses is not None:
         return header.analyses
@@ -160,3 +162,19 @@ def chosen_analyses(header: Header, plugins: "Plugins") -> tuple[Analysis, ...]:
         except Exception:  # it needs a setting, or its own validators are at fault: seen when it was loaded
             continue
     return tuple(sorted((one for one in found if isinstance(one, Analysis)), key=lambda one: one.rank))
+
+
+def analyses_of(
+    record: StudyRecord, plugins: "Plugins", say: Callable[[str], None] = lambda line: None
+) -> tuple[Analysis, ...]:
+    """What the recipe chose when a study was run; all that are installed where that is not available now.
+
+    say: takes a line on that.
+    """
+    given = {} if record.analyses is None else {"analyses": list(record.analyses)}
+    try:
+        header = Header.model_validate_json(json.dumps(given), strict=True, context=plugins)
+    except ValidationError as error:
+        say(f"the recipe's analyses are not available ({error.errors()[0]['msg']}); all others are asked")
+        header = Header()
+    return chosen_analyses(header, plugins)

@@ -2,19 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ftdd.analysis.evidence import SEEDS
+from ftdd.analysis.study_data import StudyData, over_transfer
 from ftdd.components.plugins import nearest
+from ftdd.records.study import SEEDS
 from ftdd.results.freezingwise import AXES
-from ftdd.results.series import Series, in_order, labels_of, over_transfer, read_series
-from ftdd.results.words import plain, shown
-from ftdd.study.inputs import differences, inputs_of_study
-from ftdd.study.store import State, Store, StudyRecord
+from ftdd.results.panels import in_order
+from ftdd.study.inputs import differences
 from ftdd.values import Json
+from ftdd.wording import column_name, format_value, labels_of
 
 VALUES = {
     "final_test_error": "final test error",
@@ -31,15 +32,6 @@ SEVERAL = 3
 
 class CannotCompare(LookupError):
     """A request that these studies do not allow, with a sentence that says why."""
-
-
-@dataclass(frozen=True)
-class Named:
-    """A study under the name it has in the comparison."""
-
-    label: str
-    store: Store
-    name: str
 
 
 @dataclass(frozen=True)
@@ -60,8 +52,9 @@ class Overlay:
     """Runs of several studies in one table, and how they stand on one figure."""
 
     studies: tuple[str, ...]
-    series: Series
-    """All runs, each once, with the columns `line` (a label), `x` (where it stands) and, for a table, `place`."""
+    merged: StudyData
+    """All target runs, each once; those that are done have the columns `line` (a label), `x` (where it stands on the
+    figure) and `place` (where it stands in a table)."""
     lines: tuple[LineOf, ...]
     by: str
     """The column that tells the lines of one study apart; "" where none does."""
@@ -85,14 +78,14 @@ class Overlay:
     def places(self) -> str:
         """What the places of a table are."""
         if self.over in AXES:
-            return self.series.depth
-        return "epoch" if self.over == EPOCH else plain(self.over)
+            return self.merged.depth.words
+        return "epoch" if self.over == EPOCH else column_name(self.over)
 
     @property
     def measure(self) -> str:
         """What is compared, in words."""
         words = "test error" if self.over == EPOCH else VALUES[self.value]
-        return f"squared {words}" if self.series.study.labels == "numbers" and "error" in words else words
+        return f"squared {words}" if self.merged.regression and "error" in words else words
 
 
 @dataclass(frozen=True)
@@ -124,41 +117,42 @@ class Cell:
     """To the line of reference; None for that line itself, and where no runs pair up."""
 
 
-def named(studies: Sequence[tuple[Store, str]]) -> tuple[Named, ...]:
-    """Studies under names that tell them apart: with their store where two have the same."""
-    names = [name for _, name in studies]
-    labels = [name if names.count(name) == 1 else f"{name} ({store.path.name})" for store, name in studies]
+def names_of(folders: Sequence[Path]) -> tuple[str, ...]:
+    """Names that tell studies apart, by their folders: with the store where two have the same."""
+    names = [folder.name for folder in folders]
     labels = [
-        label if labels.count(label) == 1 else f"{name} ({store.path})"
-        for label, (store, name) in zip(labels, studies, strict=True)
+        name if names.count(name) == 1 else f"{name} ({folder.parents[1].name})"
+        for name, folder in zip(names, folders, strict=True)
     ]
-    return tuple(Named(label, store, name) for label, (store, name) in zip(labels, studies, strict=True))
+    return tuple(
+        label if labels.count(label) == 1 else f"{folder.name} ({folder.parents[1]})"
+        for label, folder in zip(labels, folders, strict=True)
+    )
 
 
 def overlay(
-    studies: Sequence[Named], *, by: str = "", over: str = "frozen_layers", value: str = "final_test_error"
+    studies: Mapping[str, StudyData], *, by: str = "", over: str = "frozen_layers", value: str = "final_test_error"
 ) -> Overlay | None:
     """Lay the target runs of studies over each other; None where no run of any is done.
 
+    studies: by the name that each has in the comparison.
     by: a setting whose values make lines of their own; its dotted path, or the end of it (`similarity`).
     over: what stands on the horizontal axis: one of `freezingwise.AXES`, `epoch`, or a setting of numbers.
     value: one of VALUES; along epochs the test error of each evaluation is drawn.
 
     Raises CannotCompare for settings that the studies do not have, and for studies whose errors are of two kinds.
     """
-    read = [read_series(study.store, study.name) for study in studies]
-    if len({one.study.labels for one in read}) > 1:
-        raise CannotCompare("some of these studies learn classes and some numbers: their errors have no common scale")
-    labels = tuple(study.label for study in studies)
-    other_inputs = _other_inputs(studies)
+    if len({study.regression for study in studies.values()}) > 1:
+        raise CannotCompare("some of these studies are classification and some regression: no common scale of errors")
+    labels, other_inputs = tuple(studies), _other_inputs(studies)
     read = [
         _renamed(one, label) if label in other_inputs else one
-        for one, label in zip(_alike_in_depth(read), labels, strict=True)
+        for one, label in zip(_similar_depth(list(studies.values())), labels, strict=True)
     ]
     runs, shared = _once(read, labels)
     if not len(runs):
         return None
-    settings = _settings(runs, [one.study for one in read])
+    settings = _settings(runs, read)
     by = _chosen("--by", by, runs, settings, ("frozen_layers",)) if by else ""
     over = over if over in (*AXES, EPOCH) else _chosen("--over", over, runs, settings, (*AXES, EPOCH))
     runs = _placed(runs, over)
@@ -167,22 +161,21 @@ def overlay(
     runs, lines = _with_lines(runs, labels, by)
     curves = pd.concat([one.curves for one in read]).drop_duplicates(["id", "epoch"])
     curves = curves[curves["id"].isin(runs["id"])]
-    series = Series(
-        study=replace(read[0].study, title=_title(labels, read[0].study.title)),
-        runs=runs,
+    others = pd.concat([one.targets for one in read]).drop_duplicates("id")
+    merged = replace(
+        read[0],
+        record=replace(read[0].record, title=_title(labels, read[0].record.title)),
+        runs=pd.concat([runs, others[~others["id"].isin(runs["id"])]]),
         curves=curves.assign(x=curves["epoch"].astype(float)),
-        asked=len({entry.id for one in read for entry in one.study.entries}),
-        diverged=len(_diverged(studies, read)),
         groups=tuple(dict.fromkeys(group for group in ("line", *panels, "x") if group != "frozen_layers")),
-        depth=read[0].depth,
     )
     return Overlay(
         labels,
-        series,
+        merged,
         lines,
         by,
         over,
-        _words(over, series.depth),
+        _words(over, read[0].depth.words),
         value,
         panels,
         shared,
@@ -191,33 +184,33 @@ def overlay(
     )
 
 
-def _other_inputs(studies: Sequence[Named]) -> dict[str, Sequence[str]]:
+def _other_inputs(studies: Mapping[str, StudyData]) -> dict[str, Sequence[str]]:
     seen: dict[str, Json] = {}
     found: dict[str, Sequence[str]] = {}
-    for study in studies:
-        own = inputs_of_study(study.store, study.store.read_study(study.name))
-        if phrases := differences(seen, own, (f"in {studies[0].label}", f"in {study.label}")):
-            found[study.label] = phrases
-        seen = {**own, **seen}
+    first = next(iter(studies))
+    for label, study in studies.items():
+        if phrases := differences(seen, study.inputs, (f"in {first}", f"in {label}")):
+            found[label] = phrases
+        seen = {**study.inputs, **seen}
     return found
 
 
-def _renamed(series: Series, label: str) -> Series:
+def _renamed(study: StudyData, label: str) -> StudyData:
     """The same with ids of its own: a run with other inputs is not the one that another study has under its id."""
     own = {"id": lambda rows: rows["id"] + f" of {label}"}
-    return replace(series, runs=series.runs.assign(**own), curves=series.curves.assign(**own))
+    return replace(study, runs=study.runs.assign(**own), curves=study.curves.assign(**own))
 
 
 def cells(found: Overlay) -> tuple[Cell, ...]:
     """Every line at every place, panel by panel; along epochs at powers of ten and at the last."""
-    points, value = (_at_epochs(found), "test_error") if found.over == EPOCH else (found.series.runs, found.value)
+    points, value = (_at_epochs(found), "test_error") if found.over == EPOCH else (found.merged.done, found.value)
     seeds = _seeds(points, found.by, found.over)
     apart = {line.label for line in found.lines if found.studies[line.study] in found.other_inputs}
     result = []
     panels = points.groupby(list(found.panels), sort=False, dropna=False) if found.panels else [((), points)]
     for keys, panel in panels:
         settings = tuple(zip(found.panels, keys, strict=True))
-        words = tuple(f"{plain(column)} {shown(key)}" for column, key in settings)
+        words = tuple(f"{column_name(column)} {format_value(key)}" for column, key in settings)
         for place, there in panel.groupby("place", sort=True):
             by_line = {line.label: there[there["line"] == line.label] for line in found.lines}
             for line in found.lines:
@@ -228,35 +221,26 @@ def cells(found: Overlay) -> tuple[Cell, ...]:
     return tuple(result)
 
 
-def _alike_in_depth(read: Sequence[Series]) -> list[Series]:
+def _similar_depth(read: Sequence[StudyData]) -> list[StudyData]:
     """Studies of how many layers to transfer count these, where all are such studies."""
     counted = [over_transfer(one) for one in read]
     return counted if len({one.depth for one in counted}) == 1 else list(read)
 
 
-def _once(read: Sequence[Series], labels: Sequence[str]) -> tuple[pd.DataFrame, int]:
-    """The runs of all studies, each with the first study that has it, and how many others have it too."""
-    runs = pd.concat([one.runs.assign(study=label) for one, label in zip(read, labels, strict=True)])
+def _once(read: Sequence[StudyData], labels: Sequence[str]) -> tuple[pd.DataFrame, int]:
+    """The runs of all studies that are done, each with the first study that has it, and how many others have it too."""
+    runs = pd.concat([one.done.assign(study=label) for one, label in zip(read, labels, strict=True)])
     once = runs.drop_duplicates("id").reset_index(drop=True)
     return once, len(runs) - len(once)
 
 
-def _diverged(studies: Sequence[Named], read: Sequence[Series]) -> set[str]:
-    """The runs that diverged, each once."""
-    return {
-        entry.id
-        for named_study, series in zip(studies, read, strict=True)
-        for entry in (series.study.entries if series.diverged else ())
-        if named_study.store.run(entry.id).status().state is State.DIVERGED
-    }
-
-
-def _settings(runs: pd.DataFrame, studies: Sequence[StudyRecord]) -> tuple[str, ...]:
+def _settings(runs: pd.DataFrame, studies: Sequence[StudyData]) -> tuple[str, ...]:
     """The columns that are settings: what is swept, and all that specs say."""
     columns = [str(column) for column in runs.columns]
     after = columns[columns.index("error") + 1 :]
     swept = [path for study in studies for path in study.swept if path in columns]
-    return tuple(column for column in dict.fromkeys((*swept, *after)) if column not in ("study", "transferred"))
+    ours = ("study", "transferred", "transferred_layers", "depth")
+    return tuple(column for column in dict.fromkeys((*swept, *after)) if column not in ours)
 
 
 def _chosen(option: str, given: str, runs: pd.DataFrame, settings: Sequence[str], others: Sequence[str]) -> str:
@@ -277,12 +261,12 @@ def _chosen(option: str, given: str, runs: pd.DataFrame, settings: Sequence[str]
 
 def _placed(runs: pd.DataFrame, over: str) -> pd.DataFrame:
     """With `x`, where a run stands on the figure, and `place`, where it stands in a table. Raises CannotCompare."""
-    depth = runs["frozen_layers"].astype(float)
+    depth = runs["depth"].astype(float)
     if over == EPOCH:
         return runs.assign(x=0.0, place=0.0)
     x = pd.to_numeric(runs[over], errors="coerce").astype(float)
     if x.isna().any():
-        odd = next(shown(value) for value, number in zip(runs[over], x, strict=True) if pd.isna(number))
+        odd = next(format_value(value) for value, number in zip(runs[over], x, strict=True) if pd.isna(number))
         raise CannotCompare(f"--over {over}: needs a number in every run, and there is '{odd}'; --by takes words too")
     return runs.assign(x=x, place=depth if over in AXES else x)
 
@@ -342,7 +326,7 @@ def _title(labels: Sequence[str], title: str) -> str:
 def _words(over: str, depth: str) -> str:
     if over == EPOCH:
         return "epochs of target training"
-    return depth if over == "frozen_layers" else AXES[over].words if over in AXES else plain(over)
+    return depth if over == "frozen_layers" else AXES[over].words if over in AXES else column_name(over)
 
 
 def _differing(
@@ -352,7 +336,7 @@ def _differing(
     for path in settings:
         columns = {label: column for label in labels if len(column := runs.loc[runs["study"] == label, path])}
         if path not in (*SEEDS, by) and not any(_several(column) for column in columns.values()):
-            words = {label: shown(column.iloc[0]) for label, column in columns.items()}
+            words = {label: format_value(column.iloc[0]) for label, column in columns.items()}
             if len(set(words.values())) > 1:
                 found[path] = words
     return found
@@ -360,7 +344,7 @@ def _differing(
 
 def _at_epochs(found: Overlay) -> pd.DataFrame:
     """The evaluations at powers of ten and at the last epoch, of those at which every run was evaluated."""
-    curves, runs = found.series.curves, found.series.runs
+    curves, runs = found.merged.curves, found.merged.done
     counts = curves.groupby("epoch")["id"].nunique()
     common = sorted(int(str(epoch)) for epoch in counts.index[counts == runs["id"].nunique()])
     if not common:

@@ -13,9 +13,9 @@ from ftdd.results.compare import EPOCH, LineOf, Overlay
 from ftdd.results.epochwise import epoch_axis
 from ftdd.results.freezingwise import AXES, MOST_MARKERS, spaced, squared_scale
 from ftdd.results.layout import Place, finish, frame
-from ftdd.results.series import Line, band, split
-from ftdd.results.style import OKABE_ITO, colours, short
-from ftdd.results.words import plain
+from ftdd.results.panels import Line, band, split
+from ftdd.results.style import OKABE_ITO, colours
+from ftdd.wording import column_name, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,16 +28,16 @@ LOG_FROM = 20
 
 def overlay_figure(found: Overlay) -> Figure:
     """One panel for each combination of the other settings, one line for each study and value of `by`."""
-    parts = split(found.series, "line", found.panels)
+    parts = split(found.merged, "line", found.panels)
     notes = [parts.left_out.replace("values of line are", "lines are"), _shared_words(found.shared), _gaps(found)]
     parts = replace(parts, left_out="; ".join(filter(None, notes)))
-    figure, places = frame(found.series, parts, found.words)
+    figure, places = frame(found.merged, parts, found.words)
     looks = _looks(found)
     for place, panel in zip(places, parts.panels, strict=True):
         for line in panel.lines:
             _draw(place, line, found, looks[line.label])
-    if found.series.study.labels == "numbers":
-        squared_scale(places, found.series.runs)
+    if found.merged.regression:
+        squared_scale(places, found.merged.done)
     _scale(places, found)
     for place in places:
         if place.test.get_ylabel():
@@ -47,7 +47,7 @@ def overlay_figure(found: Overlay) -> Figure:
         for label in parts.labels
         if len(parts.labels) > 1
     ]
-    title = ", ".join((["study"] if len(found.studies) > 1 else []) + ([plain(found.by)] if found.by else []))
+    title = ", ".join((["study"] if len(found.studies) > 1 else []) + ([column_name(found.by)] if found.by else []))
     return finish(figure, places, handles, title if handles else "")
 
 
@@ -58,7 +58,7 @@ def _shared_words(shared: int) -> str:
 
 
 def _gaps(found: Overlay) -> str:
-    if found.over == EPOCH or not found.series.runs[found.value].isna().any():
+    if found.over == EPOCH or not found.merged.done[found.value].isna().any():
         return ""
     why = "interpolates" if found.value == "interpolation_epoch" else "rises"
     return f"no point where a run never {why}"
@@ -110,9 +110,9 @@ def _draw(place: Place, line: Line, found: Overlay, look: Mapping[str, Any]) -> 
 
 def _scale(places: Sequence[Place], found: Overlay) -> None:
     """Range and ticks of the axes."""
-    x = found.series.runs["x"]
+    x = found.merged.done["x"]
     if found.over == EPOCH:
-        epoch_axis(places[0].train, float(found.series.curves["epoch"].max()))
+        epoch_axis(places[0].train, float(found.merged.curves["epoch"].max()))
     for place in places:
         if found.over == "frozen_layers":
             depths = sorted({int(depth) for depth in x})
@@ -125,7 +125,7 @@ def _scale(places: Sequence[Place], found: Overlay) -> None:
                 at = sorted(set(x))
                 place.train.set_xticks(at if len(at) <= 8 else at[:: -(-len(at) // 8)])
                 place.train.xaxis.set_minor_locator(NullLocator())
-        if found.value == "interpolation_epoch" and found.over != EPOCH and _wide(found.series.runs[found.value]):
+        if found.value == "interpolation_epoch" and found.over != EPOCH and _wide(found.merged.done[found.value]):
             _log(place.test, "y")
 
 

@@ -8,34 +8,38 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
+from ftdd.analysis.study_data import StudyData
 from ftdd.results.layout import Place, finish, frame
-from ftdd.results.series import Band, Line, Series, Split, band, split
-from ftdd.results.style import OKABE_ITO, colours, short
+from ftdd.results.panels import Band, Line, Split, band, split
+from ftdd.results.style import OKABE_ITO, colours
 from ftdd.results.summary import interpolation_epoch
-from ftdd.results.words import plain
+from ftdd.wording import column_name, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def epochwise(series: Series) -> Figure:
+def epochwise(study: StudyData) -> Figure:
     """One panel for each combination of the other settings, one line for each value of the one chosen.
 
     Lines are told apart by the number of frozen layers where it varies, else by the first other setting. A dot on
     a line stands at the median interpolation epoch, where at least half of its runs interpolate.
     """
-    depths = series.runs["frozen_layers"].nunique() > 1
-    line_by = "frozen_layers" if depths else (series.groups[0] if series.groups else "")
-    parts = split(series, line_by, [group for group in series.groups if group != line_by])
+    depths = study.done["depth"].nunique() > 1
+    line_by = "depth" if depths else (study.groups[0] if study.groups else "")
+    parts = split(study, line_by, [group for group in study.groups if group != line_by])
     shades = dict(zip(parts.labels, colours(len(parts.labels)), strict=True))
-    figure, places = frame(series, parts, "epochs of target training")
+    figure, places = frame(study, parts, "epochs of target training")
     for place, part in zip(places, parts.panels, strict=True):
         for line in part.lines:
             _draw(place, line, shades[line.label], crowded=len(part.lines) > len(OKABE_ITO))
-    epoch_axis(places[0].train, float(series.curves["epoch"].max()))
-    handles = _handles(series, parts, list(shades.values()))
+    epoch_axis(places[0].train, float(study.curves["epoch"].max()))
+    handles = _handles(study, parts, list(shades.values()))
     return finish(
-        figure, places, handles, (series.depth if depths else plain(line_by)) if len(parts.labels) > 1 else ""
+        figure,
+        places,
+        handles,
+        (study.depth.words if depths else column_name(line_by)) if len(parts.labels) > 1 else "",
     )
 
 
@@ -70,7 +74,7 @@ def _dot(x: float, y: float, colour: str) -> Line2D:
     return Line2D([x], [y], color=colour, linestyle="", marker="o", markersize=5, markeredgecolor="white", zorder=4)
 
 
-def _handles(series: Series, parts: Split, shades: Sequence[str]) -> list[Line2D]:
+def _handles(study: StudyData, parts: Split, shades: Sequence[str]) -> list[Line2D]:
     handles = [
         Line2D([], [], color=shade, label=label)
         for label, shade in zip(parts.labels, shades, strict=True)
@@ -79,7 +83,7 @@ def _handles(series: Series, parts: Split, shades: Sequence[str]) -> list[Line2D
     lines = [line for part in parts.panels for line in part.lines]
     if any(interpolation_epoch(line.runs) is not None for line in lines):
         dot = _dot(0, 0, "#333333")
-        dot.set_label(f"interpolates:\n{interpolated_words(series.study.eps)}")
+        dot.set_label(f"interpolates:\n{interpolated_words(study.eps)}")
         handles.append(dot)
     return handles
 

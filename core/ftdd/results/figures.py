@@ -1,42 +1,63 @@
-"""Draw a study's figures from its run folders: PNG for slides, SVG for papers and pages."""
+"""A study's figures: which there are, and PNG and SVG files of them."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
+from ftdd.analysis.study_data import StudyData, over_transfer
 from ftdd.results.epochwise import epochwise
 from ftdd.results.freezingwise import freezingwise
 from ftdd.results.likeness import likeness, likeness_axis
 from ftdd.results.scores import scored, scores
-from ftdd.results.series import over_transfer, read_series
 from ftdd.results.style import journal, save
-from ftdd.study.store import Store
 
-FIGURES = {"freezingwise": freezingwise, "epochwise": epochwise}
+FIGURES: dict[str, tuple[Callable[[StudyData], Figure], Callable[[StudyData], bool]]] = {
+    "freezingwise": (freezingwise, lambda study: True),
+    "epochwise": (epochwise, lambda study: True),
+    "similarity": (likeness, lambda study: likeness_axis(study) is not None),
+    "scores": (scores, lambda study: bool(scored(study))),
+}
+"""By kind: what draws it, and whether a study has it."""
 
 
-def draw_figures(store: Store, name: str, x: str = "frozen_layers") -> tuple[Path, ...]:
-    """Draw what there is to see of a study into `figures/` of its folder; where no run is done, none is left there.
+def figures_of(study: StudyData) -> tuple[str, ...]:
+    """The kinds of figure that a study has; none before a run is done."""
+    if not len(study.done):
+        return ()
+    study = over_transfer(study)
+    return tuple(kind for kind, (_, has) in FIGURES.items() if has(study))
 
-    x: what stands on the freezing-wise figure's horizontal axis, one of `freezingwise.AXES`; a figure over anything but
-    frozen layers has a name of its own.
 
-    Works on half-finished and partly failed studies, and says on the figure how many runs are missing. Raises
-    LookupError where there is no such study.
+def figure(study: StudyData, kind: str = "freezingwise", over: str = "frozen_layers") -> Figure:
+    """One figure of a study.
+
+    kind: one of FIGURES.   over: what stands on the horizontal axis of `freezingwise`, one of `freezingwise.AXES`.
+    Raises ValueError with a sentence where the study has no such figure.
     """
-    series = read_series(store, name)
-    folder = store.study_folder(name) / "figures"
-    if not len(series.runs):
+    there = figures_of(study)
+    if kind not in there:
+        why = "no run is done yet" if not there else f"this study has {', '.join(there)}"
+        raise ValueError(f"no figure '{kind}': {why}")
+    if over != "frozen_layers" and kind != "freezingwise":
+        raise ValueError(f"over='{over}' is for the figure freezingwise, not for {kind}")
+    draw, _ = FIGURES[kind]
+    with journal():
+        return freezingwise(over_transfer(study), over) if kind == "freezingwise" else draw(over_transfer(study))
+
+
+def draw_figures(study: StudyData, folder: Path) -> tuple[Path, ...]:
+    """Draw a study's figures into a folder; those of an earlier call that it has no more are removed.
+
+    Works on half-finished and partly failed studies, and says on the figure how many runs are missing.
+    """
+    there = figures_of(study)
+    if not there:
         for path in folder.glob("*.*g"):  # of runs that are left out now
             path.unlink()
-        return ()
-    written: list[Path] = []
-    series = over_transfer(series)
-    with journal():
-        if x != "frozen_layers":
-            return tuple(save(freezingwise(series, x), folder / f"over_{x}"))
-        for stem, draw in FIGURES.items():
-            written += save(draw(series), folder / stem)
-        if likeness_axis(series) is not None:
-            written += save(likeness(series), folder / "likeness")
-        if scored(series):
-            written += save(scores(series), folder / "scores")
-    return tuple(written)
+    return tuple(path for kind in there for path in save(figure(study, kind), folder / kind))
+
+
+def draw_over(study: StudyData, folder: Path, over: str) -> tuple[Path, ...]:
+    """Draw the freezing-wise figure over something else, under a name of its own; nothing before a run is done."""
+    return save(figure(study, over=over), folder / f"over_{over}") if len(study.done) else ()

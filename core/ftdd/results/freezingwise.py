@@ -13,10 +13,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
+from ftdd.analysis.study_data import StudyData
 from ftdd.results.epochwise import interpolated_words
 from ftdd.results.layout import PANEL_WIDTH, Place, finish, frame
-from ftdd.results.series import Series, band, split
-from ftdd.results.style import OKABE_ITO, short
+from ftdd.results.panels import band, split
+from ftdd.results.style import OKABE_ITO
+from ftdd.wording import short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,7 +78,7 @@ MEASURES = (
 )
 
 
-def freezingwise(series: Series, x: str = "frozen_layers") -> Figure:
+def freezingwise(study: StudyData, x: str = "frozen_layers") -> Figure:
     """One panel for each combination of the other settings: final and best test error, and final train error.
 
     x: one of AXES. Shaded: where training interpolates, by `interpolating_depths`. Controls of a study stand in the
@@ -84,16 +86,17 @@ def freezingwise(series: Series, x: str = "frozen_layers") -> Figure:
     is a level.
     """
     axis = AXES[x]
-    controlled = "control" in series.groups and "transfer" in set(series.runs["control"])
-    groups = [group for group in series.groups if not (controlled and group == "control")]
-    parts = split(series, "control" if controlled else "", groups)
-    several = series.runs[axis.column].nunique() > 1
-    words = series.depth if axis.column == "frozen_layers" else axis.words
-    figure, places = frame(series, parts, words, PANEL_WIDTH if several else NARROW)
+    controlled = "control" in study.groups and "transfer" in set(study.done["control"])
+    groups = [group for group in study.groups if not (controlled and group == "control")]
+    parts = split(study, "control" if controlled else "", groups)
+    if x == "frozen_layers":
+        axis = Axis("depth", study.depth.words)
+    several = study.done[axis.column].nunique() > 1
+    figure, places = frame(study, parts, axis.words, PANEL_WIDTH if several else NARROW)
     for place in places:
-        _scale(place, series.runs, axis)
+        _scale(place, study.done, axis)
     shaded, drawn = False, dict.fromkeys(CONTROLS, False)
-    squared_scale(places, series.runs)
+    squared_scale(places, study.done)
     for place, part in zip(places, parts.panels, strict=True):
         lines = {line.label: line.runs for line in part.lines}
         main = lines.pop("transfer") if controlled and "transfer" in lines else part.lines[0].runs
@@ -103,8 +106,8 @@ def freezingwise(series: Series, x: str = "frozen_layers") -> Figure:
                 _control(place.test, runs, label, axis)
                 drawn[label] = True
     controls = [label for label, there in drawn.items() if there]
-    theory = bool(series.runs["expected_test_error"].notna().any())
-    return finish(figure, places, _handles(series.study.eps, shaded, controls, theory))
+    theory = bool(study.done["expected_test_error"].notna().any())
+    return finish(figure, places, _handles(study.eps, shaded, controls, theory))
 
 
 def squared_scale(places: Sequence[Place], runs: pd.DataFrame) -> None:
@@ -131,7 +134,7 @@ def interpolating_depths(runs: pd.DataFrame) -> tuple[int, ...]:
     At some epoch, not at the last: with label noise and a constant learning rate the train error of an interpolating
     network comes off zero again for single evaluations.
     """
-    every = runs["interpolation_epoch"].notna().groupby(runs["frozen_layers"].astype(int)).all()
+    every = runs["interpolation_epoch"].notna().groupby(runs["depth"].astype(int)).all()
     return tuple(int(depth) for depth in every.index[every])
 
 
@@ -172,14 +175,14 @@ def spaced(places: Sequence[int], most: int) -> list[int]:
 def _panel(place: Place, runs: pd.DataFrame, axis: Axis) -> bool:
     """Draw the transfer; whether any of it interpolates."""
     depths = interpolating_depths(runs)
-    at = runs.groupby(runs["frozen_layers"].astype(int))[axis.column].mean().astype(float)
+    at = runs.groupby(runs["depth"].astype(int))[axis.column].mean().astype(float)
     chosen = sorted(at[list(depths)])
     stretches = spans(sorted(set(at)), chosen, axis.log)
     for ax in (place.test, place.train):
         for low, high in stretches:
             ax.axvspan(low, high, color=SHADE, linewidth=0, zorder=0)
         ax.grid(axis="x", visible=False)
-    placed = runs.assign(at=runs["frozen_layers"].astype(int).map(at))
+    placed = runs.assign(at=runs["depth"].astype(int).map(at))
     for measure in MEASURES:
         _draw(place.test if measure.axis == "test" else place.train, placed, measure)
     draw_theory(place.test, placed, "at")
@@ -196,8 +199,8 @@ def _control(ax: "Axes", runs: pd.DataFrame, label: str, axis: Axis) -> None:
         if len(errors) > 1:
             ax.axhspan(float(errors.min()), float(errors.max()), color=colour, alpha=0.12, linewidth=0, zorder=1)
         return
-    at = runs.groupby(runs["frozen_layers"].astype(int))[axis.column].mean().astype(float)
-    over = band(runs.assign(at=runs["frozen_layers"].astype(int).map(at)), "at", "final_test_error")
+    at = runs.groupby(runs["depth"].astype(int))[axis.column].mean().astype(float)
+    over = band(runs.assign(at=runs["depth"].astype(int).map(at)), "at", "final_test_error")
     ax.fill_between(over.x, over.low, over.high, color=colour, alpha=0.12, linewidth=0, zorder=1)
     ax.plot(over.x, over.mean, color=colour, linestyle=line, linewidth=1.2, marker=marker, markersize=3.2, zorder=2)
 
@@ -205,8 +208,8 @@ def _control(ax: "Axes", runs: pd.DataFrame, label: str, axis: Axis) -> None:
 def _scale(place: Place, runs: pd.DataFrame, axis: Axis) -> None:
     """Range and ticks of the horizontal axis."""
     ax = place.train
-    if axis.column == "frozen_layers":
-        depths = sorted(int(depth) for depth in runs["frozen_layers"].unique())
+    if axis.column == "depth":
+        depths = sorted(int(depth) for depth in runs["depth"].unique())
         ax.set_xlim(depths[0] - 0.5, depths[-1] + 0.5)
         ax.set_xticks(spaced(depths, most=12))
     elif axis.log:
@@ -236,8 +239,8 @@ def _draw(ax: "Axes", runs: pd.DataFrame, measure: Measure) -> None:
 
 def _axis_above(ax: "Axes", runs: pd.DataFrame, at: "pd.Series[float]", axis: Axis) -> None:
     """A second axis above, at the same places: trainable parameters over frozen layers, and the other way round."""
-    counts = runs.groupby(runs["frozen_layers"].astype(int))["trainable_parameters"].first()
-    layers = axis.column == "frozen_layers"
+    counts = runs.groupby(runs["depth"].astype(int))["trainable_parameters"].first()
+    layers = axis.column == "depth"
     depths = [int(depth) for depth in at.index]
     above = ax.secondary_xaxis("top")
     if layers:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
-from ftdd.results.series import Panel, Series, Split
+from ftdd.analysis.study_data import StudyData
+from ftdd.results.panels import Panel, Split, seeds_of
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -32,7 +33,7 @@ class Place:
     train: "Axes"
 
 
-def frame(series: Series, parts: Split, x_label: str, width: float = PANEL_WIDTH) -> tuple[Figure, tuple[Place, ...]]:
+def frame(study: StudyData, parts: Split, x_label: str, width: float = PANEL_WIDTH) -> tuple[Figure, tuple[Place, ...]]:
     """A figure with an empty place for each panel, all test axes alike and all train axes alike.
 
     width: of a panel, in inches.
@@ -65,13 +66,13 @@ def frame(series: Series, parts: Split, x_label: str, width: float = PANEL_WIDTH
         if i + columns >= count:
             place.train.set_xlabel(x_label)
     figure.suptitle(
-        broken(series.study.title, "title", whole - LEGEND_WIDTH, lines=4),
+        broken(study.record.title, "title", whole - LEGEND_WIDTH, lines=4),
         fontsize=10,
         weight="bold",
         x=0.01,
         ha="left",
     )
-    figure.supxlabel(broken(footnote(series, parts), "note", whole), fontsize=7, color="#444444", x=0.01, ha="left")
+    figure.supxlabel(broken(footnote(study, parts), "note", whole), fontsize=7, color="#444444", x=0.01, ha="left")
     return figure, tuple(places[:count])
 
 
@@ -89,16 +90,16 @@ def finish(figure: Figure, places: Sequence[Place], handles: "Sequence[Artist]",
     return figure
 
 
-def footnote(series: Series, parts: Split) -> str:
+def footnote(study: StudyData, parts: Split) -> str:
     """What line and band are, over how many seeds, and what is not drawn."""
-    fewest, most = series.seeds
+    fewest, most = seeds_of(study)
     words = [f"Line and band: mean and range of {most} seeds" if most > 1 else "One seed, so no band"]
     if fewest < most:
-        words[0] += f", at some places {fewest}"
-    if series.missing:
-        words.append(f"{_runs(series.missing)} missing")
-    if series.diverged:
-        words.append(f"{_runs(series.diverged)} left out, having diverged")
+        words[0] += f", at some positions {fewest}"
+    if study.missing:
+        words.append(f"{_runs(study.missing)} missing")
+    if study.diverged:
+        words.append(f"{_runs(study.diverged)} left out, having diverged")
     if parts.left_out:
         words.append(parts.left_out)
     return "; ".join(words) + "."

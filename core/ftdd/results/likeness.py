@@ -5,51 +5,52 @@ from typing import TYPE_CHECKING
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ftdd.analysis.study_data import StudyData
 from ftdd.results.freezingwise import THEORY, draw_theory, spaced, squared_scale
 from ftdd.results.layout import Place, finish, frame
-from ftdd.results.series import Line, Series, band, split
+from ftdd.results.panels import Line, band, split
 from ftdd.results.style import colours
-from ftdd.results.words import plain
+from ftdd.wording import column_name
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
 
-def likeness_axis(series: Series) -> str | None:
+def likeness_axis(study: StudyData) -> str | None:
     """The swept setting of the pair by which source and target differ more or less; None where there is none."""
-    transfer = series.runs if "control" not in series.groups else series.runs[series.runs["control"].eq("transfer")]
-    swept = [group for group in series.groups if group.startswith("pair.") or group == "pair"]
+    transfer = study.done if "control" not in study.groups else study.done[study.done["control"].eq("transfer")]
+    swept = [group for group in study.groups if group.startswith("pair.") or group == "pair"]
     return next((group for group in swept if transfer[group].nunique() > 1), None)
 
 
-def likeness(series: Series) -> Figure:
+def likeness(study: StudyData) -> Figure:
     """One panel for each combination of the other settings, one line for each value of the pair's first swept setting.
 
     Where the line of a less related source lies below that of a more related one, it transfers better. Raises
     ValueError where no setting of the pair is swept.
     """
-    axis = likeness_axis(series)
+    axis = likeness_axis(study)
     if axis is None:
         raise ValueError("no setting of the pair is swept")
-    parts = split(series, axis, [group for group in series.groups if group != axis])
+    parts = split(study, axis, [group for group in study.groups if group != axis])
     shades = dict(zip(parts.labels, colours(len(parts.labels)), strict=True))
-    figure, places = frame(series, parts, series.depth)
-    squared_scale(places, series.runs)
+    figure, places = frame(study, parts, study.depth.words)
+    squared_scale(places, study.done)
     for place, panel in zip(places, parts.panels, strict=True):
         for line in panel.lines:
             _draw(place, line, shades[line.label])
-    depths = sorted(int(depth) for depth in series.runs["frozen_layers"].unique())
+    depths = sorted(int(depth) for depth in study.done["depth"].unique())
     places[0].train.set_xlim(depths[0] - 0.5, depths[-1] + 0.5)
     places[0].train.set_xticks(spaced(depths, most=12))
     handles = [Line2D([], [], color=shade, label=label, marker="o", markersize=3.5) for label, shade in shades.items()]
-    if series.runs["expected_test_error"].notna().any():
+    if study.done["expected_test_error"].notna().any():
         handles.append(Line2D([], [], color=THEORY, linestyle=(0, (4, 2)), label="expected by theory"))
-    return finish(figure, places, handles, plain(axis))
+    return finish(figure, places, handles, column_name(axis))
 
 
 def _draw(place: Place, line: Line, colour: str) -> None:
-    runs = line.runs.assign(at=line.runs["frozen_layers"].astype(int))
+    runs = line.runs.assign(at=line.runs["depth"].astype(int))
     _band(place.test, runs, "final_test_error", colour)
     _band(place.train, runs, "final_train_error", colour)
     draw_theory(place.test, runs, "at", colour)

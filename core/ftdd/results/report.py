@@ -16,21 +16,29 @@ import pandas as pd
 from jinja2 import Environment
 from markupsafe import Markup, escape
 
-from ftdd.analysis.evidence import SEEDS
-from ftdd.results.report_advice import read_advice
+from ftdd.analysis.advice import KEY, advice_in
+from ftdd.analysis.finding import Finding
+from ftdd.analysis.study_data import StudyData, over_transfer
+from ftdd.records.score import ScoreRow
+from ftdd.records.status import State
+from ftdd.records.study import SEEDS
 from ftdd.results.report_charts import chart_data, script_json
 from ftdd.results.report_design import Design, read_design
 from ftdd.results.report_findings import grouped, shown_findings
 from ftdd.results.samples import read_samples
-from ftdd.results.series import over_transfer, read_series
-from ftdd.results.style import short
-from ftdd.results.summary import Spread, summarize
-from ftdd.results.table import runs_table
-from ftdd.results.words import plain, shown
+from ftdd.results.summary import summarize
 from ftdd.study.files import write_text
-from ftdd.study.scores import read_scores
-from ftdd.study.store import State, Store, StudyRecord
 from ftdd.values import flat
+from ftdd.wording import (
+    NOTHING,
+    column_name,
+    error,
+    format_settings,
+    format_value,
+    mean_and_deviation,
+    short,
+    whole,
+)
 
 TEMPLATE = Path(__file__).with_name("report.html.jinja")
 STYLE, SCRIPT = TEMPLATE.with_name("report.css"), TEMPLATE.with_name("report.js")
@@ -70,74 +78,68 @@ class Machine:
     runs: int
 
 
-def write_report(store: Store, name: str) -> Path:
-    """Write `report.html` into the study's folder, with the figures that are there, and give its path.
+def write_report(study: StudyData, folder: Path, findings: Sequence[Finding], path: Path | None = None) -> Path:
+    """Write the page of a study, with the figures that its folder has, and give its path.
 
-    Works on half-finished and partly failed studies, and says so. Raises LookupError where there is no such study.
+    folder: the study's, which has its recipe, figures and sample images.   path: where to; `report.html` of the folder
+    where it is left out. Works on half-finished and partly failed studies, and says so.
     """
-    study = store.read_study(name)
-    folder = store.study_folder(name)
-    table = runs_table(store, name)
-    runs = _records(table, study)
-    design = read_design(store, study, table)
-    findings = shown_findings(store, name)
-    charts = chart_data(over_transfer(read_series(store, name)))
+    runs = _records(study)
+    design = read_design(study)
+    advice = advice_in(findings)
+    shown = shown_findings([finding for finding in findings if finding.key != KEY])
+    charts = chart_data(over_transfer(study))
     script = SCRIPT.read_text(encoding="utf-8")
     page = _environment().from_string(TEMPLATE.read_text(encoding="utf-8"))
     html = page.render(
-        study=study,
-        states=Counter(table["state"]),
+        study=study.record,
+        states=Counter(study.runs["state"]),
         figures=_figures(folder),
-        findings=findings,
-        groups=grouped(findings or ()),
-        answers=Counter(one.finding.answer for one in findings or ()),
-        advice=read_advice(folder),
+        findings=shown,
+        groups=grouped(shown),
+        answers=Counter(one.finding.answer for one in shown),
+        advice=advice,
         charts=charts,
         data=Markup(script_json({"charts": charts, "networks": _frozen_ways(design)})),  # escaped for a script element
         design=design,
-        samples=read_samples(store, name),
-        rows=summarize(store, name),
+        samples=read_samples(folder),
+        rows=summarize(study),
         runs=runs,
         failed=[run for run in runs if run["state"] == str(State.FAILED)],
         left_out=[run for run in runs if run["state"] in (str(State.DAMAGED), str(State.CHANGED))],
-        scores=_scores(store, name),
+        scores=_scores(study.scores),
         recipe=(folder / "recipe.yaml").read_text(encoding="utf-8"),
-        seeds=_seeds(table, study),
-        machines=_machines(store, study),
-        costs=_costs(table),
-        by_depth=_seconds_by_depth(table),
-        caches=_caches(table),
-        span=_span(store, study),
+        seeds=_seeds(study),
+        machines=_machines(study),
+        costs=_costs(study.runs),
+        by_depth=_seconds_by_depth(study),
+        caches=_caches(study.runs),
+        span=_span(study),
         style=Markup(STYLE.read_text(encoding="utf-8")),
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
-    path = folder / "report.html"
+    path = path or folder / "report.html"
     write_text(path, html)
     return path
 
 
 def _environment() -> Environment:
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["error"] = lambda value: "–" if value is None or pd.isna(value) else f"{value:.3f}"
-    environment.filters["score"] = lambda value: "–" if value is None else f"{value:.4g}"
+    environment.filters["error"] = error
+    environment.filters["score"] = lambda value: NOTHING if value is None else f"{value:.4g}"
     environment.filters["effect"] = lambda value: f"{value:.3g}".replace("-", "−")
-    environment.filters["spread"] = _spread
-    environment.filters["count"] = lambda value: "–" if value is None or pd.isna(value) else f"{int(value):,}"
+    environment.filters["spread"] = lambda value: mean_and_deviation(value.mean, value.deviation)
+    environment.filters["count"] = whole
     environment.filters["percent"] = lambda value: f"{value:.1%}"
     environment.filters["seconds"] = _seconds
     environment.filters["short"] = short
-    environment.filters["shown"] = shown
+    environment.filters["shown"] = format_value
     environment.filters["prose"] = _prose
-    environment.filters["plain"] = plain
+    environment.filters["plain"] = column_name
+    environment.filters["settings"] = format_settings
     environment.filters["quoted"] = quote
     return environment
-
-
-def _spread(value: Spread) -> str:
-    if value.mean is None:
-        return "–"
-    return f"{value.mean:.3f}" if value.deviation is None else f"{value.mean:.3f} ± {value.deviation:.3f}"
 
 
 def _prose(text: str) -> Markup:
@@ -189,7 +191,8 @@ def _frozen_ways(design: Design) -> list[list[dict[str, Any]]]:
     ]
 
 
-def _records(table: pd.DataFrame, study: StudyRecord) -> list[dict[str, Any]]:
+def _records(study: StudyData) -> list[dict[str, Any]]:
+    table = study.runs
     columns = ["id", "role", "state", *study.swept, "frozen_layers", "trainable_parameters", "epoch"]
     columns += ["interpolation_epoch", "best_test_error", "peak_test_error", "final_test_error"]
     columns += ["final_train_error", "seconds", "error"]
@@ -199,16 +202,15 @@ def _records(table: pd.DataFrame, study: StudyRecord) -> list[dict[str, Any]]:
     return [dict(zip(columns, row, strict=True)) for row in cells.itertuples(index=False)]
 
 
-def _scores(store: Store, name: str) -> Scores | None:
+def _scores(rows: Sequence[ScoreRow]) -> Scores | None:
     """The scores that the study has; None where there is none."""
-    rows = read_scores(store, name)
     places = {(json.dumps(row.pair, sort_keys=True), row.source_id): row for row in rows}
     if not places:
         return None
     leaves = [flat(row.pair) for row in places.values()]
     paths = dict.fromkeys(path for one in leaves for path in one)
     differing = [path for path in paths if len({str(one.get(path)) for one in leaves}) > 1]
-    words = [", ".join(f"{plain(path)} {shown(one.get(path))}" for path in differing) for one in leaves]
+    words = [", ".join(f"{column_name(path)} {format_value(one.get(path))}" for path in differing) for one in leaves]
     twice = {word for word in words if words.count(word) > 1}
     titles = [
         f"{word} {row.source_id or ''}".strip() if word in twice else word
@@ -221,19 +223,19 @@ def _scores(store: Store, name: str) -> Scores | None:
     return Scores(tuple(titles), tuple(row.source_test_error for row in places.values()), values)
 
 
-def _seeds(table: pd.DataFrame, study: StudyRecord) -> tuple[tuple[str, str], ...]:
+def _seeds(study: StudyData) -> tuple[tuple[str, str], ...]:
     """Each kind of seed with its values in the target runs."""
-    targets = table[table["role"] == "target"]
+    targets = study.targets
     there = [path for path in dict.fromkeys((*SEEDS, *study.swept)) if path in SEEDS and path in targets]
-    values = {path: list(dict.fromkeys(shown(value) for value in targets[path].dropna())) for path in there}
+    values = {path: list(dict.fromkeys(format_value(value) for value in targets[path].dropna())) for path in there}
     return tuple((path, ", ".join(found)) for path, found in values.items() if found)
 
 
-def _machines(store: Store, study: StudyRecord) -> tuple[Machine, ...]:
+def _machines(study: StudyData) -> tuple[Machine, ...]:
     """Each kind of machine that a run was carried out on, with how many."""
     found: Counter[tuple[str, str]] = Counter()
-    for run_id in study.run_ids:
-        facts = store.run(run_id).status().facts
+    for run in study.each:
+        facts = run.status.facts
         if "versions" in facts:
             threads = f"{facts['threads']} thread{'s' if facts['threads'] > 1 else ''}"
             words = f"{facts['host']}: {facts['device']} ({facts['device_name']}, {facts['cpu_capability']}), {threads}"
@@ -250,10 +252,9 @@ def _costs(table: pd.DataFrame) -> tuple[Cost, ...]:
     )
 
 
-def _seconds_by_depth(table: pd.DataFrame) -> tuple[tuple[int, float, float], ...]:
+def _seconds_by_depth(study: StudyData) -> tuple[tuple[int, float, float], ...]:
     """Mean seconds of target runs for each number of frozen layers, and their share of the largest of these."""
-    done = table[table["role"].eq("target") & table["state"].eq(str(State.DONE)) & table["frozen_layers"].notna()]
-    means = done.groupby("frozen_layers")["seconds"].mean()
+    means = study.done.groupby("frozen_layers")["seconds"].mean()
     if len(means) < 2:
         return ()
     seconds = [float(mean) for mean in means]
@@ -276,10 +277,9 @@ def _caches(table: pd.DataFrame) -> tuple[tuple[str, int], ...]:
     return tuple((words, places[place]) for place, words in CACHES.items() if places[place])
 
 
-def _span(store: Store, study: StudyRecord) -> tuple[str, ...]:
+def _span(study: StudyData) -> tuple[str, ...]:
     """The days between which runs were carried out."""
-    statuses = [store.run(run_id).status() for run_id in study.run_ids]
-    times = [moment for status in statuses for moment in (status.started, status.updated) if moment > 0]
+    times = [moment for run in study.each for moment in (run.status.started, run.status.updated) if moment > 0]
     return _days(times) if times else ()
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from ftdd.analysis.evidence import SEEDS
+from ftdd.analysis.study_data import StudyData
+from ftdd.records.study import SEEDS
 from ftdd.results.epochwise import interpolated_words
-from ftdd.results.series import Series
 from ftdd.results.summary import interpolation_epoch
-from ftdd.results.words import plain, shown
+from ftdd.wording import column_name, format_value, labels_of
 
 CURVE_POINTS = 120
 """Of one curve; an evaluation at 20 epochs a decade has 70 for 4,000 epochs."""
@@ -30,29 +30,34 @@ MEASURES = (
 )
 
 
-def chart_data(series: Series) -> dict[str, Any] | None:
+def chart_data(study: StudyData) -> dict[str, Any] | None:
     """All that the charts draw; None where no run has ended.
 
     `settings`: swept settings other than seeds and depth, with the labels of their values, and with numbers where all
     values are numbers; `runs` and `curves` name a value of each by its place in that list.
     """
-    if not len(series.runs):
+    if not len(study.done):
         return None
-    paths = [path for path in series.groups if series.runs[path].nunique(dropna=False) > 1]
-    values = {path: _values(series.runs[path]) for path in paths}
-    squared = series.study.labels == "numbers"
+    paths = [path for path in study.groups if study.done[path].nunique(dropna=False) > 1]
+    values = {path: _values(study.done[path]) for path in paths}
+    squared = study.regression
     return {
-        "depth": series.depth,
-        "interpolates": interpolated_words(series.study.eps),
+        "depth": study.depth.words,
+        "interpolates": interpolated_words(study.eps),
         "error": "squared error" if squared else "error",
-        "log": bool(series.runs["final_test_error"].max() > 1),
+        "log": bool(study.done["final_test_error"].max() > 1),
         "measures": [{"key": key, "words": f"squared {words}" if squared else words} for key, words in MEASURES],
         "settings": [
-            {"path": path, "words": plain(path), "labels": _labels(values[path]), "numbers": _numbers(values[path])}
+            {
+                "path": path,
+                "words": column_name(path),
+                "labels": list(labels_of(values[path]).values()),
+                "numbers": _numbers(values[path]),
+            }
             for path in paths
         ],
-        "runs": _runs(series, values),
-        "curves": _curves(series, values),
+        "runs": _runs(study, values),
+        "curves": _curves(study, values),
     }
 
 
@@ -103,27 +108,21 @@ def _numbers(values: Sequence[Any]) -> list[float] | None:
     return None
 
 
-def _labels(values: Sequence[Any]) -> list[str]:
-    """As a reader is shown them; in full where two would look the same."""
-    labels = [shown(value) for value in values]
-    return [label if labels.count(label) == 1 else str(value) for label, value in zip(labels, values, strict=True)]
-
-
 def _places(rows: pd.DataFrame, values: dict[str, list[Any]]) -> list[list[int]]:
     """For each row, the place of its value of every setting."""
     columns = [[known.index(None if pd.isna(cell) else cell) for cell in rows[path]] for path, known in values.items()]
     return [list(row) for row in zip(*columns, strict=True)] if columns else [[] for _ in range(len(rows))]
 
 
-def _runs(series: Series, values: dict[str, list[Any]]) -> list[dict[str, Any]]:
+def _runs(study: StudyData, values: dict[str, list[Any]]) -> list[dict[str, Any]]:
     """A point for each run."""
-    seeds = [path for path in SEEDS if path in series.study.swept]
+    seeds = [path for path in SEEDS if path in study.swept]
     return [
         {
             "id": run["id"],
             "at": at,
-            "depth": int(run["frozen_layers"]),
-            "seed": "/".join(shown(run[path]) for path in seeds),
+            "depth": int(run["depth"]),
+            "seed": "/".join(format_value(run[path]) for path in seeds),
             "trainable": rounded(run["trainable_parameters"]),
             "share": rounded(run["trainable_share_of_parameters"]),
             "flops": rounded(run["trainable_share_of_forward_flops"]),
@@ -132,18 +131,18 @@ def _runs(series: Series, values: dict[str, list[Any]]) -> list[dict[str, Any]]:
             "control": str(run["control"]) if "control" in values else "",
             **{key: rounded(run[key]) for key, _ in MEASURES},
         }
-        for run, at in zip(series.runs.to_dict("records"), _places(series.runs, values), strict=True)
+        for run, at in zip(study.done.to_dict("records"), _places(study.done, values), strict=True)
     ]
 
 
-def _curves(series: Series, values: dict[str, list[Any]]) -> list[dict[str, Any]]:
+def _curves(study: StudyData, values: dict[str, list[Any]]) -> list[dict[str, Any]]:
     """A curve for each depth and setting: mean, smallest and largest error over its seeds at each epoch."""
-    runs = series.runs.assign(
-        depth=series.runs["frozen_layers"].astype(int),
-        at=pd.Series(_places(series.runs, values), index=series.runs.index, dtype=object),
+    runs = study.done.assign(
+        depth=study.done["depth"].astype(int),
+        at=pd.Series(_places(study.done, values), index=study.done.index, dtype=object),
     )
     runs["line"] = [str((depth, at)) for depth, at in zip(runs["depth"], runs["at"], strict=True)]
-    errors = series.curves.merge(runs[["id", "line"]], on="id")
+    errors = study.curves.merge(runs[["id", "line"]], on="id")
     over = errors.groupby(["line", "epoch"])[["test_error", "train_error"]].agg(["mean", "min", "max"])
     lines = list(runs.groupby("line", sort=False))
     most = min(CURVE_POINTS, max(FEWEST_POINTS, ALL_POINTS // max(len(lines), 1)))

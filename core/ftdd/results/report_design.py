@@ -1,17 +1,17 @@
 """What a study was made of, read off its run folders: sweep, data, network, and which layers were frozen."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
 import pandas as pd
 
-from ftdd.results.words import plain, shown
-from ftdd.study.inputs import statuses
+from ftdd.analysis.study_data import StudyData
+from ftdd.records.status import State
 from ftdd.study.remarks import remarks_of_runs, repeats_of_runs
-from ftdd.study.store import State, Store, StudyRecord
 from ftdd.values import flat
+from ftdd.wording import column_name, format_value
 
 MOST_VALUES = 24
 """Of a swept setting, one by one."""
@@ -117,22 +117,23 @@ class Design:
     networks: tuple[Network, ...]
 
 
-def read_design(store: Store, study: StudyRecord, runs: pd.DataFrame) -> Design:
-    """The design of a study. runs: its table of runs. Files that cannot be read are left out."""
-    targets = runs[runs["role"] == "target"]
+def read_design(study: StudyData) -> Design:
+    """The design of a study. Files that cannot be read are left out."""
+    targets = study.targets
     sweep = tuple(
-        Swept(path, tuple(dict.fromkeys(shown(_known(value)) for value in targets[path]))) for path in study.swept
+        Swept(path, tuple(dict.fromkeys(format_value(_known(value)) for value in targets[path])))
+        for path in study.swept
     )
-    statuses = [store.run(run_id).said() for run_id in study.run_ids]
+    statuses = [run.status for run in study.each]
     return Design(
         sweep=sweep,
         asked=len(targets),
         whole=prod(len(one.values) for one in sweep) == len(targets),
-        shared=_shared(store, study, targets),
-        sides=_sides(store, study),
+        shared=_shared(study),
+        sides=_sides(study),
         repeats=repeats_of_runs(statuses),
         remarks=remarks_of_runs(statuses),
-        networks=_networks(store, study),
+        networks=_networks(study),
     )
 
 
@@ -143,32 +144,27 @@ def _known(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def _shared(
-    store: Store, study: StudyRecord, targets: pd.DataFrame
-) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
+def _shared(study: StudyData) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
+    targets = study.targets
     paths: dict[str, None] = {}
-    for run_id in targets["id"]:
-        try:
-            paths |= dict.fromkeys(flat(store.run(run_id).read_spec()))
-        except ValueError:  # the table of runs says that it cannot be read
-            continue
+    for run in study.each:
+        if run.role == "target":
+            paths |= dict.fromkeys(flat(dict(run.spec)))
     parts: dict[str, list[tuple[str, str]]] = {}
     for path in paths:
         if path in ("version", "role", *study.swept) or targets[path].nunique(dropna=False) != 1:
             continue
         if (value := _known(targets[path].iloc[0])) is not None and value != "":
             part, _, rest = path.partition(".")
-            parts.setdefault(part, []).append((plain(rest), shown(value)))
-    return tuple((plain(part), tuple(pairs)) for part, pairs in parts.items())
+            parts.setdefault(part, []).append((column_name(rest), format_value(value)))
+    return tuple((column_name(part), tuple(pairs)) for part, pairs in parts.items())
 
 
-def _sides(store: Store, study: StudyRecord) -> tuple[Side, ...]:
+def _sides(study: StudyData) -> tuple[Side, ...]:
     sides = []
-    found = statuses(store, study)
-    for role, ids in (("source", study.source_ids), ("target", [entry.id for entry in study.entries])):
-        facts = [found[run_id].facts.get("data") for run_id in ids if found[run_id].state is not State.CHANGED]
-        given = [one for one in facts if one]
-        if given:
+    for role in ("source", "target"):
+        runs = (run for run in study.each if run.role == role and run.state is not State.CHANGED)
+        if given := [data for run in runs if (data := run.status.facts.get("data"))]:
             columns = ("train_images", "test_images", "label_noise_realised")
             sides.append(Side(role, *(_several([one.get(column) for one in given]) for column in columns)))
     return tuple(sides)
@@ -182,19 +178,16 @@ def _several(values: Sequence[Any]) -> str:
     return ", ".join(words) if len(words) <= 6 else f"{words[0]} to {words[-1]}"
 
 
-def _networks(store: Store, study: StudyRecord) -> tuple[Network, ...]:
+def _networks(study: StudyData) -> tuple[Network, ...]:
     """Every network with the ways in which it was frozen; the one that most runs have first."""
     found: dict[tuple[tuple[str, int, int], ...], dict[tuple[Any, ...], Variant]] = {}
-    for run_id in dict.fromkeys(entry.id for entry in study.entries):
-        try:
-            ledger = store.run(run_id).read_ledger()
-        except ValueError:  # the table of runs says that it cannot be read
-            continue
-        if not ledger:
+    for run in study.each:
+        ledger = run.ledger
+        if run.role != "target" or not ledger:
             continue
         layers = ledger["phases"][0]["layers"]
         sizes = tuple((one["name"], sum(one["parameters"].values()), one["forward_flops"]) for one in layers)
-        variant = _variant(run_id, ledger)
+        variant = _variant(run.id, ledger)
         ways = found.setdefault(sizes, {})
         way = (variant.frozen, variant.phases, variant.share_of_parameters)
         ways[way] = replace(ways[way], runs=ways[way].runs + 1) if way in ways else variant
@@ -205,7 +198,7 @@ def _networks(store: Store, study: StudyRecord) -> tuple[Network, ...]:
     return tuple(sorted(networks, key=lambda network: -sum(variant.runs for variant in network.variants)))
 
 
-def _variant(run_id: str, ledger: dict[str, Any]) -> Variant:
+def _variant(run_id: str, ledger: Mapping[str, Any]) -> Variant:
     first, phases = ledger["phases"][0]["layers"], ledger["phases"]
     stretches = [
         f"epochs {phase['first_epoch']} to {phase['last_epoch']}: "

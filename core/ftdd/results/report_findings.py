@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from ftdd.analysis.finding import Answer, Finding
-from ftdd.results.findings import read_findings
-from ftdd.results.words import plain, shown
-from ftdd.study.store import Store
+from ftdd.wording import column_name, format_value
 
 
 @dataclass(frozen=True)
@@ -53,29 +51,27 @@ def grouped(findings: Sequence[Shown]) -> tuple[Group, ...]:
     return tuple(Group(statement, tuple(ones)) for (_, statement), ones in found.items())
 
 
-def shown_findings(store: Store, name: str) -> tuple[Shown, ...] | None:
-    """The findings in their order; none where none were written, None where findings.json is something else."""
-    try:
-        findings = read_findings(store, name)
-    except (ValueError, TypeError, KeyError):
-        return None
+def shown_findings(findings: Sequence[Finding]) -> tuple[Shown, ...]:
+    """The findings in their order."""
+    ranges: dict[tuple[str, str], tuple[float, float]] = {}
+    for one in findings:
+        given = [end for end in (one.effect, *(one.interval or ())) if end is not None]
+        low, high = ranges.get((one.analysis, one.unit), (0.0, 0.0))
+        ranges[one.analysis, one.unit] = (min(low, *given), max(high, *given)) if given else (low, high)
     return tuple(
         Shown(
             finding,
-            tuple((plain(path), shown(value)) for path, value in finding.settings.items()),
-            tuple((plain(key), _number(value)) for key, value in finding.numbers.items()),
-            _strip(finding, [one for one in findings if (one.analysis, one.unit) == (finding.analysis, finding.unit)]),
+            tuple((column_name(path), format_value(value)) for path, value in finding.settings.items()),
+            tuple((column_name(key), _number(value)) for key, value in finding.numbers.items()),
+            _strip(finding, *ranges[finding.analysis, finding.unit]),
         )
         for finding in findings
     )
 
 
-def _strip(finding: Finding, alike: Sequence[Finding]) -> Strip | None:
+def _strip(finding: Finding, low: float, high: float) -> Strip | None:
     if finding.effect is None:
         return None
-    given = [one.effect for one in alike if one.effect is not None]
-    given += [end for one in alike if one.interval for end in one.interval]
-    low, high = min(0.0, *given), max(0.0, *given)
     span = (high - low) or 1.0
 
     def place(value: float) -> float:
@@ -93,5 +89,5 @@ def _number(value: object) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(_number(one) for one in value)
     if isinstance(value, dict):
-        return ", ".join(f"{plain(str(key))} {_number(one)}" for key, one in value.items())
-    return shown(value)
+        return ", ".join(f"{column_name(str(key))} {_number(one)}" for key, one in value.items())
+    return format_value(value)

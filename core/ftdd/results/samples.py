@@ -18,11 +18,11 @@ from ftdd.components import Pair, Side, Unfit
 from ftdd.data.images import LabelledImages
 from ftdd.recipe.study import Study
 from ftdd.results.contact_sheet import short_class
-from ftdd.results.words import plain, shown
 from ftdd.study.files import write_json
 from ftdd.study.inputs import images_name, known_inputs
 from ftdd.study.store import Store
 from ftdd.values import canonical_json, flat
+from ftdd.wording import column_name, format_value
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -84,10 +84,10 @@ def write_samples(study: Study, store: Store, data: Path, say: Callable[[str], N
         say(f"no sample images: {error}")
 
 
-def read_samples(store: Store, name: str) -> tuple[Sheet, ...]:
+def read_samples(folder: Path) -> tuple[Sheet, ...]:
     """What was written last; nothing where there is none, or none that can be read."""
     try:
-        sheets = _written(store.study_folder(name) / FILE)["sheets"]
+        sheets = _written(folder / FILE)["sheets"]
         return tuple(
             Sheet(**{**one, "shape": tuple(one["shape"]), "rows": tuple(Row(**row) for row in one["rows"])})
             for one in sheets
@@ -110,7 +110,7 @@ def _sheets(pairs: Sequence[Pair], data: Path) -> tuple[Sheet, ...]:
     differing = [path for path in leaves[0] if len({str(one.get(path)) for one in leaves}) > 1]
     found: dict[str, tuple[Side, str, LabelledImages]] = {}
     for pair, leaf in zip(pairs, leaves, strict=True):
-        words = ", ".join(f"{plain(path)} {shown(leaf.get(path))}" for path in differing)
+        words = ", ".join(f"{column_name(path)} {format_value(leaf.get(path))}" for path in differing)
         for side in SIDES:
             try:
                 images = pair.load(side, data).train

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ftdd.analysis.study_data import StudyData
 from ftdd.results.layout import broken
-from ftdd.results.series import Series, band
+from ftdd.results.panels import band
 from ftdd.results.style import colours
 
 if TYPE_CHECKING:
@@ -21,22 +22,22 @@ WIDTH, HEIGHT, LEGEND = 2.3, 2.1, 1.3
 """Inches of a panel, and of the legend."""
 
 
-def scored(series: Series) -> tuple[str, ...]:
+def scored(study: StudyData) -> tuple[str, ...]:
     """The schemes that tell this study's sources apart: those with two scores or more."""
-    columns = [str(column) for column in series.runs.columns if str(column).startswith(PREFIX)]
-    return tuple(column for column in columns if series.runs[column].nunique() > 1)
+    columns = [str(column) for column in study.done.columns if str(column).startswith(PREFIX)]
+    return tuple(column for column in columns if study.done[column].nunique() > 1)
 
 
-def scores(series: Series) -> Figure:
+def scores(study: StudyData) -> Figure:
     """One panel for each scheme, one line for each of some numbers of frozen layers; larger scores are more alike.
 
     A point is the mean over the runs of one source and depth, its bar their range; lines join sources in the order of
     their scores. Raises ValueError where no scheme tells two sources apart.
     """
-    schemes = scored(series)
+    schemes = scored(study)
     if not schemes:
         raise ValueError("no scheme of this study tells two sources apart")
-    depths = _some(sorted(int(depth) for depth in series.runs["frozen_layers"].unique()))
+    depths = _some(sorted(int(depth) for depth in study.done["depth"].unique()))
     shades = dict(zip(depths, colours(len(depths)), strict=True))
     columns = min(len(schemes), COLUMNS)
     rows = math.ceil(len(schemes) / columns)
@@ -46,12 +47,12 @@ def scores(series: Series) -> Figure:
         if i >= len(schemes):
             ax.remove()
             continue
-        _panel(ax, series.runs, schemes[i], shades)
+        _panel(ax, study.done, schemes[i], shades)
         if i % columns == 0:
             ax.set_ylabel("final test error")
     handles = [Line2D([], [], color=shade, marker="o", markersize=3.5, label=str(d)) for d, shade in shades.items()]
-    figure.legend(handles=handles, loc="outside right upper", title=series.depth, alignment="left")
-    title = broken(series.study.title, "title", figure.get_figwidth() - LEGEND, lines=4)
+    figure.legend(handles=handles, loc="outside right upper", title=study.depth.words, alignment="left")
+    title = broken(study.record.title, "title", figure.get_figwidth() - LEGEND, lines=4)
     figure.suptitle(title, fontsize=10, weight="bold", x=0.01, ha="left")
     figure.supxlabel(
         "Larger scores: more alike. Points and bars: mean and range over runs of one source and depth.",
@@ -65,7 +66,7 @@ def scores(series: Series) -> Figure:
 
 def _panel(ax: "Axes", runs: "pd.DataFrame", scheme: str, shades: dict[int, str]) -> None:
     for depth, shade in shades.items():
-        part: Any = runs[runs["frozen_layers"].astype(int) == depth]
+        part: Any = runs[runs["depth"].astype(int) == depth]
         over = band(part, scheme, "final_test_error")
         ax.vlines(over.x, over.low, over.high, color=shade, alpha=0.4, linewidth=0.9)
         ax.plot(over.x, over.mean, color=shade, marker="o", markersize=3.2, linewidth=1.1)

@@ -74,15 +74,7 @@ def colours(count: int) -> Sequence[str]:
 def save(figure: Figure, stem: Path) -> tuple[Path, ...]:
     """Write PNG (300 dots an inch) and SVG; the same figure gives the same bytes."""
     png, svg = stem.with_suffix(".png"), stem.with_suffix(".svg")
-    write_with(png, lambda path: figure.savefig(path, format="png", dpi=300, metadata={"Software": None}))
-    write_with(svg, lambda path: figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None}))
+    with journal():  # settings such as the salt of ids are looked at when a figure is written
+        write_with(png, lambda path: figure.savefig(path, format="png", dpi=300, metadata={"Software": None}))
+        write_with(svg, lambda path: figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None}))
     return png, svg
-
-
-def short(number: float) -> str:
-    """A count for a narrow axis: 453, 44.3k, 11.2M."""
-    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        # 999.6 thousand is 1M: what rounds up to the next unit is written in it
-        if number >= limit * 0.9995:
-            return f"{number / limit:.3g}{unit}"
-    return f"{number:g}"

@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from ftdd.analysis.evidence import SEEDS, groups_of
-from ftdd.results.table import runs_table
-from ftdd.study.store import State, Store
+from ftdd.analysis.study_data import StudyData
+from ftdd.records.status import State
+from ftdd.records.study import SEEDS
 
 HEADINGS = (
     "frozen\nlayers",
@@ -56,13 +56,10 @@ class SummaryRow:
     """The median over those that did; None where fewer than half of the runs did."""
 
 
-def summarize(store: Store, name: str) -> tuple[SummaryRow, ...]:
-    """The rows of a study, in the order of its sweep and of frozen layers. Raises LookupError."""
-    study = store.read_study(name)
-    table = runs_table(store, name)
-    targets = table[table["role"] == "target"]
-    groups = groups_of(targets, study.swept)
-    targets = targets.assign(frozen_layers=_depths(targets, study.swept, groups))
+def summarize(study: StudyData) -> tuple[SummaryRow, ...]:
+    """The rows of a study, in the order of its sweep and of frozen layers."""
+    groups = study.groups
+    targets = study.targets.assign(frozen_layers=_depths(study.targets, study.swept, groups))
     by = [*groups, "frozen_layers"]
     rows = []
     for values, part in targets.groupby(by, sort=False, dropna=False):

@@ -3,48 +3,27 @@
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 
 from ftdd.records.curve import Curve
 from ftdd.records.events import Role
-from ftdd.study.inputs import judged
-from ftdd.study.store import RunFolder, State, Status, Store
-from ftdd.values import Json
+from ftdd.records.run import Run
+from ftdd.records.status import State
+from ftdd.study.reading import read_runs
+from ftdd.study.store import Store
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 SHARE_BELOW = 0.85
 """Of the evaluations, whose test errors a sparkline tells apart; larger ones are full blocks."""
 ENDED = (State.DONE, State.DIVERGED, State.FAILED, State.CHANGED)
 
-Stamp = tuple[tuple[int, int], ...]
 
-
-@dataclass(frozen=True)
-class Row:
-    """One run as it is now."""
-
-    id: str
-    role: Role
-    source_id: str | None
-    settings: Mapping[str, Json]
-    """What the sweep gave it; nothing for a source."""
-    status: Status
-    curve: Curve
-    stamp: Stamp
-    """When its files were written, and how long they are: what has not changed need not be read again."""
-
-    @property
-    def state(self) -> State:
-        """How far it has come."""
-        return self.status.state
-
-    @property
-    def seconds_left(self) -> float | None:
-        """Until it has ended, at the pace it has had; None where it is not at work or has no pace yet."""
-        if self.state is not State.RUNNING or not self.status.epoch or not self.status.seconds:
-            return None
-        return self.status.seconds / self.status.epoch * (self.status.epochs - self.status.epoch)
+def seconds_left(run: Run) -> float | None:
+    """Until a run has ended, at the pace it has had; None where it is not running or has no pace yet."""
+    status = run.status
+    if run.state is not State.RUNNING or not status.epoch or not status.seconds:
+        return None
+    return status.seconds / status.epoch * (status.epochs - status.epoch)
 
 
 @dataclass(frozen=True)
@@ -60,7 +39,7 @@ class View:
     """A study at one moment."""
 
     title: str
-    rows: tuple[Row, ...]
+    rows: tuple[Run, ...]
     """Runs at work, then those that ended, the last one first, then interrupted and damaged ones, then the rest."""
     scales: Mapping[Role, Scale]
     """One for all targets, one for all sources: their tasks differ, and so do their errors."""
@@ -87,7 +66,7 @@ class View:
         for row in self.rows:
             if row.state in ENDED:
                 continue
-            own = row.seconds_left if row.state is State.RUNNING else self._whole(row.role)
+            own = seconds_left(row) if row.state is State.RUNNING else self._whole(row.role)
             if own is None:
                 own = self._whole(row.role)
             if own is None:
@@ -99,7 +78,7 @@ class View:
         """Seconds that a run of this role takes: the mean of those that are done, else what one at work will take."""
         alike = [row for row in self.rows if row.role == role]
         done = [row.status.seconds for row in alike if row.state is State.DONE and row.status.seconds]
-        coming = [row.status.seconds + row.seconds_left for row in alike if row.seconds_left is not None]
+        coming = [row.status.seconds + left for row in alike if (left := seconds_left(row)) is not None]
         return sum(done or coming) / len(done or coming) if done or coming else None
 
 
@@ -108,22 +87,13 @@ def look(store: Store, name: str, before: View | None = None) -> View:
 
     before: what was seen last; a run that has ended since and did not change is not read again.
     """
-    study = store.read_study(name)
-    known = {row.id: row for row in before.rows} if before else {}
-    entries = {entry.id: entry for entry in study.entries}
-    rows = []
-    for run_id in study.run_ids:
-        entry = entries.get(run_id)
-        role: Role = "target" if entry else "source"
-        source_id, settings = (entry.source_id, entry.settings) if entry else (None, {})
-        rows.append(_row(store.run(run_id), role, source_id, settings, known.get(run_id)))
-    seen = judged(store, {row.id: row.status for row in rows}, study.source_of, study.inputs)
-    rows = [row if seen[row.id] is row.status else replace(row, status=seen[row.id]) for row in rows]
-    places = {row.id: i for i, row in enumerate(rows)}
+    record = store.read_study(name)
+    runs, _ = read_runs(store, record, {row.id: row for row in before.rows} if before else None)
+    places = {run.id: i for i, run in enumerate(runs)}
     return View(
-        study.title,
-        tuple(sorted(rows, key=lambda row: _rank(row, places[row.id]))),
-        {role: scale for role in _roles() if (scale := _scale([row.curve for row in rows if row.role == role]))},
+        record.title,
+        tuple(sorted(runs, key=lambda run: _rank(run, places[run.id]))),
+        {role: scale for role in _roles() if (scale := _scale([run.curve for run in runs if run.role == role]))},
     )
 
 
@@ -147,31 +117,7 @@ def _roles() -> tuple[Role, ...]:
     return ("target", "source")
 
 
-def _row(folder: RunFolder, role: Role, source_id: str | None, settings: Mapping[str, Json], before: Row | None) -> Row:
-    stamp = _stamp(folder.path / "status.json", folder.path / "curve.csv")
-    if before is not None and before.stamp == stamp and before.state in ENDED and before.state is not State.CHANGED:
-        return before
-    status = folder.status()
-    try:
-        curve = folder.curve()
-    except ValueError:  # whoever reads it for good will say what is wrong with it
-        curve = Curve()
-    return Row(folder.path.name, role, source_id, settings, status, curve, stamp)
-
-
-def _stamp(*paths: Path) -> Stamp:
-    found = []
-    for path in paths:
-        try:
-            stat = path.stat()
-        except FileNotFoundError:
-            found.append((0, -1))
-        else:
-            found.append((stat.st_mtime_ns, stat.st_size))
-    return tuple(found)
-
-
-def _rank(row: Row, place: int) -> tuple[int, float]:
+def _rank(row: Run, place: int) -> tuple[int, float]:
     if row.state is State.RUNNING:
         return 0, place
     if row.state in ENDED:

@@ -18,6 +18,7 @@ from ftdd.components.plugins import Plugins
 from ftdd.recipe.points import NoPoint, added_point
 from ftdd.recipe.specs import TargetSpec
 from ftdd.recipe.study import Study
+from ftdd.records.study import SEEDS
 from ftdd.study.files import write_json
 from ftdd.values import Json, flat
 
@@ -111,8 +112,6 @@ def next_round(study: Study, asked: Iterable[Asked], left: int, number: int, plu
     Analyses take turns, each with the runs of one reason at a time. A run that the study has with other seeds is
     repeated once at most: after each round analyses look again.
     """
-    from ftdd.analysis.evidence import SEEDS
-
     own = [_leaves(point.spec) for point in study.points if not point.added]
     there = {point.spec.id for point in study.points}
     runs_but_seeds = {_rest(_leaves(point.spec), SEEDS) for point in study.points}

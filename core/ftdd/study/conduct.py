@@ -14,11 +14,13 @@ from ftdd.components.guards import component_words
 from ftdd.components.listeners import Listeners
 from ftdd.recipe.study import Study
 from ftdd.records.events import StudyRef
+from ftdd.records.status import State, Status
+from ftdd.records.study import StudyEntry, StudyRecord
 from ftdd.study.files import make_folder, sync_folder, write_json
 from ftdd.study.inputs import judged, keep_inputs
 from ftdd.study.plan import Plan, PlannedRun
 from ftdd.study.remarks import repeats_in
-from ftdd.study.store import RunFolder, State, Status, Store, StudyEntry, StudyRecord, Unreadable
+from ftdd.study.store import RunFolder, Store, Unreadable
 from ftdd.study.workplace import SubmitFailed, Workplace, last_words
 from ftdd.values import Json
 
@@ -105,6 +107,7 @@ def study_record(study: Study) -> StudyRecord:
         tuple(run_id for run_id in study.sources if run_id not in started_from),
         study.points[0].spec.pair.labels,
         _likeness(study),
+        _depth(study),
         None if header.analyses is None else tuple(one.model_dump(mode="json") for one in header.analyses),
     )
 
@@ -117,6 +120,18 @@ def _likeness(study: Study) -> dict[str, Json]:
             if f"pair.{name}" in study.swept:
                 found[f"pair.{name}"] = order if isinstance(order, str) else list(order)
     return found
+
+
+def _depth(study: Study) -> tuple[str, ...]:
+    """The swept settings by which every policy of the study that has them sets the number of frozen layers."""
+    policies = {type(point.spec.freezing) for point in study.points}
+    fields = {path: path.removeprefix("freezing.") for path in study.swept if path.startswith("freezing.")}
+    return tuple(
+        path
+        for path, name in fields.items()
+        if all(name in policy.depth for policy in policies if name in policy.model_fields)
+        and any(name in policy.depth for policy in policies)
+    )
 
 
 def write_down(study: Study, plan: Plan, store: Store) -> StudyRef:

@@ -4,7 +4,6 @@ import contextlib
 import errno
 import json
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -15,6 +14,10 @@ except ImportError:  # not on Windows, where what a killed writer leaves stays
 
 UNFINISHED = ".ftdd-unfinished"
 """How the hidden file ends that becomes another one when it is complete. No other program writes such a name."""
+
+
+class Unreadable(ValueError):
+    """A file of a store that is not what ftdd writes: a sentence with its path."""
 
 
 def write_bytes(path: Path, content: bytes, *, lasting: bool = True, new_folder: bool = True) -> None:
@@ -93,6 +96,8 @@ def sync_folder(path: Path) -> None:
 @contextlib.contextmanager
 def _unfinished(path: Path) -> Iterator[Path]:
     """A new hidden file beside a path, locked as long as this process works on it; removed where it is left."""
+    import tempfile
+
     while True:
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=UNFINISHED, dir=path.parent)
         temporary = Path(name)

@@ -6,7 +6,7 @@ there: it is left out of tables, findings and figures until it is trained anew, 
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from ftdd.components import Architecture, DataUnavailable, Pair, Side
 from ftdd.recipe.specs import SourceSpec, Spec
-from ftdd.study.store import Inputs, RunFolder, State, Status, Store, StudyRecord, Unreadable
+from ftdd.records.status import State, Status
+from ftdd.records.study import Inputs, StudyRecord
+from ftdd.study.store import RunFolder, Store, Unreadable
 from ftdd.values import Json, tree_identity
 
 if TYPE_CHECKING:
@@ -94,13 +96,24 @@ def statuses(store: Store, record: StudyRecord) -> dict[str, Status]:
 def judged(
     store: Store, own: Mapping[str, Status], source_of: Mapping[str, str | None], inputs: Inputs
 ) -> dict[str, Status]:
+    """Statuses as a study sees them; see `judge`."""
+    return judge(own, _recorded(store, own), source_of, inputs, lambda source_id: of_source(store, source_id))
+
+
+def judge(
+    own: Mapping[str, Status],
+    recorded: Mapping[str, Inputs],
+    source_of: Mapping[str, str | None],
+    inputs: Inputs,
+    weights_of: Callable[[str], Inputs],
+) -> dict[str, Status]:
     """Statuses as a study sees them: with `changed`, and as `error` what differs.
 
-    own: what each run says of itself.   source_of: the run that each starts from.   inputs: the study's; where they
-    say nothing, those of the run that was begun last count, so that no two are mixed.
+    own: what each run says of itself.   recorded: what those that have ended were trained with.   source_of: the run
+    that each starts from.   inputs: the study's; where they say nothing, those of the run that was begun last count, so
+    that no two are mixed.   weights_of: `of_source` of a source run.
     """
-    recorded = _recorded(store, own)
-    reference = _reference(store, own, recorded, source_of, inputs)
+    reference = all_inputs(own, recorded, source_of, inputs, weights_of)
     found = dict(own)
     for run_id in sorted(own, key=lambda key: source_of.get(key) is not None):  # sources first: targets look at theirs
         if run_id not in recorded:
@@ -117,7 +130,9 @@ def judged(
 def inputs_of_study(store: Store, record: StudyRecord) -> Inputs:
     """A study's inputs: those that it was last run with, and where that says nothing, those of its last run."""
     own = {run_id: store.run(run_id).status() for run_id in record.run_ids}
-    return _reference(store, own, _recorded(store, own), record.source_of, record.inputs)
+    return all_inputs(
+        own, _recorded(store, own), record.source_of, record.inputs, lambda source_id: of_source(store, source_id)
+    )
 
 
 def keep_inputs(store: Store, name: str) -> None:
@@ -126,10 +141,9 @@ def keep_inputs(store: Store, name: str) -> None:
     store.write_record(replace(record, inputs=inputs_of_study(store, record)))
 
 
-def unchecked(store: Store, record: StudyRecord) -> int:
+def unchecked(statuses: Iterable[Status]) -> int:
     """How many of a study's runs that have ended say nothing of their inputs, where others do."""
-    own = {run_id: store.run(run_id).said() for run_id in record.run_ids}
-    says = [bool(status.facts.get("inputs")) for status in own.values() if status.state.final]
+    says = [bool(status.facts.get("inputs")) for status in statuses if status.state.final]
     return says.count(False) if any(says) else 0
 
 
@@ -190,13 +204,14 @@ def _recorded(store: Store, own: Mapping[str, Status]) -> dict[str, Inputs]:
     }
 
 
-def _reference(
-    store: Store,
+def all_inputs(
     own: Mapping[str, Status],
     recorded: Mapping[str, Inputs],
     source_of: Mapping[str, str | None],
     inputs: Inputs,
+    weights_of: Callable[[str], Inputs],
 ) -> dict[str, Json]:
+    """What a study's runs are measured by; arguments as for `judge`."""
     reference: dict[str, Json] = {}
     for run_id in sorted(recorded, key=lambda key: own[key].started):
         for name, value in recorded[run_id].items():
@@ -205,7 +220,7 @@ def _reference(
             reference[name] = {**before, **value} if both else value  # type: ignore[dict-item]
     reference |= inputs
     for source_id in {source_of.get(run_id) for run_id in recorded} - {None}:
-        reference |= of_source(store, str(source_id))
+        reference |= weights_of(str(source_id))
     return reference
 
 
@@ -250,8 +265,15 @@ def of_weights(architecture: Architecture) -> dict[str, Json]:
 
 def of_source(store: Store, source_id: str) -> dict[str, Json]:
     """The weights that a source has ended with, by its ledger; nothing where it has not."""
-    with suppress(Unreadable, KeyError, IndexError, TypeError):
-        last = store.run(source_id).read_ledger()["phases"][-1]
+    with suppress(Unreadable):
+        return of_ledger(source_id, store.run(source_id).read_ledger())
+    return {}
+
+
+def of_ledger(source_id: str, ledger: Mapping[str, Any]) -> dict[str, Json]:
+    """The same, of a ledger that was read."""
+    with suppress(KeyError, IndexError, TypeError):
+        last = ledger["phases"][-1]
         hashes = [layer["hash_after"] for layer in last["layers"]]
         return {f"source {source_id}": hashlib.sha256(" ".join(hashes).encode()).hexdigest()}
     return {}

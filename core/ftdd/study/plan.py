@@ -9,8 +9,10 @@ from ftdd.components import DataUnavailable
 from ftdd.recipe.specs import SourceSpec, Spec, TargetSpec, TaskSettings
 from ftdd.recipe.study import Study
 from ftdd.records.events import RunRef
+from ftdd.records.status import State, Status
+from ftdd.records.study import Inputs
 from ftdd.study.inputs import judged, known_inputs, weights_now
-from ftdd.study.store import Inputs, RunFolder, State, Status, Store, Unreadable
+from ftdd.study.store import RunFolder, Store, Unreadable
 from ftdd.values import Json, flat
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from ftdd.components import ComponentFailed, DataUnavailable, Pair, Side, Unfit
 from ftdd.data.repeats import Repeats
 from ftdd.recipe.study import Study
-from ftdd.study.store import Status
+from ftdd.records.status import Status
 
 MOST_BYTES = 4 << 20
 """Of training images that are loaded for nothing but to be compared."""

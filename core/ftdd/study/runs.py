@@ -22,6 +22,7 @@ from ftdd.data.images import Task, remarks_on_range, repeats
 from ftdd.networks.chain import Chain
 from ftdd.recipe.specs import SourceSettings, SourceSpec, Spec, TargetSpec, read_spec
 from ftdd.records.curve import Curve, to_csv
+from ftdd.records.status import State, Status
 from ftdd.study import checkpoint
 from ftdd.study.drawing import draw
 from ftdd.study.files import json_text
@@ -36,7 +37,7 @@ from ftdd.study.start import (
     source_id_of,
     starting_chain,
 )
-from ftdd.study.store import BEFORE_ENDING, FolderGone, RunFolder, State, Status, Store, TakenFolder
+from ftdd.study.store import BEFORE_ENDING, FolderGone, RunFolder, Store, TakenFolder
 from ftdd.training.features import CacheBudget, Pixels
 from ftdd.training.freezing import layer_facts, ledger
 from ftdd.training.loop import Assignment, Moment, train

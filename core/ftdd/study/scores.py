@@ -9,7 +9,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
@@ -18,9 +18,11 @@ from filelock import FileLock
 from ftdd.components import KINDS, Architecture, ComponentFailed, DataUnavailable, Scheme, Score, Side, Unfit
 from ftdd.components.comparison import Comparison, Network
 from ftdd.recipe.study import Group, Study
+from ftdd.records.score import ScoreRow
+from ftdd.records.study import Inputs
 from ftdd.study.files import write_json
 from ftdd.study.inputs import differences, images_name, known_inputs, of_images, of_source, of_weights
-from ftdd.study.store import Inputs, State, Store
+from ftdd.study.store import Store
 from ftdd.values import Json, Value, tree_identity
 
 LONGEST_LABEL = 80
@@ -28,26 +30,6 @@ LONGEST_LABEL = 80
 
 VERSION = 1
 """Of what scores mean; another one computes them anew."""
-
-
-@dataclass(frozen=True)
-class ScoreRow:
-    """One scheme's answer for one pair and source."""
-
-    scheme: str
-    """Its label."""
-    pair: dict[str, Json]
-    source_id: str | None
-    value: float | None
-    """None where it could not be had; `error` says why."""
-    details: dict[str, float] = field(default_factory=dict)
-    seconds: float = 0.0
-    """That it took when it was computed, loading images and network included."""
-    source_test_error: float | None = None
-    """Of the source network on its own task: scores of a network hang on how good it is."""
-    error: str = ""
-    runs: tuple[str, ...] = ()
-    """The target runs of which it is said."""
 
 
 def labels(schemes: Sequence[Scheme]) -> dict[Scheme, str]:
@@ -125,12 +107,6 @@ def failed_scores(rows: Sequence[ScoreRow]) -> tuple[str, ...]:
     )
 
 
-def scores_of_run(rows: Sequence[ScoreRow], run_id: str) -> dict[str, float]:
-    """The scores that are said of a target run, as columns and metrics: `similarity.<label>`."""
-    found = (row for row in rows if run_id in row.runs and row.value is not None)
-    return {f"similarity.{row.scheme}": row.value for row in found if row.value is not None}
-
-
 class _Once:
     """A comparison whose tasks and networks are loaded when they are first asked for, and kept for the next scheme."""
 
@@ -177,9 +153,7 @@ class _Once:
         return self._networks[side]
 
     def _loaded(self, side: Side) -> Network:
-        import torch
-        from safetensors.torch import load_file
-
+        from ftdd.study.networks import trained_network
         from ftdd.training.trained import TrainedNetwork
 
         spec = self._group.source if side == "source" else self._group.own
@@ -187,15 +161,8 @@ class _Once:
             return self._given(self._group.architecture)
         if spec is None:
             raise LookupError("no source is trained in this study")
-        folder = self._store.run(spec.id)
-        state = folder.status().state
-        if state is not State.DONE or not folder.weights.exists():
-            raise LookupError(f"the network of run {spec.id} is not there: it is {state}")
-        image = spec.pair.image_shape()
-        with torch.random.fork_rng(devices=[]):
-            chain = spec.architecture.build(image, len(spec.pair.classes(spec.task, self._data)))
-        chain.load_state_dict(load_file(folder.weights))
-        normalization = spec.architecture.normalization(image) or spec.pair.normalization()
+        chain = trained_network(self._store, spec, self._data)
+        normalization = spec.architecture.normalization(spec.pair.image_shape()) or spec.pair.normalization()
         return TrainedNetwork(chain, normalization, spec.architecture.memory_format)
 
     def _given(self, architecture: Architecture) -> Network:

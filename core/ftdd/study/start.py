@@ -7,7 +7,8 @@ from ftdd.data.image_shape import ImageShape
 from ftdd.data.seeds import stream_seed
 from ftdd.networks.chain import Chain
 from ftdd.recipe.specs import SourceSpec, Spec, TargetSpec, TaskSettings
-from ftdd.study.store import State, Store
+from ftdd.records.status import State
+from ftdd.study.store import Store
 from ftdd.training.features import Pixels
 from ftdd.training.freezing import hashes, layer_hash
 from ftdd.training.optimizers import Anchor

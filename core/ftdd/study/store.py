@@ -24,21 +24,20 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from enum import Enum
 from pathlib import Path
-from typing import Any, Literal
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING, Any
 
 from ftdd.components.plugins import nearest
-from ftdd.recipe.specs import plain_id
 from ftdd.records.curve import Curve, from_csv
+from ftdd.records.status import State, Status
+from ftdd.records.study import StudyRecord
 from ftdd.study.files import UNFINISHED, json_text, make_folder, sweep, write_json, write_text, write_with
+from ftdd.study.files import Unreadable as Unreadable
 from ftdd.study.weights import whole_weights
 from ftdd.values import Json
 
-Inputs = Mapping[str, Json]
-"""What runs were trained with beside their specs; see `ftdd.study.inputs`."""
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 DAMAGED_ENDING = ".damaged"
 """Of damaged files that were set aside."""
@@ -52,10 +51,6 @@ WHOLLY_READ = 1 << 16
 """Bytes: a table of a run that has ended is compared by its hash up to this size, and by its size alone above."""
 
 
-class Unreadable(ValueError):
-    """A file of the store that is not what ftdd writes: a sentence with its path."""
-
-
 class FolderGone(FileNotFoundError):
     """A run's folder was deleted, or put in its place by another one, while the run was at work."""
 
@@ -64,75 +59,19 @@ class FolderGone(FileNotFoundError):
         super().__init__(errno.ENOENT, reason, str(path))
 
 
-class State(str, Enum):
-    """How far a run has come."""
-
-    WAITING = "waiting"
-    """Nothing was done yet."""
-    RUNNING = "running"
-    """A process is at work on it."""
-    INTERRUPTED = "interrupted"
-    """It was begun, and nobody is at work on it: the next `ftdd run` goes on from its checkpoint."""
-    DONE = "done"
-    DIVERGED = "diverged"
-    """A loss was not finite; the curve up to there is kept. It would come out the same again."""
-    FAILED = "failed"
-    """Something went wrong that another try may mend; log.txt has the traceback."""
-    DAMAGED = "damaged"
-    """It had ended, and a file with its numbers is not what was written: the next `ftdd run` carries it out again."""
-
-    CHANGED = "changed"
-    """It has ended, with other inputs than its study's: other images or weights. Only a study can tell; see
-    `ftdd.study.inputs.statuses`. It is not carried out again unless that is asked for."""
-
-    @property
-    def final(self) -> bool:
-        """Whether the run need not be carried out again."""
-        return self in (State.DONE, State.DIVERGED)
-
-    def __str__(self) -> str:
-        return self.value
-
-
-@dataclass(frozen=True)
-class Status:
-    """What a run says of itself."""
-
-    state: State
-    epoch: int = 0
-    """Epochs done."""
-    epochs: int = 0
-    error: str = ""
-    """Why it failed: the traceback's last line, or a sentence."""
-    started: float = 0.0
-    """Seconds since 1970, of the first start."""
-    updated: float = 0.0
-    seconds: float = 0.0
-    """Spent on training and evaluation, pauses left out."""
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    """Host, versions, device, threads, data, cache: what else the numbers were made with."""
-
-    def to_json(self) -> dict[str, object]:
-        """As it stands in status.json."""
-        plain = {name: value for name, value in vars(self).items() if name != "facts"}
-        return plain | {"state": str(self.state), **self.facts}
-
-    @staticmethod
-    def from_json(tree: Mapping[str, Any]) -> "Status":
-        """From what stands in status.json. Raises KeyError, TypeError or ValueError for anything else."""
-        seconds = {name: float(tree[name]) for name in ("started", "updated", "seconds")}
-        own = {"state", "epoch", "epochs", "error", *seconds}
-        facts = {name: value for name, value in tree.items() if name not in own}
-        return Status(
-            State(tree["state"]), int(tree["epoch"]), int(tree["epochs"]), str(tree["error"]), **seconds, facts=facts
-        )
-
-
 @dataclass(frozen=True)
 class RunFolder:
     """One run's folder."""
 
     path: Path
+
+    def read_bytes(self, name: str) -> bytes:
+        """The content of one of its files. Raises FileNotFoundError."""
+        return (self.path / name).read_bytes()
+
+    def once(self) -> "RunFolder":
+        """The same folder as it is now: each file is read once, when it is first asked for."""
+        return _ReadOnce(self.path)
 
     @property
     def spec(self) -> Path:
@@ -159,11 +98,13 @@ class RunFolder:
         """log.txt."""
         return self.path / "log.txt"
 
-    def lock(self, timeout: float = -1) -> FileLock:
+    def lock(self, timeout: float = -1) -> "FileLock":
         """The lock of whoever carries the run out. timeout: seconds to wait for it; without end where it is negative.
 
         Taking it raises filelock.Timeout where another process has it for longer.
         """
+        from filelock import FileLock
+
         make_folder(self.path)
         return FileLock(self.path / "lock", timeout=timeout)
 
@@ -176,6 +117,8 @@ class RunFolder:
         """Whether a living process is at work on the run."""
         if not (self.path / "lock").exists():
             return False
+        from filelock import FileLock, Timeout
+
         try:
             with FileLock(self.path / "lock", timeout=0):
                 return False
@@ -187,7 +130,7 @@ class RunFolder:
     def said(self) -> Status:
         """What status.json says, believed without a look at anything else."""
         try:
-            return Status.from_json(json.loads((self.path / "status.json").read_text(encoding="utf-8")))
+            return Status.from_json(json.loads(self.read_bytes("status.json")))
         except FileNotFoundError:
             return Status(State.WAITING)
         except (ValueError, KeyError, TypeError) as error:
@@ -222,7 +165,7 @@ class RunFolder:
         if not isinstance(kept, Mapping):
             return found | self._unreadable_numbers(status)
         for name, written in kept.items():
-            if reason := _changed(self.path / name, written):
+            if reason := self._changed(name, written):
                 found[self.path / name] = str(_unreadable(self.path / name, reason))
         return found
 
@@ -239,8 +182,27 @@ class RunFolder:
             found[self.weights.name] = {"bytes": self.weights.stat().st_size}
         return found
 
+    def _changed(self, name: str, written: Any) -> str:
+        """How a file differs from what was written; nothing where it does not, and where weights were taken away."""
+        path, weights = self.path / name, name.endswith(".safetensors")
+        try:
+            size = path.stat().st_size
+            if size != written["bytes"]:
+                return f"it has {size:,} bytes, and {written['bytes']:,} were written"
+            if weights:
+                return "" if whole_weights(path) else "it is torn"
+            if size <= WHOLLY_READ and hashlib.sha256(self.read_bytes(name)).hexdigest() != written["sha256"]:
+                return "it is not what the run has written"
+        except FileNotFoundError:
+            return "" if weights else "it is gone"
+        except (KeyError, TypeError, ValueError):
+            return "status.json does not say what it was"
+        return ""
+
     def _wrong_spec(self, status: Status) -> str:
         """What is wrong with spec.json; nothing where it is right, or where nothing says that it is not."""
+        from ftdd.recipe.specs import plain_id
+
         try:
             spec = self.read_spec()
             if not spec:
@@ -279,7 +241,7 @@ class RunFolder:
         """
         if not any(self._leftovers()):
             return
-        with suppress(OSError, Timeout), self.lock(timeout=0):
+        with suppress(OSError), self.lock(timeout=0):  # filelock.Timeout is an OSError
             if self.said().state.final:
                 self.remove_leftovers()
 
@@ -328,7 +290,7 @@ class RunFolder:
         """What was measured so far; no rows before the first evaluation. Raises Unreadable."""
         path = self.path / "curve.csv"
         try:
-            return from_csv(path.read_text(encoding="utf-8"))
+            return from_csv(self.read_bytes(path.name).decode("utf-8"))
         except FileNotFoundError:
             return Curve()
         except (ValueError, csv.Error) as error:
@@ -336,11 +298,41 @@ class RunFolder:
 
     def read_ledger(self) -> dict[str, Any]:
         """The ledger; empty before the run has ended. Raises Unreadable."""
-        return _read_mapping(self.ledger)
+        return self._read_mapping("ledger.json")
 
     def read_spec(self) -> dict[str, Json]:
         """The spec as plain values; empty where there is none yet. Raises Unreadable."""
-        return _read_mapping(self.spec)
+        return self._read_mapping("spec.json")
+
+    def _read_mapping(self, name: str) -> dict[str, Any]:
+        """A JSON object; empty where there is no such file."""
+        try:
+            tree = json.loads(self.read_bytes(name))
+        except FileNotFoundError:
+            return {}
+        except ValueError as error:
+            raise _unreadable(self.path / name, str(error)) from error
+        if not isinstance(tree, dict):
+            raise _unreadable(self.path / name, "it has no JSON object")
+        return tree
+
+
+@dataclass(frozen=True)
+class _ReadOnce(RunFolder):
+    """A run's folder whose files are read once; one that is written meanwhile is not seen."""
+
+    _read: dict[str, bytes | None] = field(default_factory=dict, compare=False)
+
+    def read_bytes(self, name: str) -> bytes:
+        if name not in self._read:
+            try:
+                self._read[name] = super().read_bytes(name)
+            except FileNotFoundError:
+                self._read[name] = None
+        content = self._read[name]
+        if content is None:
+            raise FileNotFoundError(errno.ENOENT, "no such file", str(self.path / name))
+        return content
 
 
 @dataclass(frozen=True)
@@ -378,90 +370,9 @@ def _file_of(folder: Path) -> tuple[int, int]:
     return there.st_dev, there.st_ino
 
 
-def _changed(path: Path, written: Any) -> str:
-    """How a file differs from what was written; nothing where it does not, and where weights were taken away."""
-    weights = path.suffix == ".safetensors"
-    try:
-        size = path.stat().st_size
-        if size != written["bytes"]:
-            return f"it has {size:,} bytes, and {written['bytes']:,} were written"
-        if weights:
-            return "" if whole_weights(path) else "it is torn"
-        if size <= WHOLLY_READ and hashlib.sha256(path.read_bytes()).hexdigest() != written["sha256"]:
-            return "it is not what the run has written"
-    except FileNotFoundError:
-        return "" if weights else "it is gone"
-    except (KeyError, TypeError, ValueError):
-        return "status.json does not say what it was"
-    return ""
-
-
 def _unreadable(path: Path, reason: str) -> Unreadable:
     """Of a file in a run's folder."""
     return Unreadable(f"{path} cannot be read: {reason}; `ftdd run` carries the run out again")
-
-
-def _read_mapping(path: Path) -> dict[str, Any]:
-    """A JSON object; empty where there is no such file."""
-    try:
-        tree = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except ValueError as error:
-        raise _unreadable(path, str(error)) from error
-    if not isinstance(tree, dict):
-        raise _unreadable(path, "it has no JSON object")
-    return tree
-
-
-@dataclass(frozen=True)
-class StudyEntry:
-    """One target run of a study as the study's folder lists it."""
-
-    id: str
-    source_id: str | None
-    settings: Mapping[str, Json]
-    """Its value on each swept path."""
-    added: bool = False
-    """Whether an analysis has asked for it, and not the recipe."""
-
-
-@dataclass(frozen=True)
-class StudyRecord:
-    """What a study's folder says: enough to draw and tell everything again from the run folders."""
-
-    name: str
-    title: str
-    question: str
-    eps: float
-    swept: tuple[str, ...]
-    entries: tuple[StudyEntry, ...]
-    compared: tuple[str, ...] = ()
-    """Source runs that no target starts from, and that are there to be compared with."""
-    labels: Literal["classes", "numbers"] = "classes"
-    """What is learned; see `ftdd.components.Pair.labels`."""
-    likeness: Mapping[str, Json] = field(default_factory=dict)
-    """Swept settings of the pair by which source and target are more or less alike; see `Pair.likeness`."""
-    analyses: tuple[Json, ...] | None = None
-    """The analyses that the recipe chooses, with their fields; None for all that are installed."""
-    inputs: Inputs = field(default_factory=dict)
-    """What it was last run with."""
-
-    @property
-    def source_ids(self) -> tuple[str, ...]:
-        """The source runs, each once, in the order in which targets name them."""
-        named = (entry.source_id for entry in self.entries if entry.source_id)
-        return tuple(dict.fromkeys((*named, *self.compared)))
-
-    @property
-    def run_ids(self) -> tuple[str, ...]:
-        """All runs: sources first, then targets."""
-        return (*self.source_ids, *(entry.id for entry in self.entries))
-
-    @property
-    def source_of(self) -> Mapping[str, str | None]:
-        """For each run the one that it starts from."""
-        return {**dict.fromkeys(self.source_ids), **{entry.id: entry.source_id for entry in self.entries}}
 
 
 @dataclass(frozen=True)
@@ -493,7 +404,7 @@ class Store:
         """
         path = self.study_folder(name) / "runs.json"
         try:
-            return _record(json.loads(path.read_text(encoding="utf-8")))
+            return StudyRecord.from_json(json.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError:
             raise LookupError(f"no study '{name}' in {self.path}; {nearest(name, self.studies())}") from None
         except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -509,40 +420,4 @@ class Store:
 
     def write_record(self, record: StudyRecord) -> None:
         """Write a study's list of runs."""
-        write_json(
-            self.study_folder(record.name) / "runs.json",
-            {
-                "name": record.name,
-                "title": record.title,
-                "question": record.question,
-                "eps": record.eps,
-                "swept": list(record.swept),
-                "runs": [vars(entry) for entry in record.entries],
-                "compared": list(record.compared),
-                "labels": record.labels,
-                "likeness": dict(record.likeness),
-                "analyses": None if record.analyses is None else list(record.analyses),
-                "inputs": dict(record.inputs),
-            },
-        )
-
-
-def _record(tree: Mapping[str, Any]) -> StudyRecord:
-    """From what stands in runs.json. Raises KeyError, TypeError, ValueError or AttributeError for anything else."""
-    entries = tuple(
-        StudyEntry(one["id"], one["source_id"], one["settings"], one.get("added", False)) for one in tree["runs"]
-    )
-    analyses = tree.get("analyses")
-    return StudyRecord(
-        tree["name"],
-        tree["title"],
-        tree["question"],
-        tree["eps"],
-        tuple(tree["swept"]),
-        entries,
-        tuple(tree.get("compared", ())),
-        tree.get("labels", "classes"),
-        tree.get("likeness", {}),
-        None if analyses is None else tuple(analyses),
-        dict(tree.get("inputs", {})),
-    )
+        write_json(self.study_folder(record.name) / "runs.json", record.to_json())

@@ -14,8 +14,9 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 from ftdd.components import Crew, Executor, Job
+from ftdd.records.status import State
 from ftdd.study.files import write_text
-from ftdd.study.store import RunFolder, State, Store
+from ftdd.study.store import RunFolder, Store
 
 SECONDS = 60.0
 """That a worker may take to start and to carry out a job that is nothing; that workers may take to end."""

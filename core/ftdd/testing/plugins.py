@@ -1,6 +1,5 @@
 """What every plugin must do, whatever it brings: load quickly, implement hooks that there are, and hear every event."""
 
-import inspect
 import subprocess
 import sys
 import threading
@@ -12,8 +11,7 @@ from typing import Any
 
 from ftdd.components import KINDS, Owner, error_words
 from ftdd.components.class_faults import component_fault, example_faults, schema_fault
-from ftdd.components.hookspecs import implementations
-from ftdd.components.listeners import HOOKS as LISTENING
+from ftdd.components.hookspecs import HOOKS, implementations, listening
 from ftdd.components.plugins import (
     Plugins,
     brought_by,
@@ -24,8 +22,10 @@ from ftdd.components.plugins import (
 )
 from ftdd.records.curve import COLUMNS, Curve, Record, to_csv
 from ftdd.records.events import RunRef, StudyRef
+from ftdd.records.status import State, Status
+from ftdd.records.study import StudyEntry, StudyRecord
 from ftdd.study.files import write_json, write_text
-from ftdd.study.store import State, Status, Store, StudyEntry, StudyRecord
+from ftdd.study.store import Store
 from ftdd.values import Json
 
 SECONDS = 60.0
@@ -64,8 +64,7 @@ def implements_hooks_that_there_are(plugin: object) -> None:
     assert fault is None, str(fault)
     unmarked = list(unmarked_hooks(plugin))
     assert not unmarked, f"has a function {unmarked[0]} without @ftdd.hookimpl, which is never called"
-    hooks = [*LISTENING, "ftdd_commands", *(kind.hook for kind in KINDS.values())]
-    assert any(implementations(plugin, hook) for hook in hooks), "implements no hook of ftdd"
+    assert implementations(plugin).keys() & set(HOOKS), "implements no hook of ftdd"
 
 
 def brings_right_classes(plugin: object) -> None:
@@ -73,7 +72,7 @@ def brings_right_classes(plugin: object) -> None:
     others = installed_plugins()
     for kind in KINDS.values():
         try:
-            classes = brought_by(plugin, kind.hook)
+            classes = brought_by(implementations(plugin).get(kind.hook, ()))
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -89,7 +88,7 @@ def brings_right_commands(plugin: object) -> None:
     """Each is a click.Command under a name of its own, with a help."""
     from click.testing import CliRunner
 
-    found, problems = plugin_commands(Plugins({}, (), (), {}, ((Owner("checked", "this package"), plugin),)), ())
+    found, problems = plugin_commands(Plugins.of(Owner("checked", "this package"), plugin), ())
     assert not problems, problems[0]
     for name, one in found.items():
         assert one.command.help or one.command.short_help, f"command '{name}' has no help"
@@ -112,26 +111,20 @@ def hears_every_event(plugin: object) -> None:
             ("ftdd_run_finished", {"study": study, "run": study.runs[0], "state": "failed"}),
             ("ftdd_study_finished", {"study": study}),
         ]
-        heard = threading.Thread(target=lambda: None)
-        raised: list[str] = []
+        hooks, raised = listening(plugin), list[str]()
+
+        def tell(hook: str, arguments: dict[str, Any]) -> None:
+            try:
+                getattr(hooks, hook)(**arguments)
+            except BaseException as error:
+                raised.append(f"raises in {hook}: {error_words(error)}")
+
         for hook, arguments in events:
-            for function in implementations(plugin, hook):
-                heard = threading.Thread(target=_tell, args=(function, hook, arguments, raised), daemon=True)
-                heard.start()
-                heard.join(SECONDS)
-                assert not heard.is_alive(), f"hangs in {hook}: not done after {SECONDS:g} seconds"
-                assert not raised, raised[0]
-
-
-def _tell(function: Callable[..., Any], hook: str, arguments: dict[str, Any], raised: list[str]) -> None:
-    wanted = inspect.signature(function).parameters
-    takes_all = any(one.kind is one.VAR_KEYWORD for one in wanted.values())
-    try:
-        function(**{name: value for name, value in arguments.items() if takes_all or name in wanted})
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        raised.append(f"raises in {hook}: {error_words(error)}")
+            heard = threading.Thread(target=tell, args=(hook, arguments), daemon=True)
+            heard.start()
+            heard.join(SECONDS)
+            assert not heard.is_alive(), f"hangs in {hook}: not done after {SECONDS:g} seconds"
+            assert not raised, raised[0]
 
 
 PLUGIN_CHECKS: tuple[Callable[[object], None], ...] = (

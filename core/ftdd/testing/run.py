@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from ftdd.components import Analysis, Architecture, Component, Executor, Pair, Policy, Scheme
 from ftdd.testing.analyses import ANALYSIS_CHECKS
@@ -10,6 +11,9 @@ from ftdd.testing.executors import EXECUTOR_CHECKS
 from ftdd.testing.pairs import PAIR_CHECKS
 from ftdd.testing.policies import POLICY_CHECKS
 from ftdd.testing.schemes import SCHEME_CHECKS
+
+if TYPE_CHECKING:
+    from ftdd.components.plugins import Plugins
 
 CHECKS: dict[type[Component], Sequence[Callable[..., None]]] = {
     Architecture: ARCHITECTURE_CHECKS,
@@ -33,9 +37,12 @@ def check(component: Component) -> None:
         one(component)
 
 
-def examples(cls: type[Component]) -> list[Component]:
-    """Small components of a class, as its `examples` say."""
+def examples(cls: type[Component], plugins: "Plugins | None" = None) -> list[Component]:
+    """Small components of a class, as its `examples` say.
+
+    plugins: what they may name; by default the installed ones.
+    """
     from ftdd.components.plugins import installed_plugins
 
-    plugins = installed_plugins()
+    plugins = plugins or installed_plugins()
     return [cls.model_validate_json(json.dumps(dict(fields)), strict=True, context=plugins) for fields in cls.examples]

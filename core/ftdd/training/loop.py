@@ -12,7 +12,8 @@ from ftdd.data.image_shape import Normalization
 from ftdd.data.images import Task
 from ftdd.data.label_noise import error_on_noisy_labels
 from ftdd.data.seeds import permutation, stream_seed
-from ftdd.networks.chain import Chain, Spared
+from ftdd.networks.chain import Chain
+from ftdd.networks.spared import Spared
 from ftdd.records.curve import Record
 from ftdd.training.augment import Augmenter
 from ftdd.training.evaluation import measure

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import ftdd
 from ftdd.components import Analysis
+from ftdd_plugins.analyses.advise import Advise
 from ftdd_plugins.analyses.controls import Controls
 from ftdd_plugins.analyses.emc import EffectiveModelComplexity
 from ftdd_plugins.analyses.epochwise import Epochwise
@@ -17,15 +18,16 @@ from ftdd_plugins.analyses.widthwise import Widthwise
 
 @ftdd.hookimpl
 def ftdd_analyses() -> Sequence[type[Analysis]]:
-    """In the order in which to read what they find."""
+    """All of them; `rank` says in which order findings are read."""
     return [
-        Freezingwise,
-        Epochwise,
-        Similarity,
+        Advise,
         Controls,
+        EffectiveModelComplexity,
+        Epochwise,
+        Freezingwise,
+        Memorization,
+        Paper,
+        Similarity,
         Sizes,
         Widthwise,
-        Memorization,
-        EffectiveModelComplexity,
-        Paper,
     ]

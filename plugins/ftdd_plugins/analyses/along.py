@@ -8,10 +8,11 @@ from pydantic import Field
 from ftdd.analysis.finding import Finding, Proposal
 from ftdd.components import Analysis
 from ftdd.values import Json
-from ftdd_plugins.analyses.words import axis, chance, count, lead, number, place, seeds, within
+from ftdd.wording import axis_name, count, lead, number, p_value, position, seeds, within
 
 if TYPE_CHECKING:
-    from ftdd.analysis.evidence import Evidence, Grid
+    from ftdd.analysis.replicates import Grid
+    from ftdd.analysis.study_data import StudyData
     from ftdd.statistics.detect import Descent
 
 
@@ -29,30 +30,31 @@ class Descents(Analysis):
 
 
 def found_descents(
-    evidence: "Evidence", grids: "Sequence[Grid]", smallest: float, level: float
+    study: "StudyData", grids: "Sequence[Grid]", smallest: float, level: float
 ) -> "list[tuple[Grid, Descent]]":
     """Each curve with its answer; intervals and chances allow for there being so many.
 
     Errors of numbers have no upper end and are compared by their logarithms.
     """
-    from ftdd.analysis.evidence import compared_values, most_different
+    from ftdd.analysis.replicates import compared_values, max_difference
     from ftdd.statistics.detect import find_descent
 
-    found, most = [], most_different(evidence)
+    found, most = [], max_difference(study)
     grids = [grid for grid in grids if len(grid.x) >= FEWEST_PLACES]
     for grid in grids:
-        values = compared_values(evidence, grid)
+        values = compared_values(study, grid)
         descent = find_descent(values, grid.test_images, smallest=smallest, level=level, curves=len(grids), most=most)
         found.append((grid, descent))
     return found
 
 
-def descent_finding(analysis: str, evidence: "Evidence", grid: "Grid", found: "Descent", level: float) -> Finding:
+def descent_finding(analysis: str, study: "StudyData", grid: "Grid", found: "Descent", level: float) -> Finding:
     """What was found of one curve, as data and in words."""
-    unit = "log test error" if evidence.labels == "numbers" else "test error"
+    unit = "log test error" if study.regression else "test error"
     return Finding(
         analysis=analysis,
-        statement=f"The test error over {axis(grid.over)} rises to a peak and falls again",
+        key=f"{analysis}.descent",
+        statement=f"The test error over {axis_name(grid.over)} rises to a peak and falls again",
         answer=found.answer,
         text=_text(grid, found, unit),
         settings=grid.settings,
@@ -63,11 +65,11 @@ def descent_finding(analysis: str, evidence: "Evidence", grid: "Grid", found: "D
         n=found.seeds,
         p=found.p if found.interval else None,
         runs=grid.runs,
-        numbers=_numbers(evidence, grid, found),
+        numbers=_numbers(study, grid, found),
     )
 
 
-def seeds_to_decide(evidence: "Evidence", grid: "Grid", found: "Descent") -> list[Proposal]:
+def seeds_to_decide(study: "StudyData", grid: "Grid", found: "Descent") -> list[Proposal]:
     """One more seed at the places that decide: the two minima, and all that may be the peak.
 
     Nothing where it is decided, or where so many would be needed that another study is the better answer.
@@ -81,12 +83,12 @@ def seeds_to_decide(evidence: "Evidence", grid: "Grid", found: "Descent") -> lis
         places = sorted({shape.first, *range(first, last + 1), shape.second})
         places = [place for place in places if place < len(grid.x)]
     more = "3 seeds at least" if found.interval is None else f"about {found.seeds_needed} seeds"
-    words = f"{axis(grid.over)}{f' ({grid.words})' if grid.words else ''}: a peak or none, for which {more} are needed"
-    return one_more_seed(evidence, grid, words, None if places is None else [float(grid.x[i]) for i in places])
+    words = f"{axis_name(grid.over)}{f' ({grid.words})' if grid.words else ''}: a peak or none; {more} are needed"
+    return one_more_seed(study, grid, words, None if places is None else [float(grid.x[i]) for i in places])
 
 
 def one_more_seed(
-    evidence: "Evidence", grid: "Grid", reason: str, places: Sequence[float] | None = None
+    study: "StudyData", grid: "Grid", reason: str, places: Sequence[float] | None = None
 ) -> list[Proposal]:
     """The runs of one replicate of a curve once more with a new seed, at some places or at all.
 
@@ -94,17 +96,17 @@ def one_more_seed(
     over the targets of a source, the new one is a new source with as many targets. New seeds are new to the study, so
     that curves that are compared get the same ones, and runs that failed are not asked for again.
     """
-    from ftdd.analysis.evidence import SEEDS
+    from ftdd.records.study import SEEDS
 
-    runs = evidence.runs[evidence.runs["id"].isin(grid.runs)].drop_duplicates("id")
+    runs = study.done[study.done["id"].isin(grid.runs)].drop_duplicates("id")
     if places is not None:
         runs = runs[runs[grid.over].astype(float).isin(list(places))]
     if not len(runs):
         return []
     runs = runs.sort_values([*(column for column in SEEDS if column in runs), "id"])
     sources = {seed[-1] for seed in grid.seeds if len(seed) > 1}
-    own_source = "source.seed" in evidence.swept and len(sources) == len(grid.seeds) > 1
-    seed, source = (_new(evidence, path) for path in SEEDS)
+    own_source = "source.seed" in study.swept and len(sources) == len(grid.seeds) > 1
+    seed, source = (_new(study, path) for path in SEEDS)
     if own_source and len(runs.drop_duplicates(list(SEEDS))) > len(grid.seeds):
         like = runs[runs["source.seed"].eq(runs["source.seed"].mode().iloc[0])]
         shared = runs["seed"].nunique() < len(runs.drop_duplicates(list(SEEDS)))
@@ -113,19 +115,19 @@ def one_more_seed(
     else:
         like = runs.drop_duplicates(["frozen_layers"] if grid.over == "epoch" else [grid.over])
         new: dict[str, Json] = {"source.seed": source} if own_source else {}
-        if "seed" in evidence.swept or not own_source:
+        if "seed" in study.swept or not own_source:
             new["seed"] = seed
         news = [new] * len(like)
     return [
-        Proposal({**evidence.settings.get(run_id, {}), **new}, reason)
+        Proposal({**study.settings.get(run_id, {}), **new}, reason)
         for run_id, new in zip(like["id"], news, strict=True)
     ]
 
 
-def _new(evidence: "Evidence", path: str) -> int:
+def _new(study: "StudyData", path: str) -> int:
     """A seed that no run of the study has, done or not."""
-    given = [settings.get(path) for settings in evidence.settings.values()]
-    given += evidence.runs[path].dropna().tolist() if path in evidence.runs else []
+    given = [settings.get(path) for settings in study.settings.values()]
+    given += study.done[path].dropna().tolist() if path in study.done else []
     return 1 + max((int(seed) for seed in given if isinstance(seed, (int, float))), default=0)
 
 
@@ -136,8 +138,8 @@ def _text(grid: "Grid", found: "Descent", unit: str) -> str:
     if shape is None:
         walk = f"{mean[0].upper()}{mean[1:]} never rises and falls again"
     else:
-        parts = [f"From {place(grid.over, x[shape.first])} {mean} rises by {number(shape.rise)}"]
-        parts[0] += f"{within(found.rise_interval)} to a peak at {place(grid.over, x[shape.peak])}"
+        parts = [f"From {position(grid.over, x[shape.first])} {mean} rises by {number(shape.rise)}"]
+        parts[0] += f"{within(found.rise_interval)} to a peak at {position(grid.over, x[shape.peak])}"
         if found.peak_places and found.peak_places[0] != found.peak_places[1]:
             first, last = (count(x[i]) for i in found.peak_places)
             parts[0] += f" (it may be anywhere from {first} to {last})"
@@ -145,7 +147,7 @@ def _text(grid: "Grid", found: "Descent", unit: str) -> str:
             parts.append(f"and falls by {number(shape.fall)}{within(found.fall_interval)} to the last")
         else:
             parts.append(
-                f"and falls by {number(shape.descent)} to {place(grid.over, x[shape.second])}; "
+                f"and falls by {number(shape.descent)} to {position(grid.over, x[shape.second])}; "
                 f"the last is {number(abs(shape.fall))} {'below' if shape.fall >= 0 else 'above'} the peak"
             )
         walk = " ".join(parts)
@@ -161,20 +163,22 @@ def _verdict(found: "Descent", unit: str) -> str:
         ends = {
             "strong": "; it ends below the first minimum (a strong second descent)",
             "weak": "; it ends above the first minimum (a weak second descent)",
-            "cannot tell": "; whether it ends above or below the first minimum, nobody can tell",
+            "cannot tell": "; whether it ends above or below the first minimum is inconclusive",
         }
-        return f"No curve with a single valley looks like this ({by}, p {chance(found.p)}){ends[strength]}."
+        return f"Unimodality is rejected ({by}, p {p_value(found.p)}, family-wise){ends[strength]}."
     if found.answer == "not seen":
-        return f"A peak that stands out by {found.smallest:g} in {unit} is ruled out ({by})."
+        return f"A peak that stands out by {found.smallest:g} in {unit} is excluded ({by})."
     if found.interval is None and found.seeds > 1:
-        return "The seeds have too few places in common to say how much they differ; finish the study."
+        return "The seeds have too few positions in common to estimate their variance; complete the study."
     if found.interval is None:
-        return "One seed says nothing of how much seeds differ; give it at least two more."
+        return "One seed gives no estimate of the variance between seeds; add at least two more."
     needed = found.seeds_needed
     would = (
-        f"; more than {MOST_SEEDS} seeds would be needed" if needed is None else f"; about {needed} seeds would tell"
+        f"; more than {MOST_SEEDS} seeds would be needed" if needed is None else f"; about {needed} seeds would decide"
     )
-    return f"By how much the peak stands out may be anything in{within(found.interval)} with {by}{would}."
+    return (
+        f"Inconclusive with {by}: the 95% confidence interval of the peak's height is{within(found.interval)}{would}."
+    )
 
 
 def _strength(found: "Descent") -> str:
@@ -184,14 +188,14 @@ def _strength(found: "Descent") -> str:
     return "strong" if low > 0 else "weak" if high < 0 else "cannot tell"
 
 
-def _numbers(evidence: "Evidence", grid: "Grid", found: "Descent") -> dict[str, Json]:
+def _numbers(study: "StudyData", grid: "Grid", found: "Descent") -> dict[str, Json]:
     import numpy as np
 
-    from ftdd.analysis.evidence import compared_values
+    from ftdd.analysis.replicates import compared_values
     from ftdd.statistics.noise import measure_noise
 
-    mean = measure_noise(compared_values(evidence, grid)).mean
-    if evidence.labels == "numbers":
+    mean = measure_noise(compared_values(study, grid)).mean
+    if study.regression:
         mean = np.exp(mean)
     best = int(np.argmin(mean))
     numbers: dict[str, Json] = {

@@ -5,21 +5,20 @@ from typing import TYPE_CHECKING
 
 from ftdd.analysis.finding import Answer, Finding, Proposal
 from ftdd.values import Json
+from ftdd.wording import count, lead, number, position, seeds, sentence, within
 from ftdd_plugins.analyses.along import one_more_seed
-from ftdd_plugins.analyses.words import count, lead, number, place, seeds, sentence, within
 
 if TYPE_CHECKING:
-    from ftdd.analysis.evidence import Evidence, Grid
+    from ftdd.analysis.replicates import Grid
+    from ftdd.analysis.study_data import StudyData
     from ftdd.statistics.differences import Differences
 
 
-def compared(
-    evidence: "Evidence", better: "Grid", worse: "Grid", level: float, comparisons: int
-) -> "Differences | None":
+def compared(study: "StudyData", better: "Grid", worse: "Grid", level: float, comparisons: int) -> "Differences | None":
     """The errors of the one that is said to be worse, minus those of the better, where both were measured."""
     from dataclasses import replace
 
-    from ftdd.analysis.evidence import most_different
+    from ftdd.analysis.replicates import max_difference
     from ftdd.statistics.differences import differences
 
     found = differences(
@@ -29,7 +28,7 @@ def compared(
         better.test_images,
         level=level,
         comparisons=comparisons,
-        most=most_different(evidence),
+        most=max_difference(study),
     )
     if found is None or not (found.counts > 0).any():  # of half a study, pairs may lack a seed in common
         return None
@@ -40,8 +39,8 @@ def compared(
 
 
 def between(
-    analysis: str,
-    evidence: "Evidence",
+    key: str,
+    study: "StudyData",
     found: "Differences",
     grids: "tuple[Grid, Grid]",
     *,
@@ -51,15 +50,15 @@ def between(
     level: float,
     settings: Sequence[str] = (),
 ) -> Finding:
-    """Whether the first is better than the second at some depth; by how much where that is surest.
+    """Whether the first is better than the second at some depth; by how much where that is largest_margin.
 
     settings: of the first curve's, those that only it has, and that so are not what both share.
     """
     import numpy as np
 
-    at, squared = surest(found), evidence.labels == "numbers"
-    seen, ruled_out = bool((found.low > 0).any()), ruled_out_at(found, grids[0], evidence, smallest)
-    answer: Answer = "seen" if seen else "not seen" if ruled_out else "cannot tell"
+    at, squared = largest_margin(found), study.regression
+    seen, excluded_ = bool((found.low > 0).any()), excluded(found, grids[0], study, smallest)
+    answer: Answer = "seen" if seen else "not seen" if excluded_ else "cannot tell"
     known = bool(np.isfinite(found.low).all())
     shared = {
         key: value
@@ -69,7 +68,8 @@ def between(
     wins = [float(x) for x, low in zip(found.x, found.low, strict=True) if low > 0]
     loses = [float(x) for x, high in zip(found.x, found.high, strict=True) if high < 0]
     return Finding(
-        analysis=analysis,
+        analysis=key.split(".")[0],
+        key=key,
         statement=statement,
         answer=answer,
         text=_text(grids[0].over, found, names, at, (wins, loses), shared, squared)
@@ -95,37 +95,37 @@ def between(
     )
 
 
-def surest(found: "Differences") -> int:
-    """The place where the first curve is most surely below the second."""
+def largest_margin(found: "Differences") -> int:
+    """The position at which the first curve is below the second with the largest margin."""
     import numpy as np
 
     return int(np.argmax(found.low if np.isfinite(found.low).all() else found.mean))
 
 
-def ruled_out_at(found: "Differences", first: "Grid", evidence: "Evidence", smallest: float) -> bool:
-    """Whether an advantage of `smallest` is ruled out everywhere; errors of numbers have no scale but their own."""
+def excluded(found: "Differences", first: "Grid", study: "StudyData", smallest: float) -> bool:
+    """Whether an advantage of `smallest` is excluded at all depths; errors of numbers have no scale but their own."""
     import numpy as np
 
     own = 1.0
-    if evidence.labels == "numbers":
+    if study.regression:
         own = np.nanmean(first.values[:, np.isin(first.x, found.x)], axis=0)
     return bool((found.high < smallest * own).all())
 
 
 def seeds_for_difference(
-    evidence: "Evidence", better: "Grid", worse: "Grid", smallest: float, level: float, comparisons: int
+    study: "StudyData", better: "Grid", worse: "Grid", smallest: float, level: float, comparisons: int
 ) -> list[Proposal]:
     """One more seed of both curves, at the depth where the difference is nearest to telling; nothing if it tells."""
-    found = compared(evidence, better, worse, level, comparisons)
-    if found is None or (found.low > 0).any() or ruled_out_at(found, better, evidence, smallest):
+    found = compared(study, better, worse, level, comparisons)
+    if found is None or (found.low > 0).any() or excluded(found, better, study, smallest):
         return []
-    at = float(found.x[surest(found)])
-    told = f" ({worse.words})" if worse.words else ""
-    reason = f"which is better with {place(better.over, at)}, this or another source{told}"
+    at = float(found.x[largest_margin(found)])
+    about = f" ({worse.words})" if worse.words else ""
+    reason = f"which source is better with {position(better.over, at)}{about}"
     return [
         proposal
         for grid in (better, worse)
-        for proposal in one_more_seed(evidence, grid, reason, [at]) or one_more_seed(evidence, grid, reason)
+        for proposal in one_more_seed(study, grid, reason, [at]) or one_more_seed(study, grid, reason)
     ]
 
 
@@ -148,13 +148,13 @@ def _text(
         first, second, ends = second, first, None if ends is None else (-ends[1], -ends[0])
     how = seeds(int(found.counts[at])) + ("" if found.paired else ", not paired")
     difference = f"difference{within(ends, squared)}, {how}" if ends else "one seed"
-    text = f"{lead(shared)}With {place(over, found.x[at])}, "
+    text = f"{lead(shared)}With {position(over, found.x[at])}, "
     text += f"{first} is better than {second} by {number(abs(by), squared)} ({difference})."
     for name, where in zip(names, decided, strict=True):
         if where:
             places = ", ".join(map(count, where))
             of_all = f"at {len(where)} of {len(found.x)} depths ({places})" if len(found.x) > 1 else "there"
-            text += f" {sentence(name)} is surely better {of_all}."
+            text += f" {sentence(name)} is significantly better {of_all}."
     return text
 
 
@@ -162,7 +162,7 @@ def _verdict(answer: Answer, names: tuple[str, str], smallest: float, known: boo
     if answer == "seen":
         return ""
     if answer == "not seen":
-        return f" That {names[0]} is better by {smallest:g} or more is ruled out at every depth."
+        return f" That {names[0]} is better by {smallest:g} or more is excluded at every depth."
     if not known:
-        return " One seed says nothing of how much seeds differ; give it at least two more."
-    return f" Whether {names[0]} is better anywhere, these seeds cannot tell; more would."
+        return " One seed gives no estimate of the variance between seeds; add at least two more."
+    return f" Whether {names[0]} is better at any depth is inconclusive with these seeds; more would decide."

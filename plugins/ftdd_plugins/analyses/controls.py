@@ -10,7 +10,8 @@ from ftdd.components import Analysis
 from ftdd_plugins.analyses.between import between, compared, seeds_for_difference
 
 if TYPE_CHECKING:
-    from ftdd.analysis.evidence import Evidence, Grid
+    from ftdd.analysis.replicates import Grid
+    from ftdd.analysis.study_data import StudyData
 
 MEANING = {
     "selffer": "a source trained on the target's own task",
@@ -33,17 +34,17 @@ class Controls(Analysis):
     level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     """With which intervals hold, of all controls and depths together."""
 
-    def findings(self, evidence: "Evidence") -> Sequence[Finding]:
+    def findings(self, study: "StudyData") -> Sequence[Finding]:
         """One for each control and each curve of the transfer."""
-        pairs = _pairs(evidence)
+        pairs = _pairs(study)
         found = []
         for control, transfer, other in pairs:
-            result = compared(evidence, transfer, other, self.level, len(pairs))
+            result = compared(study, transfer, other, self.level, len(pairs))
             if result is not None:
                 found.append(
                     between(
-                        "controls",
-                        evidence,
+                        "controls.better",
+                        study,
                         result,
                         (transfer, other),
                         statement=f"Transfer is better than {MEANING.get(control, control)}",
@@ -54,23 +55,23 @@ class Controls(Analysis):
                 )
         return found
 
-    def proposals(self, evidence: "Evidence") -> Sequence[Proposal]:
+    def proposals(self, study: "StudyData") -> Sequence[Proposal]:
         """A seed of transfer and of control, at the depth that is nearest to telling."""
-        pairs = _pairs(evidence)
+        pairs = _pairs(study)
         return [
             proposal
             for _, transfer, other in pairs
-            for proposal in seeds_for_difference(evidence, transfer, other, self.smallest, self.level, len(pairs))
+            for proposal in seeds_for_difference(study, transfer, other, self.smallest, self.level, len(pairs))
         ]
 
 
-def _pairs(evidence: "Evidence") -> "list[tuple[str, Grid, Grid]]":
+def _pairs(study: "StudyData") -> "list[tuple[str, Grid, Grid]]":
     """(control, curve of the transfer, curve of the control), of the same settings otherwise."""
-    from ftdd.analysis.evidence import over_setting
+    from ftdd.analysis.replicates import over_setting
 
-    if "control" not in evidence.swept:
+    if "control" not in study.swept:
         return []
-    grids = over_setting(evidence, "frozen_layers", "final_test_error", fewest=1)
+    grids = over_setting(study, "frozen_layers", "final_test_error", fewest=1)
     transfers = [grid for grid in grids if grid.settings.get("control") == "transfer"]
     others = [grid for grid in grids if grid.settings.get("control") != "transfer"]
     return [

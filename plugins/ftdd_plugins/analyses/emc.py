@@ -10,14 +10,15 @@ from pydantic import Field
 
 from ftdd.analysis.finding import Answer, Finding, Proposal
 from ftdd.values import Json
+from ftdd.wording import count, layers, lead, position, seeds
 from ftdd_plugins.analyses.along import Descents, found_descents
-from ftdd_plugins.analyses.words import count, layers, lead, place, seeds
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from ftdd.analysis.evidence import Evidence, Grid
+    from ftdd.analysis.replicates import Grid
+    from ftdd.analysis.study_data import StudyData
     from ftdd.statistics.noise import Floats
 
 IMAGES = "target.images"
@@ -32,10 +33,10 @@ class Bracket:
     """The largest number that is still fitted, with all smaller ones; 0 where none is."""
     high: float
     """The smallest that is not; infinite where all are."""
-    surely_low: float
-    """As `low`, of numbers that are surely fitted, as far as seeds differ; no larger than `low`."""
-    surely_high: float
-    """As `high`, of numbers that are surely not; no smaller than `high`."""
+    significant_low: float
+    """As `low`, of numbers that are significantly fitted; no larger than `low`."""
+    significant_high: float
+    """As `high`, of numbers that are significantly not; no smaller than `high`."""
     grid: "Grid"
 
 
@@ -56,72 +57,71 @@ class EffectiveModelComplexity(Descents):
     ratio: Annotated[float, Field(gt=1)] = 1.25
     """How near the two sizes around EMC are to come."""
 
-    def findings(self, evidence: "Evidence") -> Sequence[Finding]:
+    def findings(self, study: "StudyData") -> Sequence[Finding]:
         """EMC of every depth for each setting, then for each number of images whether the peak is at the crossing."""
         found: list[Finding] = []
-        for settings, brackets in self._brackets(evidence):
+        for settings, brackets in self._brackets(study):
             found.append(self._complexity(settings, brackets))
-            found += self._crossings(evidence, settings, brackets)
+            found += self._crossings(study, settings, brackets)
         return found
 
-    def proposals(self, evidence: "Evidence") -> Sequence[Proposal]:
+    def proposals(self, study: "StudyData") -> Sequence[Proposal]:
         """Runs at the geometric mean of the two sizes around each EMC, with the seeds that are there."""
         proposals = []
-        for _, brackets in self._brackets(evidence):
+        for _, brackets in self._brackets(study):
             for bracket in brackets:
                 if not 0 < bracket.low < bracket.high < math.inf or bracket.high <= self.ratio * bracket.low:
                     continue
                 images = round(math.sqrt(bracket.low * bracket.high))
                 if not bracket.low < images < bracket.high:
                     continue
-                runs = evidence.runs[evidence.runs["id"].isin(bracket.grid.runs)].drop_duplicates("id")
+                runs = study.done[study.done["id"].isin(bracket.grid.runs)].drop_duplicates("id")
                 like = runs[runs[IMAGES].astype(float).eq(bracket.low)]
                 reason = (
-                    f"EMC with {place('frozen_layers', bracket.depth)}: "
+                    f"EMC with {position('frozen_layers', bracket.depth)}: "
                     f"between {count(bracket.low)} and {count(bracket.high)} images"
                 )
-                proposals += [
-                    Proposal({**evidence.settings.get(run, {}), IMAGES: images}, reason) for run in like["id"]
-                ]
+                proposals += [Proposal({**study.settings.get(run, {}), IMAGES: images}, reason) for run in like["id"]]
         return proposals
 
-    def _brackets(self, evidence: "Evidence") -> list[tuple[dict[str, Json], list[Bracket]]]:
+    def _brackets(self, study: "StudyData") -> list[tuple[dict[str, Json], list[Bracket]]]:
         """For each setting beside sizes and depths, the brackets of its depths in their order."""
         import numpy as np
 
-        from ftdd.analysis.evidence import over_setting
+        from ftdd.analysis.replicates import over_setting
 
-        if IMAGES not in evidence.swept or evidence.labels == "numbers":
+        if IMAGES not in study.swept or study.regression:
             return []
-        others = [path for path in evidence.groups if path != IMAGES]
-        grids = over_setting(evidence, IMAGES, "final_train_error", by=[*others, "frozen_layers"])
+        others = [path for path in study.groups if path != IMAGES]
+        grids = over_setting(study, IMAGES, "final_train_error", by=[*others, "frozen_layers"])
         found: dict[str, tuple[dict[str, Json], list[Bracket]]] = {}
         for grid in grids:
             settings = {path: value for path, value in grid.settings.items() if path != "frozen_layers"}
             depth = float(str(grid.settings["frozen_layers"]))
             low, high = _around(grid.x, np.nanmean(grid.values, axis=0) <= self.eps)
-            bracket = Bracket(depth, low, high, *_surely_around(grid, self.eps, self.level, len(grids)), grid)
+            bracket = Bracket(depth, low, high, *_significantly_around(grid, self.eps, self.level, len(grids)), grid)
             found.setdefault(str(settings), (settings, []))[1].append(bracket)
         return [(settings, sorted(brackets, key=lambda one: one.depth)) for settings, brackets in found.values()]
 
     def _complexity(self, settings: dict[str, Json], brackets: list[Bracket]) -> Finding:
-        """Whether freezing lowers EMC: by brackets that surely do not overlap."""
+        """Whether freezing lowers EMC: by brackets that significantly do not overlap."""
         first, last = brackets[0], brackets[-1]
         n = min(len(bracket.grid.values) for bracket in brackets)
         if len(brackets) < 2 or n < 2:
             answer: Answer = "cannot tell"
         else:
             pairs = list(combinations(brackets, 2))
-            falls = any(later.surely_high <= earlier.surely_low for earlier, later in pairs)
-            rises = any(later.surely_low >= earlier.surely_high for earlier, later in pairs)
+            falls = any(later.significant_high <= earlier.significant_low for earlier, later in pairs)
+            rises = any(later.significant_low >= earlier.significant_high for earlier, later in pairs)
             answer = "seen" if falls and not rises else "not seen" if rises and not falls else "cannot tell"
         words = "; ".join(f"with {layers([bracket.depth])} {_between(bracket)}" for bracket in brackets)
         why = ""
         if answer == "cannot tell":
-            why = " Whether that is chance, more seeds or sizes between would tell."
-            why = " One seed says nothing of how much seeds differ." if n < 2 else why
+            why = " Inconclusive; more seeds, or sizes between these, would decide."
+            why = " One seed gives no estimate of the variance between seeds." if n < 2 else why
         return Finding(
             analysis="emc",
+            key="emc.complexity",
             statement="Freezing lowers the effective model complexity",
             answer=answer,
             text=(
@@ -140,50 +140,51 @@ class EffectiveModelComplexity(Descents):
             },
         )
 
-    def _crossings(self, evidence: "Evidence", settings: dict[str, Json], brackets: list[Bracket]) -> list[Finding]:
+    def _crossings(self, study: "StudyData", settings: dict[str, Json], brackets: list[Bracket]) -> list[Finding]:
         """For each number of images: does the peak over frozen layers stand where EMC crosses it?"""
-        from ftdd.analysis.evidence import over_setting
+        from ftdd.analysis.replicates import over_setting
 
-        others = [path for path in evidence.groups if path != IMAGES]
+        others = [path for path in study.groups if path != IMAGES]
         grids = [
             grid
-            for grid in over_setting(evidence, "frozen_layers", "final_test_error", by=[*others, IMAGES])
+            for grid in over_setting(study, "frozen_layers", "final_test_error", by=[*others, IMAGES])
             if {path: grid.settings[path] for path in others} == settings
         ]
         found = []
-        for grid, descent in found_descents(evidence, grids, self.smallest, self.level):
+        for grid, descent in found_descents(study, grids, self.smallest, self.level):
             images = float(str(grid.settings[IMAGES])) if grid.settings[IMAGES] != "all" else math.inf
             fitted = [bracket.depth for bracket in brackets if bracket.low >= images]
             not_fitted = [bracket.depth for bracket in brackets if bracket.high <= images]
             if not fitted or not not_fitted or max(fitted) >= min(not_fitted):
                 continue
             low, high = max(fitted), min(not_fitted)
-            # As far as seeds differ EMC may cross anywhere between those that surely fit and those that surely do not
-            surely_low = max((one.depth for one in brackets if one.surely_low >= images), default=-math.inf)
-            surely_high = min((one.depth for one in brackets if one.surely_high <= images), default=math.inf)
+            # EMC may cross anywhere between the depths that significantly fit and those that significantly do not
+            significant_low = max((one.depth for one in brackets if one.significant_low >= images), default=-math.inf)
+            significant_high = min((one.depth for one in brackets if one.significant_high <= images), default=math.inf)
             about = {path: value for path, value in grid.settings.items() if path != IMAGES}
             where = f"{lead(about)}EMC crosses {count(images)} images between {count(low)} and {layers([high])}"
             if descent.answer == "seen" and descent.shape and descent.peak_places:
                 first, last = (float(grid.x[i]) for i in descent.peak_places)
                 peak = float(grid.x[descent.shape.peak])
-                away = last < surely_low or first > surely_high
-                there = low <= first and last <= high and (low, high) == (surely_low, surely_high)
+                away = last < significant_low or first > significant_high
+                there = low <= first and last <= high and (low, high) == (significant_low, significant_high)
                 answer: Answer = "seen" if there else "not seen" if away else "cannot tell"
                 text = f"{where}; the peak stands at {layers([peak])}"
                 text += "." if first == last else f", and may stand anywhere from {count(first)} to {count(last)}."
-                if (low, high) != (surely_low, surely_high):
-                    text += " Where EMC crosses, these seeds are not sure."
+                if (low, high) != (significant_low, significant_high):
+                    text += " Where EMC crosses is uncertain with these seeds."
                 effect: float | None = 0.0 if low <= peak <= high else min(peak - low, peak - high, key=abs)
-                interval: tuple[float, float] | None = (first - surely_high, last - surely_low)
-                if math.isinf(surely_low) or math.isinf(surely_high):
+                interval: tuple[float, float] | None = (first - significant_high, last - significant_low)
+                if math.isinf(significant_low) or math.isinf(significant_high):
                     interval = None
             else:
                 answer, effect, interval = "cannot tell", None, None
-                sure = "ruled out" if descent.answer == "not seen" else "not sure"
+                sure = "excluded" if descent.answer == "not seen" else "not established"
                 text = f"{where}; a peak over frozen layers is {sure}."
             found.append(
                 Finding(
                     analysis="emc",
+                    key="emc.crossing",
                     statement="The peak over frozen layers stands where the effective model complexity crosses n",
                     answer=answer,
                     text=text,
@@ -206,8 +207,8 @@ def _around(sizes: "Floats", fits: "npt.NDArray[np.bool_]") -> tuple[float, floa
     return float(sizes[last - 1]) if last > 0 else 0.0, float(sizes[last]) if last < len(fits) else math.inf
 
 
-def _surely_around(grid: "Grid", eps: float, level: float, curves: int) -> tuple[float, float]:
-    """The same of what is surely fitted and surely not, of all sizes and curves together."""
+def _significantly_around(grid: "Grid", eps: float, level: float, curves: int) -> tuple[float, float]:
+    """The same of what is significantly fitted and significantly not, of all sizes and curves together."""
     import numpy as np
 
     from ftdd.statistics.differences import differences

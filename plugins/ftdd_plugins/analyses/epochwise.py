@@ -9,7 +9,7 @@ from ftdd_plugins.analyses.along import Descents, descent_finding, found_descent
 from ftdd_plugins.analyses.reaching import interpolation, time_numbers
 
 if TYPE_CHECKING:
-    from ftdd.analysis.evidence import Evidence
+    from ftdd.analysis.study_data import StudyData
 
 ORDER = {"seen": 0, "cannot tell": 1, "not seen": 2}
 
@@ -24,34 +24,34 @@ class Epochwise(Descents):
     rank = 3
     name: Literal["epochwise"] = "epochwise"
 
-    def findings(self, evidence: "Evidence") -> Sequence[Finding]:
+    def findings(self, study: "StudyData") -> Sequence[Finding]:
         """One for each curve; `seen` first."""
         from dataclasses import replace
 
-        from ftdd.analysis.evidence import over_epochs
+        from ftdd.analysis.replicates import over_epochs
 
         found = []
-        for grid, descent in found_descents(evidence, over_epochs(evidence), self.smallest, self.level):
-            finding = descent_finding("epochwise", evidence, grid, descent, self.level)
-            reached = interpolation(evidence, grid.runs)
+        for grid, descent in found_descents(study, over_epochs(study), self.smallest, self.level):
+            finding = descent_finding("epochwise", study, grid, descent, self.level)
+            reached = interpolation(study, grid.runs)
             more = {
                 **time_numbers("interpolation_epoch", reached),
-                "best_over_seeds": _mean(evidence, grid.runs, "best_test_error"),
-                "final_over_seeds": _mean(evidence, grid.runs, "final_test_error"),
+                "best_over_seeds": _mean(study, grid.runs, "best_test_error"),
+                "final_over_seeds": _mean(study, grid.runs, "final_test_error"),
             }
             found.append(replace(finding, numbers={**finding.numbers, **more}))
         # Errors are counts of images, so effects tie but for the last digit
         return sorted(found, key=lambda one: (ORDER[one.answer], -round(one.effect or 0, 9), str(one.settings)))
 
-    def proposals(self, evidence: "Evidence") -> Sequence[Proposal]:
+    def proposals(self, study: "StudyData") -> Sequence[Proposal]:
         """A seed for each curve that cannot be told, those whose peak stands out most first."""
-        from ftdd.analysis.evidence import over_epochs
+        from ftdd.analysis.replicates import over_epochs
 
-        found = found_descents(evidence, over_epochs(evidence), self.smallest, self.level)
+        found = found_descents(study, over_epochs(study), self.smallest, self.level)
         ordered = sorted(found, key=lambda one: (-round(one[1].effect, 9), str(one[0].settings)))
-        return [proposal for grid, descent in ordered for proposal in seeds_to_decide(evidence, grid, descent)]
+        return [proposal for grid, descent in ordered for proposal in seeds_to_decide(study, grid, descent)]
 
 
-def _mean(evidence: "Evidence", runs: Sequence[str], column: str) -> float | None:
-    values = evidence.runs[evidence.runs["id"].isin(runs)].drop_duplicates("id")[column].dropna().astype(float)
+def _mean(study: "StudyData", runs: Sequence[str], column: str) -> float | None:
+    values = study.done[study.done["id"].isin(runs)].drop_duplicates("id")[column].dropna().astype(float)
     return float(values.mean()) if len(values) and math.isfinite(values.mean()) else None

@@ -1,4 +1,4 @@
-"""`freezingwise`: what the number of frozen layers does: a second descent, the best number, and who interpolates."""
+"""`freezingwise`: over the number of frozen layers, a second descent, the best number, and which runs interpolate."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Literal
 
 from ftdd.analysis.finding import Answer, Finding, Proposal
 from ftdd.values import Json
+from ftdd.wording import count, layers, lead, number, of, position, seeds, within
 from ftdd_plugins.analyses.along import Descents, descent_finding, found_descents, seeds_to_decide
-from ftdd_plugins.analyses.words import count, layers, lead, number, of, place, seeds, within
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ftdd.analysis.evidence import Evidence, Grid
+    from ftdd.analysis.replicates import Grid
+    from ftdd.analysis.study_data import StudyData
 
 CAPACITY = ("trainable_parameters", "trainable_share_of_parameters", "trainable_share_of_forward_flops")
 
@@ -28,35 +29,35 @@ class Freezingwise(Descents):
     rank = 2
     name: Literal["freezingwise"] = "freezingwise"
 
-    def findings(self, evidence: "Evidence") -> Sequence[Finding]:
-        """Descents of all curves, then what is best, then who interpolates."""
-        from ftdd.analysis.evidence import over_setting
+    def findings(self, study: "StudyData") -> Sequence[Finding]:
+        """Descents of all curves, then what is best, then which runs interpolate."""
+        from ftdd.analysis.replicates import over_setting
 
-        grids = over_setting(evidence, "frozen_layers", "final_test_error")
+        grids = over_setting(study, "frozen_layers", "final_test_error")
         descents = []
-        for grid, descent in found_descents(evidence, grids, self.smallest, self.level):
-            finding = descent_finding("freezingwise", evidence, grid, descent, self.level)
-            descents.append(replace(finding, numbers={**finding.numbers, **_capacity(evidence, grid, finding)}))
-        best = [self._best(evidence, grid, len(grids)) for grid in grids]
-        return [*descents, *best, *(_deciding(evidence, grid, self.level, len(grids)) for grid in grids)]
+        for grid, descent in found_descents(study, grids, self.smallest, self.level):
+            finding = descent_finding("freezingwise", study, grid, descent, self.level)
+            descents.append(replace(finding, numbers={**finding.numbers, **_capacity(study, grid, finding)}))
+        best = [self._best(study, grid, len(grids)) for grid in grids]
+        return [*descents, *best, *(_deciding(study, grid, self.level, len(grids)) for grid in grids)]
 
-    def proposals(self, evidence: "Evidence") -> Sequence[Proposal]:
+    def proposals(self, study: "StudyData") -> Sequence[Proposal]:
         """Seeds at the minima and wherever the peak may be, of curves that cannot be told."""
-        from ftdd.analysis.evidence import over_setting
+        from ftdd.analysis.replicates import over_setting
 
-        grids = over_setting(evidence, "frozen_layers", "final_test_error")
-        found = found_descents(evidence, grids, self.smallest, self.level)
-        return [proposal for grid, descent in found for proposal in seeds_to_decide(evidence, grid, descent)]
+        grids = over_setting(study, "frozen_layers", "final_test_error")
+        found = found_descents(study, grids, self.smallest, self.level)
+        return [proposal for grid, descent in found for proposal in seeds_to_decide(study, grid, descent)]
 
-    def _best(self, evidence: "Evidence", grid: "Grid", curves: int) -> Finding:
+    def _best(self, study: "StudyData", grid: "Grid", curves: int) -> Finding:
         """What freezing the most layers costs over freezing the best number."""
         import numpy as np
 
-        from ftdd.analysis.evidence import compared_values, most_different
+        from ftdd.analysis.replicates import compared_values, max_difference
         from ftdd.statistics.best import best_places
 
-        logs = evidence.labels == "numbers"
-        values, most = compared_values(evidence, grid), most_different(evidence)
+        logs = study.regression
+        values, most = compared_values(study, grid), max_difference(study)
         found = best_places(values, grid.test_images, level=self.level, curves=curves, most=most)
         at, last = float(grid.x[found.at]), float(grid.x[-1])
         cost, interval = float(found.cost[-1]), None
@@ -64,19 +65,20 @@ class Freezingwise(Descents):
         if found.known:
             interval = (float(found.low[-1]), float(found.high[-1]))
             answer = "seen" if interval[0] > 0 else "not seen" if interval[1] < self.smallest else "cannot tell"
-        text = f"{lead(grid.settings)}The mean{' logarithm' if logs else ''} is lowest with {place(grid.over, at)}"
+        text = f"{lead(grid.settings)}The mean{' logarithm' if logs else ''} is lowest with {position(grid.over, at)}"
         costs = f"; freezing {count(last)} costs {number(cost)}{within(interval)}"
         text += ", the most there are" if at == last else costs
         as_good = [float(grid.x[i]) for i in found.as_good]
         others = [x for x in as_good if x != at]
-        told = f"as good, as far as {seeds(len(grid.values))} can tell: {layers(others)}"
+        told = f"not significantly worse ({seeds(len(grid.values))}): {layers(others)}"
         if not others:
-            told = f"every other number is surely worse ({seeds(len(grid.values))})"
+            told = f"all other depths are significantly worse (simultaneous 95% CI, {seeds(len(grid.values))})"
         if not found.known:
-            few = "the seeds have too few places in common to say how much they differ"
-            told = few if len(grid.values) > 1 else "one seed says nothing of how much seeds differ"
+            few = "the seeds have too few positions in common to estimate their variance"
+            told = few if len(grid.values) > 1 else "one seed gives no estimate of the variance between seeds"
         return Finding(
             analysis="freezingwise",
+            key="freezingwise.over_freezing",
             statement="Freezing the most layers is worse than freezing the best number of them",
             answer=answer,
             text=f"{text}; {told}.",
@@ -95,9 +97,9 @@ class Freezingwise(Descents):
         )
 
 
-def _capacity(evidence: "Evidence", grid: "Grid", finding: Finding) -> dict[str, Json]:
+def _capacity(study: "StudyData", grid: "Grid", finding: Finding) -> dict[str, Json]:
     """The peak's and the minima's place in what is left to train."""
-    runs = evidence.runs[evidence.runs["id"].isin(grid.runs)]
+    runs = study.done[study.done["id"].isin(grid.runs)]
     found: dict[str, Json] = {}
     for at in ("first_minimum_at", "peak_at", "second_minimum_at"):
         depth = finding.numbers.get(at)
@@ -110,18 +112,18 @@ def _capacity(evidence: "Evidence", grid: "Grid", finding: Finding) -> dict[str,
     return found
 
 
-def _deciding(evidence: "Evidence", grid: "Grid", level: float, curves: int) -> Finding:
+def _deciding(study: "StudyData", grid: "Grid", level: float, curves: int) -> Finding:
     """Whether the number of frozen layers decides if training interpolates."""
-    runs = evidence.runs[evidence.runs["id"].isin(grid.runs)].drop_duplicates("id")
+    runs = study.done[study.done["id"].isin(grid.runs)].drop_duplicates("id")
     depth, reached = runs["frozen_layers"].astype(float), runs["interpolation_epoch"].notna()
     shares = reached.groupby(depth).mean()
     p: float | None = None
     threshold: float | None = None
     answer: Answer = "cannot tell"
-    to = f"a train error of {evidence.eps:g}"
+    to = f"a train error of {study.eps:g}"
     if reached.all() or not reached.any():
         text = f"{'All' if reached.all() else 'No'} runs reach {to}, whatever is frozen."
-        if evidence.labels == "numbers" and evidence.eps == 0 and not reached.any():
+        if study.regression and study.eps == 0 and not reached.any():
             text = f"No runs reach {to}; squared errors hardly ever do: set `eps` to what counts as nothing."
         elif len(grid.values) > 1:
             answer = "not seen"
@@ -138,9 +140,10 @@ def _deciding(evidence: "Evidence", grid: "Grid", level: float, curves: int) -> 
             p = min(1.0, curves * _chance(grid, runs))
             answer = "seen" if p <= 1 - level else "cannot tell"
     if len(grid.values) < 2:
-        text += " One seed says nothing of how much seeds differ."
+        text += " One seed gives no estimate of the variance between seeds."
     return Finding(
         analysis="freezingwise",
+        key="freezingwise.interpolation",
         statement="The more layers are frozen, the fewer runs interpolate",
         answer=answer,
         text=f"{lead(grid.settings)}{text}",

@@ -8,13 +8,13 @@ from pydantic import Field
 from ftdd.analysis.finding import Answer, Finding
 from ftdd.components import Analysis
 from ftdd.values import Json
+from ftdd.wording import lead, number, position, seeds
 from ftdd_plugins.analyses.reaching import reaching, time_numbers
-from ftdd_plugins.analyses.words import lead, number, place, seeds
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ftdd.analysis.evidence import Evidence
+    from ftdd.analysis.study_data import StudyData
     from ftdd.statistics.times import Times
 
 COLUMNS = ("train_error_clean", "train_error_mislabelled")
@@ -36,18 +36,18 @@ class Memorization(Analysis):
     level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     """1 − level is the chance of any `seen` where there is nothing to see, of all settings together."""
 
-    def findings(self, evidence: "Evidence") -> Sequence[Finding]:
+    def findings(self, study: "StudyData") -> Sequence[Finding]:
         """One for each setting with wrong labels, over all its numbers of frozen layers."""
-        from ftdd.analysis.evidence import parts_of
+        from ftdd.analysis.replicates import parts_of
         from ftdd.statistics.times import later, times
 
-        noisy = evidence.runs[evidence.runs["final_train_error_mislabelled"].notna()].drop_duplicates("id")
-        parts = parts_of(noisy, evidence.groups)
+        noisy = study.done[study.done["final_train_error_mislabelled"].notna()].drop_duplicates("id")
+        parts = parts_of(noisy, study.groups)
         found = []
         for settings, runs in parts:
             right, wrong, ends = [], [], []
             for _, same in runs.groupby([column for column in SEEDS if column in runs], dropna=False):
-                fitted = [self._fitted(evidence, same["id"], column) for column in COLUMNS]
+                fitted = [self._fitted(study, same["id"], column) for column in COLUMNS]
                 right.append(fitted[0].median)
                 wrong.append(fitted[1].median)
                 ends.append(float(same["epoch"].max()))
@@ -56,8 +56,8 @@ class Memorization(Analysis):
             found.append(self._finding(settings, runs, sides, p))
         return found
 
-    def _fitted(self, evidence: "Evidence", runs: Iterable[str], column: str) -> "Times":
-        return reaching(evidence, list(runs), lambda curves: curves[column] <= 1 - self.share)
+    def _fitted(self, study: "StudyData", runs: Iterable[str], column: str) -> "Times":
+        return reaching(study, list(runs), lambda curves: curves[column] <= 1 - self.share)
 
     def _finding(
         self, settings: dict[str, Json], runs: "pd.DataFrame", sides: "tuple[Times, Times]", p: float
@@ -70,12 +70,13 @@ class Memorization(Analysis):
         elif right.n > 1 and known and right.median == wrong.median:
             answer = "not seen"
         memorized = 1 - runs.groupby("frozen_layers")["final_train_error_mislabelled"].mean().astype(float)
-        depths = [place("frozen_layers", float(depth)) for depth in memorized.index]
+        depths = [position("frozen_layers", float(depth)) for depth in memorized.index]
         ends = f"with {depths[0]}, {memorized.iloc[0]:.0%} of the wrong labels end up memorized"
         if len(memorized) > 1:
             ends += f"; with {depths[-1]}, {memorized.iloc[-1]:.0%}"
         return Finding(
             analysis="memorization",
+            key="memorization.order",
             statement="Wrong labels are fitted later than right ones",
             answer=answer,
             text=(

@@ -4,16 +4,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from ftdd.analysis.finding import Answer, Finding
+from ftdd.analysis.finding import Answer, Finding, of_key
 from ftdd.values import Json
+from ftdd.wording import lead, number, of, seeds, within
 from ftdd_plugins.analyses.along import Descents, found_descents
 from ftdd_plugins.analyses.freezingwise import Freezingwise
 from ftdd_plugins.analyses.similarity import Similarity
 from ftdd_plugins.analyses.sizes import TARGET, Sizes
-from ftdd_plugins.analyses.words import lead, number, of, seeds, within
 
 if TYPE_CHECKING:
-    from ftdd.analysis.evidence import Evidence, Grid
+    from ftdd.analysis.replicates import Grid
+    from ftdd.analysis.study_data import StudyData
     from ftdd.statistics.detect import Descent
 
 STATEMENTS = {
@@ -28,7 +29,7 @@ STATEMENTS = {
 class Paper(Descents):
     """Which of the paper's findings does this study show?
 
-    F1 needs a sweep of `target.images`, F2 of `source.images`, F3 of the frozen layers, F4 of a pair's likeness; what
+    F1 needs a sweep of `target.images`, F2 of `source.images`, F3 of the frozen layers, F4 of a pair's similarity; what
     the study does not sweep is not spoken of. They are claims of existence: one curve that shows it is enough. F5, that
     all this holds for several architectures, takes several studies.
     """
@@ -36,30 +37,28 @@ class Paper(Descents):
     rank = 1
     name: Literal["paper"] = "paper"
 
-    def findings(self, evidence: "Evidence") -> Sequence[Finding]:
+    def findings(self, study: "StudyData") -> Sequence[Finding]:
         """One for each of F1 to F4 that the study is about."""
         settings = {"smallest": self.smallest, "level": self.level}
-        slowed = [f for f in Sizes(**settings).findings(evidence) if f.statement.startswith("A larger source")]
-        freezing = Freezingwise(**settings).findings(evidence)
-        similar = [f for f in Similarity(**settings).findings(evidence) if f.statement.startswith("The less")]
+        freezing = Freezingwise(**settings).findings(study)
         found = [
-            self._pronounced(evidence),
-            _exists("F2", slowed),
+            self._pronounced(study),
+            _exists("F2", of_key(Sizes(**settings).findings(study), "sizes.slowing")),
             _decides(
-                [f for f in freezing if "rises to a peak" in f.statement],
-                [f for f in freezing if f.unit == "frozen layers"],
+                of_key(freezing, "freezingwise.descent"),
+                of_key(freezing, "freezingwise.interpolation"),
             ),
-            _exists("F4", similar),
+            _exists("F4", of_key(Similarity(**settings).findings(study), "similarity.better")),
         ]
         return [one for one in found if one is not None]
 
-    def _pronounced(self, evidence: "Evidence") -> Finding | None:
+    def _pronounced(self, study: "StudyData") -> Finding | None:
         """F1: the effect of the largest target set against that of the smallest, curve by curve."""
-        from ftdd.analysis.evidence import over_epochs
+        from ftdd.analysis.replicates import over_epochs
 
-        if TARGET not in evidence.swept or evidence.labels == "numbers":
+        if TARGET not in study.swept or study.regression:
             return None
-        found = found_descents(evidence, over_epochs(evidence), self.smallest, self.level)
+        found = found_descents(study, over_epochs(study), self.smallest, self.level)
         sides: dict[str, list[tuple[float, Grid, Descent]]] = {}
         for grid, descent in found:
             key = str({path: value for path, value in grid.settings.items() if path != TARGET})
@@ -89,6 +88,7 @@ def _more_pronounced(
     shared = {path: value for path, value in grid.settings.items() if path != TARGET}
     return Finding(
         analysis="paper",
+        key="paper.F1",
         statement=STATEMENTS["F1"],
         answer=answer,
         text=(
@@ -107,7 +107,7 @@ def _more_pronounced(
 
 
 def _exists(claim: str, findings: Sequence[Finding]) -> Finding | None:
-    """The claim that there is such a case: seen if one is, not seen if none is, and else nobody can tell."""
+    """The claim that there is such a case: seen if one is, not seen if none is, and inconclusive otherwise."""
     if not findings:
         return None
     answers = [finding.answer for finding in findings]
@@ -124,6 +124,7 @@ def _exists(claim: str, findings: Sequence[Finding]) -> Finding | None:
     return replace(
         best,
         analysis="paper",
+        key=f"paper.{claim}",
         statement=STATEMENTS[claim],
         answer=answer,
         text=f"{count}{best.text}",

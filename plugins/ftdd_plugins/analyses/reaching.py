@@ -8,22 +8,22 @@ from ftdd.values import Json
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ftdd.analysis.evidence import Evidence
+    from ftdd.analysis.study_data import StudyData
     from ftdd.statistics.times import Times
 
 
-def interpolation(evidence: "Evidence", runs: Sequence[str]) -> "Times":
+def interpolation(study: "StudyData", runs: Sequence[str]) -> "Times":
     """Epochs until the train error is at or below eps."""
-    return reaching(evidence, runs, lambda curves: curves["train_error"] <= evidence.eps)
+    return reaching(study, runs, lambda curves: curves["train_error"] <= study.eps)
 
 
 def reaching(
-    evidence: "Evidence", runs: Sequence[str], when: "Callable[[pd.DataFrame], pd.Series[bool]]", unit: str = "epoch"
+    study: "StudyData", runs: Sequence[str], when: "Callable[[pd.DataFrame], pd.Series[bool]]", unit: str = "epoch"
 ) -> "Times":
     """The first evaluation at which something holds, in epochs or in steps (`unit`: a column of the curves)."""
     from ftdd.statistics.times import times
 
-    curves = evidence.curves[evidence.curves["id"].isin(list(runs))]
+    curves = study.curves[study.curves["id"].isin(list(runs))]
     firsts = curves[when(curves).fillna(False)].groupby("id")[unit].min()
     lasts = curves.groupby("id")[unit].max()
     there = [run for run in runs if run in lasts.index]

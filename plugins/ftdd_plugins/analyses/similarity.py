@@ -7,11 +7,12 @@ from pydantic import Field
 
 from ftdd.analysis.finding import Answer, Finding, Proposal
 from ftdd.components import Analysis
+from ftdd.wording import layers, lead, number, position, sentence
 from ftdd_plugins.analyses.between import between, compared, seeds_for_difference
-from ftdd_plugins.analyses.words import layers, lead, number, place, sentence
 
 if TYPE_CHECKING:
-    from ftdd.analysis.evidence import Evidence, Grid
+    from ftdd.analysis.replicates import Grid
+    from ftdd.analysis.study_data import StudyData
     from ftdd.statistics.differences import Differences
 
 PREFIX = "similarity."
@@ -32,21 +33,21 @@ class Similarity(Analysis):
     level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     """With which intervals hold, of all sources and depths together."""
 
-    def findings(self, evidence: "Evidence") -> Sequence[Finding]:
+    def findings(self, study: "StudyData") -> Sequence[Finding]:
         """Two for each less related source: whether it is better anywhere, and whether curves cross."""
         found: list[Finding] = []
-        pairs = source_pairs(evidence)
+        pairs = source_pairs(study)
         for axis, more, less in pairs:
             names = (_source(axis, less), _source(axis, more))
-            if not _same_target(evidence, more, less):
+            if not _same_target(study, more, less):
                 found.append(_incomparable(less, names, more))
                 continue
-            result = compared(evidence, less, more, self.level, len(pairs))
+            result = compared(study, less, more, self.level, len(pairs))
             if result is None:
                 continue
             finding = between(
-                "similarity",
-                evidence,
+                "similarity.better",
+                study,
                 result,
                 (less, more),
                 statement=f"The less related source ({names[0]}) is better than the more related one ({names[1]})",
@@ -56,27 +57,27 @@ class Similarity(Analysis):
             )
             found.append(finding)
             if len(result.x) > 1:
-                found.append(_crossing(finding, result, names, self.level, evidence.labels == "numbers"))
+                found.append(_crossing(finding, result, names, self.level, study.regression))
         return found
 
-    def proposals(self, evidence: "Evidence") -> Sequence[Proposal]:
+    def proposals(self, study: "StudyData") -> Sequence[Proposal]:
         """A seed of both sources, at the depth that is nearest to telling."""
-        pairs = source_pairs(evidence)
+        pairs = source_pairs(study)
         return [
             proposal
             for _, more, less in pairs
-            if _same_target(evidence, more, less)
-            for proposal in seeds_for_difference(evidence, less, more, self.smallest, self.level, len(pairs))
+            if _same_target(study, more, less)
+            for proposal in seeds_for_difference(study, less, more, self.smallest, self.level, len(pairs))
         ]
 
 
-def source_pairs(evidence: "Evidence") -> "list[tuple[str, Grid, Grid]]":
+def source_pairs(study: "StudyData") -> "list[tuple[str, Grid, Grid]]":
     """(setting, curve of the most related source, curve of a less related one), of the same settings otherwise."""
-    from ftdd.analysis.evidence import over_setting
+    from ftdd.analysis.replicates import over_setting
 
     found = []
-    for path, order in _orders(evidence).items():
-        grids = over_setting(evidence, "frozen_layers", "final_test_error", fewest=1)
+    for path, order in _orders(study).items():
+        grids = over_setting(study, "frozen_layers", "final_test_error", fewest=1)
         grids = tuple(grid for grid in grids if grid.settings.get("control", "transfer") == "transfer")
         for more in grids:
             for less in grids:
@@ -87,25 +88,25 @@ def source_pairs(evidence: "Evidence") -> "list[tuple[str, Grid, Grid]]":
     return found
 
 
-def _orders(evidence: "Evidence") -> dict[str, dict[str, int]]:
-    """For each swept setting of the pair by which sources differ: its values by how related they are, 0 the most."""
+def _orders(study: "StudyData") -> dict[str, dict[str, int]]:
+    """For each swept setting of the pair by which sources differ: its values by similarity, 0 the most."""
     orders: dict[str, dict[str, int]] = {}
-    swept = [path for path in evidence.swept if path == "pair" or path.startswith("pair.")]
+    swept = [path for path in study.swept if path == "pair" or path.startswith("pair.")]
     for path in swept:
-        values = list(dict.fromkeys(evidence.runs[path].dropna().tolist()))
+        values = list(dict.fromkeys(study.done[path].dropna().tolist()))
         if len(values) < 2:
             continue
-        if path in evidence.likeness:
-            said = evidence.likeness[path]
+        if path in study.similarity:
+            said = study.similarity[path]
             ranked = _ranked(values, said)
             if ranked is not None:
                 orders[path] = {str(value): i for i, value in enumerate(ranked)}
     if orders:
         return orders
     for path in swept:
-        for scheme in [column for column in evidence.runs.columns if str(column).startswith(PREFIX)]:
-            scores = evidence.runs.dropna(subset=[scheme]).groupby(path)[scheme].mean().sort_values(ascending=False)
-            if scores.nunique() > 1 and len(scores) == evidence.runs[path].nunique():
+        for scheme in [column for column in study.done.columns if str(column).startswith(PREFIX)]:
+            scores = study.done.dropna(subset=[scheme]).groupby(path)[scheme].mean().sort_values(ascending=False)
+            if scores.nunique() > 1 and len(scores) == study.done[path].nunique():
                 return {path: {str(value): i for i, value in enumerate(scores.index)}}
     return {}
 
@@ -119,11 +120,11 @@ def _ranked(values: list[Any], said: Any) -> list[Any] | None:
     return sorted(values, key=lambda value: order.index(str(value))) if {str(v) for v in values} <= set(order) else None
 
 
-def _same_target(evidence: "Evidence", more: "Grid", less: "Grid") -> bool:
+def _same_target(study: "StudyData", more: "Grid", less: "Grid") -> bool:
     """Whether both are tested on the same images, seed by seed, as far as the runs say."""
-    if "test_digest" not in evidence.runs:
+    if "test_digest" not in study.done:
         return True
-    digests = [set(evidence.runs[evidence.runs["id"].isin(grid.runs)]["test_digest"].dropna()) for grid in (more, less)]
+    digests = [set(study.done[study.done["id"].isin(grid.runs)]["test_digest"].dropna()) for grid in (more, less)]
     return digests[0] == digests[1] or not all(digests) or bool(digests[0] & digests[1])
 
 
@@ -131,6 +132,7 @@ def _incomparable(less: "Grid", names: tuple[str, str], more: "Grid") -> Finding
     shared = {path: value for path, value in less.settings.items() if more.settings.get(path) == value}
     return Finding(
         analysis="similarity",
+        key="similarity.better",
         statement=f"The less related source ({names[0]}) is better than the more related one ({names[1]})",
         answer="cannot tell",
         text=(
@@ -144,13 +146,13 @@ def _incomparable(less: "Grid", names: tuple[str, str], more: "Grid") -> Finding
 
 
 def _source(axis: str, grid: "Grid") -> str:
-    from ftdd.analysis.evidence import shown
+    from ftdd.wording import format_value
 
-    return f"{axis.split('.')[-1]} {shown(grid.settings[axis])}"
+    return f"{axis.split('.')[-1]} {format_value(grid.settings[axis])}"
 
 
 def _crossing(finding: Finding, found: "Differences", names: tuple[str, str], level: float, squared: bool) -> Finding:
-    """Whether each of the two is surely better somewhere."""
+    """Whether each of the two is significantly better at some depth."""
     from dataclasses import replace
 
     import numpy as np
@@ -160,19 +162,20 @@ def _crossing(finding: Finding, found: "Differences", names: tuple[str, str], le
     one_sided = bool(wins.all() or loses.all())
     answer: Answer = "seen" if both else "not seen" if one_sided else "cannot tell"
     if both:
-        text = f"{names[0]} is surely better with {_list(found, wins)}, {names[1]} with {_list(found, loses)}."
+        text = f"{names[0]} is significantly better with {_list(found, wins)}, {names[1]} with {_list(found, loses)}."
     elif one_sided:
-        text = f"{names[0] if wins.all() else names[1]} is surely better at every depth."
+        text = f"{names[0] if wins.all() else names[1]} is significantly better at every depth."
     else:
-        text = f"At {int((~wins & ~loses).sum())} of {len(found.x)} depths nobody can tell which is better."
+        text = f"At {int((~wins & ~loses).sum())} of {len(found.x)} depths the difference is not significant."
     best = int(np.argmax(np.abs(found.mean)))
     return replace(
         finding,
+        key="similarity.crossing",
         statement=f"Which source is better, {names[0]} or {names[1]}, depends on how many layers are frozen",
         answer=answer,
         text=(
             f"{lead(finding.settings)}{sentence(text)} They differ most with "
-            f"{place('frozen_layers', float(found.x[best]))}, by {number(abs(float(found.mean[best])), squared)}."
+            f"{position('frozen_layers', float(found.x[best]))}, by {number(abs(float(found.mean[best])), squared)}."
         ),
         effect=float(found.mean.max() - found.mean.min()),
         interval=None,

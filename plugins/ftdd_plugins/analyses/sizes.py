@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ftdd.analysis.finding import Answer, Finding, Proposal
 from ftdd.values import Json
+from ftdd.wording import lead, number, of, p_value
 from ftdd_plugins.analyses.along import Descents, descent_finding, found_descents, seeds_to_decide
 from ftdd_plugins.analyses.reaching import interpolation, time_numbers
-from ftdd_plugins.analyses.words import chance, lead, number, of
 
 if TYPE_CHECKING:
-    from ftdd.analysis.evidence import Evidence, Grid
+    from ftdd.analysis.replicates import Grid
+    from ftdd.analysis.study_data import StudyData
     from ftdd.statistics.times import Times
 
 TARGET, SOURCE, EPOCHS = "target.images", "source.images", "source.training.epochs"
@@ -44,40 +45,40 @@ class Sizes(Descents):
     rank = 6
     name: Literal["sizes"] = "sizes"
 
-    def findings(self, evidence: "Evidence") -> Sequence[Finding]:
+    def findings(self, study: "StudyData") -> Sequence[Finding]:
         """One for each arm and setting, then one for each curve over target sizes."""
-        arms = source_arms(evidence)
-        slowed = [_slowed(evidence, arm, self.level, len(arms)) for arm in arms]
-        descents = found_descents(evidence, _over_target(evidence), self.smallest, self.level)
-        return [*slowed, *(descent_finding("sizes", evidence, grid, found, self.level) for grid, found in descents)]
+        arms = source_arms(study)
+        slowed = [_slowed(study, arm, self.level, len(arms)) for arm in arms]
+        descents = found_descents(study, _over_target(study), self.smallest, self.level)
+        return [*slowed, *(descent_finding("sizes", study, grid, found, self.level) for grid, found in descents)]
 
-    def proposals(self, evidence: "Evidence") -> Sequence[Proposal]:
+    def proposals(self, study: "StudyData") -> Sequence[Proposal]:
         """Seeds at the minima and wherever the peak over target sizes may be."""
-        found = found_descents(evidence, _over_target(evidence), self.smallest, self.level)
-        return [proposal for grid, descent in found for proposal in seeds_to_decide(evidence, grid, descent)]
+        found = found_descents(study, _over_target(study), self.smallest, self.level)
+        return [proposal for grid, descent in found for proposal in seeds_to_decide(study, grid, descent)]
 
 
-def _over_target(evidence: "Evidence") -> "tuple[Grid, ...]":
-    from ftdd.analysis.evidence import over_setting
+def _over_target(study: "StudyData") -> "tuple[Grid, ...]":
+    from ftdd.analysis.replicates import over_setting
 
-    return over_setting(evidence, TARGET, "final_test_error") if TARGET in evidence.swept else ()
+    return over_setting(study, TARGET, "final_test_error") if TARGET in study.swept else ()
 
 
-def source_arms(evidence: "Evidence") -> list[Arm]:
+def source_arms(study: "StudyData") -> list[Arm]:
     """The smallest against the largest source set, with equal epochs or equal steps; one for each other setting."""
-    from ftdd.analysis.evidence import parts_of
+    from ftdd.analysis.replicates import parts_of
 
-    if SOURCE not in evidence.swept or evidence.labels == "numbers":
+    if SOURCE not in study.swept or study.regression:
         return []
-    steps = _source_steps(evidence)
-    runs = evidence.runs[evidence.runs["source_id"].isin(list(steps))]
-    groups = [path for path in evidence.groups if path not in (SOURCE, EPOCHS)]
+    steps = _source_steps(study)
+    runs = study.done[study.done["source_id"].isin(list(steps))]
+    groups = [path for path in study.groups if path not in (SOURCE, EPOCHS)]
     if runs["frozen_layers"].nunique() > 1:
         groups.append("frozen_layers")
     found = []
     for settings, part in parts_of(runs.drop_duplicates("id"), groups):
         part = part.assign(
-            _size=part[SOURCE].map(lambda size: _count(evidence, size)), _steps=part["source_id"].map(steps)
+            _size=part[SOURCE].map(lambda size: _count(study, size)), _steps=part["source_id"].map(steps)
         )
         found += _arms_of(part, settings)
     return found
@@ -102,21 +103,22 @@ def _arms_of(runs: Any, settings: Mapping[str, Json]) -> list[Arm]:
     return arms
 
 
-def _slowed(evidence: "Evidence", arm: Arm, level: float, arms: int) -> Finding:
+def _slowed(study: "StudyData", arm: Arm, level: float, arms: int) -> Finding:
     from ftdd.statistics.times import later
 
-    (early, what), (late, _) = (_replicates(evidence, runs) for runs in arm.runs)
+    (early, what), (late, _) = (_replicates(study, runs) for runs in arm.runs)
     p, other = (min(1.0, arms * chance) for chance in (later(early, late), later(late, early)))
     answer: Answer = "seen" if p <= 1 - level else "not seen" if other <= 1 - level else "cannot tell"
     known = early.median is not None and late.median is not None
-    peaks = [_median_peak(evidence, runs) for runs in arm.runs]
+    peaks = [_median_peak(study, runs) for runs in arm.runs]
     return Finding(
         analysis="sizes",
+        key="sizes.slowing",
         statement=f"A larger source set slows the target training (source {arm.fixed} held fixed)",
         answer=answer,
         text=(
             f"{lead(arm.settings)}From {_images(arm.small)} source images, {_median(early, what)}; "
-            f"from {_images(arm.large)}, {_median(late, what)} (log-rank p {chance(p)}).{_rises(peaks)}"
+            f"from {_images(arm.large)}, {_median(late, what)} (log-rank p {p_value(p)}).{_rises(peaks)}"
             f"{'' if min(early.n, late.n) > 1 else ' One seed says nothing of how much seeds differ.'}"
         ),
         settings=arm.settings,
@@ -139,16 +141,16 @@ def _slowed(evidence: "Evidence", arm: Arm, level: float, arms: int) -> Finding:
     )
 
 
-def _replicates(evidence: "Evidence", runs: Sequence[str]) -> "tuple[Times, str]":
+def _replicates(study: "StudyData", runs: Sequence[str]) -> "tuple[Times, str]":
     """Times to interpolation, and what each is of: a run, or the median of a source's targets, as curves have it."""
-    from ftdd.analysis.evidence import FEWEST_SOURCES
+    from ftdd.analysis.replicates import FEWEST_SOURCES
     from ftdd.statistics.times import times
 
-    table = evidence.runs[evidence.runs["id"].isin(list(runs))]
-    sources = [interpolation(evidence, list(part)) for _, part in table.groupby("source_id")["id"]]
+    table = study.done[study.done["id"].isin(list(runs))]
+    sources = [interpolation(study, list(part)) for _, part in table.groupby("source_id")["id"]]
     each = [one for one in sources if one.n]  # a curve that is lost costs its run, all of a source's cost the source
     if not FEWEST_SOURCES <= len(each) < sum(one.n for one in each):
-        return interpolation(evidence, runs), "runs"
+        return interpolation(study, runs), "runs"
     ends = [max((*one.reached, *one.given)) for one in each]
     return times([one.median for one in each], [float(end) for end in ends]), "sources' targets"
 
@@ -161,8 +163,8 @@ def _median(found: "Times", what: str) -> str:
     return reached if found.median is None else f"{reached}, half of all by epoch {number(found.median)}"
 
 
-def _median_peak(evidence: "Evidence", runs: Sequence[str]) -> float | None:
-    peaks = evidence.runs[evidence.runs["id"].isin(list(runs))]["peak_epoch"].dropna().astype(float)
+def _median_peak(study: "StudyData", runs: Sequence[str]) -> float | None:
+    peaks = study.done[study.done["id"].isin(list(runs))]["peak_epoch"].dropna().astype(float)
     return float(peaks.median()) if len(peaks) else None
 
 
@@ -172,13 +174,13 @@ def _rises(peaks: Sequence[float | None]) -> str:
     return "" if peaks == [None, None] else f" The greatest rise of the test error ends {early}, and {late}."
 
 
-def _source_steps(evidence: "Evidence") -> dict[str, int]:
+def _source_steps(study: "StudyData") -> dict[str, int]:
     """Optimizer steps of each source run."""
-    curves = evidence.curves[evidence.curves["id"].isin(list(evidence.sources["id"]))]
+    curves = study.curves[study.curves["id"].isin(list(study.sources["id"]))]
     return {str(run): int(steps) for run, steps in curves.groupby("id")["step"].max().items()}
 
 
-def _count(evidence: "Evidence", size: Any) -> float:
+def _count(study: "StudyData", size: Any) -> float:
     """A size in images; `all` is more than any number that was asked for."""
     return float("inf") if size == "all" else float(size)
 

@@ -7,7 +7,8 @@ from ftdd.analysis.finding import Finding, Proposal
 from ftdd_plugins.analyses.along import Descents, descent_finding, found_descents, seeds_to_decide
 
 if TYPE_CHECKING:
-    from ftdd.analysis.evidence import Evidence, Grid
+    from ftdd.analysis.replicates import Grid
+    from ftdd.analysis.study_data import StudyData
 
 WIDTH = "architecture.width"
 
@@ -21,20 +22,20 @@ class Widthwise(Descents):
     rank = 7
     name: Literal["widthwise"] = "widthwise"
 
-    def findings(self, evidence: "Evidence") -> Sequence[Finding]:
+    def findings(self, study: "StudyData") -> Sequence[Finding]:
         """One for each curve."""
         return [
-            descent_finding("widthwise", evidence, grid, found, self.level)
-            for grid, found in found_descents(evidence, _grids(evidence), self.smallest, self.level)
+            descent_finding("widthwise", study, grid, found, self.level)
+            for grid, found in found_descents(study, _grids(study), self.smallest, self.level)
         ]
 
-    def proposals(self, evidence: "Evidence") -> Sequence[Proposal]:
+    def proposals(self, study: "StudyData") -> Sequence[Proposal]:
         """Seeds at the minima and wherever the peak may be."""
-        found = found_descents(evidence, _grids(evidence), self.smallest, self.level)
-        return [proposal for grid, descent in found for proposal in seeds_to_decide(evidence, grid, descent)]
+        found = found_descents(study, _grids(study), self.smallest, self.level)
+        return [proposal for grid, descent in found for proposal in seeds_to_decide(study, grid, descent)]
 
 
-def _grids(evidence: "Evidence") -> "tuple[Grid, ...]":
-    from ftdd.analysis.evidence import over_setting
+def _grids(study: "StudyData") -> "tuple[Grid, ...]":
+    from ftdd.analysis.replicates import over_setting
 
-    return over_setting(evidence, WIDTH, "final_test_error") if WIDTH in evidence.swept else ()
+    return over_setting(study, WIDTH, "final_test_error") if WIDTH in study.swept else ()

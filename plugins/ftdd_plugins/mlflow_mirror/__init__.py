@@ -15,11 +15,11 @@ import click
 import ftdd
 from ftdd.cli.options import store_option
 from ftdd.cli.studies import StudyName, find_study
-from ftdd.records.curve import Record
-from ftdd.records.events import RunRef, StudyRef
-from ftdd.study.store import Store, Unreadable
+from ftdd.study.files import Unreadable
 
 if TYPE_CHECKING:
+    from ftdd.records.events import RunRef, StudyRef
+    from ftdd.study.store import Store
     from ftdd_plugins.mlflow_mirror.mirroring import Mirror
 
 LIVE_SECONDS = 5.0
@@ -27,29 +27,39 @@ LIVE_SECONDS = 5.0
 
 
 class _Listener:
-    """The mirror of the study that is being carried out, from its start to its end."""
+    """The mirror of the study that is running, from its start to its end."""
 
     def __init__(self) -> None:
         self._mirror: Mirror | None = None
-        self._mirrored_at: dict[str, float] = {}
+        self._started: dict[str, float] = {}
+        self._waiting: dict[str, None] = {}
+        """Runs with news, in the order of their events."""
+        self._mirrored_at = 0.0
 
-    def start(self, study: StudyRef) -> None:
+    def start(self, study: "StudyRef") -> None:
+        """Open the mirror. Raises MirrorUnavailable."""
+        from ftdd.study.store import Store
         from ftdd_plugins.mlflow_mirror.mirroring import open_mirror
 
-        self._mirror = None
-        self._mirrored_at = {}
+        self.__init__()  # type: ignore[misc]
         self._mirror = open_mirror(Store(study.store), study.name)
+        self._mirrored_at = time.monotonic()
 
-    def look(self, run: RunRef, final: bool) -> None:
-        """Mirror a run if the mirror could be opened, and if it is time."""
-        now = time.monotonic()
-        if self._mirror is None or (not final and now - self._mirrored_at.get(run.id, -LIVE_SECONDS) < LIVE_SECONDS):
+    def hear(self, run: "RunRef", final: bool) -> None:
+        """Mirror the runs that have news, if it is time: short runs are mirrored several at once."""
+        if self._mirror is None:
             return
-        self._mirrored_at[run.id] = now
-        with self._given_up_if_unavailable() as mirror:
-            mirror.run(run.id)
+        now = time.monotonic()
+        self._waiting[run.id] = None
+        long = now - self._started.setdefault(run.id, now) >= LIVE_SECONDS
+        if now - self._mirrored_at >= LIVE_SECONDS or (final and long):
+            with self._given_up_if_unavailable() as mirror:
+                mirror.runs(self._waiting)
+                self._waiting = {}
+            self._mirrored_at = time.monotonic()
 
     def finish(self) -> None:
+        """Mirror the whole study."""
         from ftdd_plugins.mlflow_mirror.tracking import waiting_for
 
         if self._mirror is None:
@@ -73,32 +83,32 @@ class _Listener:
 
 
 # Hooks are functions of a module, so what lasts from one event to the next has to live in it. Events of one process
-# come one after another on one thread, and one process carries out one study at a time.
+# come one after another on one thread, and one process runs one study at a time.
 _listener = _Listener()
 
 
 @ftdd.hookimpl
-def ftdd_study_started(study: StudyRef) -> None:
+def ftdd_study_started(study: "StudyRef") -> None:
     """Open the tracking store and the experiment."""
     _listener.start(study)
 
 
 @ftdd.hookimpl
-def ftdd_run_started(run: RunRef) -> None:
+def ftdd_run_started(run: "RunRef") -> None:
     """Show the run as running."""
-    _listener.look(run, final=False)
+    _listener.hear(run, final=False)
 
 
 @ftdd.hookimpl
-def ftdd_run_evaluated(run: RunRef, records: Sequence[Record]) -> None:
+def ftdd_run_evaluated(run: "RunRef") -> None:
     """Add what was measured, every few seconds."""
-    _listener.look(run, final=False)
+    _listener.hear(run, final=False)
 
 
 @ftdd.hookimpl
-def ftdd_run_finished(run: RunRef) -> None:
+def ftdd_run_finished(run: "RunRef") -> None:
     """Add the rest: final metrics, files, state."""
-    _listener.look(run, final=True)
+    _listener.hear(run, final=True)
 
 
 @ftdd.hookimpl
@@ -124,6 +134,8 @@ def sync(studies: tuple[str, ...], store: Path) -> int:
     STORE/studies/NAME. MLFLOW_TRACKING_URI says where the mirror is; without it, it is mlflow.db in the folder of the
     runs.
     """
+    from ftdd.study.store import Store
+
     own = Store(store)
     if not studies and not own.studies():
         raise click.UsageError(f"there is no study in {store}")
@@ -145,7 +157,7 @@ def sync(studies: tuple[str, ...], store: Path) -> int:
     return code
 
 
-def _brought_up_to_date(store: Store, name: str) -> int:
+def _brought_up_to_date(store: "Store", name: str) -> int:
     """How many runs of a study had to be changed in the mirror. Raises MirrorUnavailable and Unreadable."""
     from ftdd_plugins.mlflow_mirror.mirroring import open_mirror
     from ftdd_plugins.mlflow_mirror.tracking import reaching

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ftdd.analysis.tables import measured
 from ftdd.records.curve import COLUMNS, Curve, Record
-from ftdd.results.table import measured
-from ftdd.study.scores import read_scores, scores_of_run
-from ftdd.study.store import BEFORE_ENDING, DAMAGED_ENDING, State, Store, StudyRecord
+from ftdd.records.status import State, Status
+from ftdd.records.study import StudyEntry, StudyRecord
+from ftdd.study.reading import read_run
+from ftdd.study.scores import read_scores
+from ftdd.study.store import BEFORE_ENDING, DAMAGED_ENDING, RunFolder, Store
 from ftdd.values import Json, flat
 
 STATUS = {
@@ -26,7 +29,7 @@ STATUS = {
 """MLflow's word for each state; a run that diverged has the tag ftdd.state = diverged."""
 
 NOT_MIRRORED = (".safetensors", ".pt", ".npy", DAMAGED_ENDING, BEFORE_ENDING)
-LONGEST_PARAM = 6000
+LONGEST_PARAM, LONGEST_NOTE = 6000, 7000
 MOST_EVALUATIONS = 300
 """Of a run: MLflow's charts draw 320 points of a line, sampled, and a peak between two samples would be gone."""
 
@@ -52,6 +55,11 @@ class DataSet:
     use: str
     """`training` or `testing`."""
 
+    @property
+    def profile(self) -> str:
+        """What MLflow shows of it."""
+        return json.dumps({"images": self.images})
+
 
 @dataclass(frozen=True)
 class Content:
@@ -72,15 +80,19 @@ class Content:
     data_sets: tuple[DataSet, ...]
 
 
-def content(store: Store, study: StudyRecord, run_id: str) -> Content:
-    """What the folder of a run says."""
-    folder = store.run(run_id)
-    status = folder.status()
-    spec = folder.read_spec()
-    entry = next((entry for entry in study.entries if entry.id == run_id), None)
-    settings = entry.settings if entry else {}
+def content(
+    folder: RunFolder, status: Status, study: StudyRecord, entry: StudyEntry | None, scores: Mapping[str, Point]
+) -> Content:
+    """What the folder of a run says. Raises Unreadable and OSError.
+
+    status: what `folder` says of itself, as far as the study accepts it.   entry: of a target; None for a source.
+    scores: of similarity.
+    """
+    run_id, spec, curve = folder.path.name, folder.read_spec(), folder.curve()
+    role = "target" if entry else "source"
+    settings = entry.settings if entry else _of_source(study, spec)
     tags = {
-        "ftdd.role": "target" if entry else "source",
+        "ftdd.role": role,
         "ftdd.id": run_id,
         "ftdd.study": study.name,
         "ftdd.state": str(status.state),
@@ -90,25 +102,43 @@ def content(store: Store, study: StudyRecord, run_id: str) -> Content:
     if entry and entry.source_id:
         tags["ftdd.source_id"] = entry.source_id
     if status.error:
-        tags["mlflow.note.content"] = status.error
-    over = status.state.final or status.state is State.FAILED
-    started = int(status.started * 1000)
-    files = [path for path in folder.path.iterdir() if path.is_file()] if over else []
+        tags["mlflow.note.content"] = status.error[:LONGEST_NOTE]
+    ended = status.state.final or status.state is State.FAILED
+    started, updated = int(status.started * 1000), int(status.updated * 1000)
     return Content(
-        name=run_name("target" if entry else "source", settings if entry else _of_source(study, run_id, spec), run_id),
+        name=run_name(role, settings, run_id),
         tags=tags,
         params=_params(spec),
-        points=tuple(_points(store, run_id, started, study.eps)),
-        finals=tuple(_finals(store, study, run_id, int(status.updated * 1000))) if over else (),
+        points=tuple(_points(curve, started, study.eps)),
+        finals=(*_finals(folder, status, study.eps, updated), *scores.values()) if ended else (),
         status=STATUS[status.state],
         started=started,
-        ended=int(status.updated * 1000) if over or status.state is State.INTERRUPTED else None,
-        files=tuple(
-            path
-            for path in sorted(files)
-            if path.name != "lock" and not path.name.startswith(".") and path.suffix not in NOT_MIRRORED
-        ),
-        data_sets=_data_sets(spec, status.facts.get("data", {}), tags["ftdd.role"]),
+        ended=updated if ended or status.state is State.INTERRUPTED else None,
+        files=_files(folder) if ended else (),
+        data_sets=_data_sets(spec, status.facts.get("data", {}), role),
+    )
+
+
+def scores_by_run(store: Store, name: str) -> dict[str, dict[str, Point]]:
+    """By run, the similarity scores of a study as metrics.
+
+    Of two values at one step and time MLflow shows the larger. Scores can change, so their time is that of their file.
+    """
+    path = store.study_folder(name) / "scores.json"
+    found: dict[str, dict[str, Point]] = {}
+    for row in read_scores(store, name):
+        if row.value is not None:
+            point = Point(f"similarity.{row.scheme}", row.value, int(path.stat().st_mtime * 1000), 0)
+            for run_id in row.runs:
+                found.setdefault(run_id, {})[point.key] = point
+    return found
+
+
+def _files(folder: RunFolder) -> tuple[Path, ...]:
+    return tuple(
+        path
+        for path in sorted(folder.path.iterdir())
+        if path.name != "lock" and not path.name.startswith(".") and path.suffix not in NOT_MIRRORED and path.is_file()
     )
 
 
@@ -139,8 +169,8 @@ def _in_words(path: str, value: Json) -> str:
     return f"{leaf.replace('_', ' ')} {text}"
 
 
-def _of_source(study: StudyRecord, run_id: str, spec: Mapping[str, Json]) -> dict[str, Json]:
-    """The swept settings that reach a source."""
+def _of_source(study: StudyRecord, spec: Mapping[str, Json]) -> dict[str, Json]:
+    """The swept settings that apply to a source."""
     leaves = flat(spec)
     return {path: leaves[path] for path in study.swept if path in leaves}
 
@@ -190,9 +220,9 @@ def _text(value: Json) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _points(store: Store, run_id: str, started: int, eps: float) -> list[Point]:
+def _points(curve: Curve, started: int, eps: float) -> list[Point]:
     points = []
-    for record in _some(store.run(run_id).curve().records, eps):
+    for record in _some(curve.records, eps):
         timestamp = started + int(record.seconds * 1000)
         for key in COLUMNS:
             value = getattr(record, key)
@@ -201,21 +231,13 @@ def _points(store: Store, run_id: str, started: int, eps: float) -> list[Point]:
     return points
 
 
-def _finals(store: Store, study: StudyRecord, run_id: str, timestamp: int) -> list[Point]:
-    numbers = measured(store, run_id, study.eps)
-    numbers |= scores_of_run(read_scores(store, study.name), run_id)
-    numbers["expected_test_error"] = store.run(run_id).status().facts.get("expected_test_error")
-    numbers["seconds_in_all"] = store.run(run_id).status().seconds
-    numbers["label_noise_realised"] = store.run(run_id).status().facts.get("data", {}).get("label_noise_realised")
-    scored = _written(store.study_folder(study.name) / "scores.json")
+def _finals(folder: RunFolder, status: Status, eps: float, timestamp: int) -> list[Point]:
+    numbers = measured(read_run(folder), eps)
+    numbers["expected_test_error"] = status.facts.get("expected_test_error")
+    numbers["seconds_in_all"] = status.seconds
+    numbers["label_noise_realised"] = status.facts.get("data", {}).get("label_noise_realised")
     return [
-        # Of two values at one step and time MLflow shows the larger: scores can change, so they have their own time.
-        Point(key, float(value), max(scored, timestamp) if key.startswith("similarity.") else timestamp, 0)
+        Point(key, float(value), timestamp, 0)
         for key, value in numbers.items()
         if value is not None and math.isfinite(value)
     ]
-
-
-def _written(path: Path) -> int:
-    """When a file was written, in milliseconds since 1970; 0 where there is none."""
-    return int(path.stat().st_mtime * 1000) if path.exists() else 0

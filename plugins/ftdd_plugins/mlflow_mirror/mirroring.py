@@ -1,24 +1,30 @@
-"""Make MLflow say what the run folders say: add what is missing, replace what is of another carrying-out."""
+"""Make MLflow say what the run folders say: add what is missing, replace what belongs to an earlier execution."""
 
 import hashlib
 import json
+import shutil
+import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ftdd.records.status import State, Status
+from ftdd.records.study import StudyEntry, StudyRecord
 from ftdd.study.inputs import statuses
-from ftdd.study.scores import read_scores, scores_of_run
-from ftdd.study.store import State, Status, Store, StudyRecord, Unreadable
-from ftdd.values import Json, flat
+from ftdd.study.store import Store, Unreadable
+from ftdd_plugins.mlflow_mirror import database
 from ftdd_plugins.mlflow_mirror.addresses import local_path
-from ftdd_plugins.mlflow_mirror.content import Content, DataSet, Point, content
+from ftdd_plugins.mlflow_mirror.content import Content, DataSet, Point, content, scores_by_run
 from ftdd_plugins.mlflow_mirror.tracking import artifact_location, locked, open_client, own_database, reaching
-from ftdd_plugins.mlflow_mirror.views import KIND, address_of, is_written, tag_of, views
 
-MOST_METRICS, MOST_PARAMS = 1000, 100
-"""In one batch, as a tracking server takes them."""
+MOST_METRICS, MOST_PARAMS, MOST_TAGS = 800, 100, 100
+"""In one batch; a tracking server takes 1,000 of all three together."""
+RUNS_AT_ONCE = 200
+"""New runs that are written under one lock: another process must not wait for it for long."""
 
 STUDY = "ftdd.study"
 """The tag of an experiment, and of its runs, that names the study."""
@@ -28,6 +34,9 @@ MIRRORED = "ftdd.mirrored"
 
 OF_RUNS = {"ftdd.role", STUDY, "ftdd.state", "ftdd.started", MIRRORED}
 """Tags by which a run is known as one of ftdd's where its id was taken from it."""
+
+KIND = {"mlflow.experimentKind": "custom_model_development"}
+"""Training rather than talking to language models: which pages MLflow shows of the experiment."""
 
 STUDY_FILES = ("recipe.yaml", "report.html", "findings.json", "findings.csv", "advice.json")
 
@@ -57,270 +66,337 @@ class Mirror:
     experiment: str
     parent: str
     """MLflow's run that stands for the study; all others are nested in it."""
+    _keys: dict[str, str] | None = None
+    """MLflow's runs by the ids of ftdd's; None as long as MLflow was not asked."""
     _logged: dict[str, set[tuple[str, int]]] = field(default_factory=dict)
     """By MLflow run: (metric, step) of the points that it has."""
-    _sources: dict[str, str] = field(default_factory=dict)
-    """MLflow's runs of sources, by their ids."""
 
-    def run(self, run_id: str) -> bool:
-        """Make MLflow's run right; whether anything had to be changed. A damaged run is left as MLflow has it.
+    @cached_property
+    def _entries(self) -> Mapping[str, StudyEntry]:
+        return {entry.id: entry for entry in self.record.entries}
 
-        Raises Unreadable where a file of the run cannot be read.
+    @cached_property
+    def _sources(self) -> frozenset[str]:
+        return frozenset(self.record.source_ids)
+
+    def runs(self, run_ids: Iterable[str]) -> None:
+        """Make MLflow's runs right while the study runs. A damaged run is left as MLflow has it.
+
+        Raises Unreadable, after all others were made right, where a file of a run cannot be read.
         """
-        if self.store.run(run_id).status().state in (State.WAITING, State.DAMAGED):
-            return False
-        try:
-            wanted = content(self.store, self.record, run_id)
-        except OSError as error:
-            raise Unreadable(f"the run's folder cannot be read: {error}") from error
+        scores = scores_by_run(self.store, self.record.name)
+        unreadable, new = [], []
         with locked(self.store.path):
-            return self._bring_up_to_date(wanted)
+            if self._keys is None:
+                self._keys = {}
+                for has in (run for page in self._pages() for run in page):
+                    self._keys.setdefault(str(has.data.tags.get("ftdd.id")), has.info.run_id)
+            for run_id in run_ids:
+                status = self.store.run(run_id).status()
+                if status.state in (State.WAITING, State.DAMAGED):
+                    continue
+                try:
+                    wanted = self._content(run_id, status, scores)
+                except Unreadable as error:
+                    unreadable.append(str(error))
+                    continue
+                has = self.client.get_run(self._keys[run_id]) if run_id in self._keys else None
+                if has and has.info.lifecycle_stage == "active" and _fits(has, wanted):
+                    self._complete(has, wanted, self._digest(status, scores.get(run_id, {})))
+                    continue
+                if has and has.info.lifecycle_stage == "active":
+                    self.client.delete_run(has.info.run_id)
+                new.append((wanted, self._digest(status, scores.get(run_id, {}))))
+            self._create(new)
+        if unreadable:
+            raise Unreadable("; ".join(unreadable))
 
     def study(self, thorough: bool = False) -> int:
         """Make all runs right, then add the study's own files; gives how many runs were changed.
 
-        thorough: look into runs also where a tag says that they are right already. Raises Unreadable, after all others
-        were made right, where a run's folder is damaged. A run whose inputs are not the study's is taken out of MLflow.
+        thorough: compare also runs whose tag says that they are right already, and remove what belongs to no run.
+        Raises Unreadable, after all others were made right, where a run's folder is damaged. A run whose inputs are not
+        the study's is taken out of MLflow.
         """
-        known = self._digests()
-        if thorough:
-            with locked(self.store.path):
-                self._remove_nobodys()
-        changed = 0
-        damaged = []
         found = statuses(self.store, self.store.read_study(self.record.name))
-        for run_id, status in found.items():
-            if status.state is State.DAMAGED:
-                damaged.append(status.error)
-            elif status.state is State.CHANGED:
-                changed += self._take_out(run_id)
-            elif thorough or known.get(run_id) != self._digest(run_id):
-                try:
-                    changed += self.run(run_id)
-                except Unreadable as error:
-                    damaged.append(str(error))
+        scores = scores_by_run(self.store, self.record.name)
+        unreadable = [status.error for status in found.values() if status.state is State.DAMAGED]
+        changed = 0
+        self._keys = {}
+        # Sources first: targets link to their runs in MLflow
+        for filter_string, source in (("tags.`ftdd.role` = 'source'", True), ("", False)):
+            some = {run_id: status for run_id, status in found.items() if (run_id in self._sources) is source}
+            changed += self._compare(some, scores, filter_string, thorough, unreadable)
         with locked(self.store.path):
-            self._study_files(list(found.values()))
-        if damaged:
-            raise Unreadable("; ".join(damaged))
+            self._study_files([status.state for status in found.values()])
+        if unreadable:
+            raise Unreadable("; ".join(unreadable))
         return changed
 
-    # ---- one run
+    # ---- many runs
 
-    def _bring_up_to_date(self, wanted: Content) -> bool:
-        found = self._find(wanted)
-        mlflow_id = found.info.run_id if found else self._create(wanted)
-        has = self.client.get_run(mlflow_id)
-        changed = found is None
-        missing = {key: value for key, value in wanted.params.items() if key not in has.data.params}
-        changed |= self._log_params(mlflow_id, missing)
-        changed |= self._log_points(mlflow_id, wanted.points, has.data.metrics)
-        finals = [p for p in wanted.finals if has.data.metrics.get(p.key) != p.value]
-        changed |= self._log_metrics(mlflow_id, finals)
-        tags = {
-            **wanted.tags,
-            "mlflow.runName": wanted.name,
-            "mlflow.parentRunId": self.parent,
-            **self._link(wanted),
-        }
-        inputs = [_input(data_set) for data_set in wanted.data_sets]
-        there = set(map(_said_of_input, has.inputs.dataset_inputs))
-        inputs = [one for one in inputs if _said_of_input(one) not in there]
-        if inputs:
-            changed = True
-            self.client.log_inputs(mlflow_id, datasets=inputs)
-        mirrored = self._digest(wanted.tags["ftdd.id"]) if wanted.files else None
-        if mirrored and (has.data.tags.get(MIRRORED) != mirrored or not self._has_files(has, wanted)):
-            changed = True
-            for path in wanted.files:
-                self.client.log_artifact(mlflow_id, str(path))
-        changed |= self._set_tags(mlflow_id, tags, has.data.tags)
-        if has.info.status != wanted.status:
-            changed = True
-            if wanted.ended is None:
-                self.client.update_run(mlflow_id, status=wanted.status)
-            else:
-                self.client.set_terminated(mlflow_id, wanted.status, wanted.ended)
-        if mirrored:  # last of all: whoever finds it looks no further
-            changed |= self._set_tags(mlflow_id, {MIRRORED: mirrored}, has.data.tags)
+    def _compare(
+        self,
+        found: Mapping[str, Status],
+        scores: Mapping[str, Mapping[str, Point]],
+        filter_string: str,
+        thorough: bool,
+        unreadable: list[str],
+    ) -> int:
+        """Make these runs right, page by page of MLflow's answer; gives how many were changed."""
+        assert self._keys is not None
+        left_alone = {run_id for run_id, status in found.items() if status.state in (State.WAITING, State.DAMAGED)}
+        missing = {run_id: status for run_id, status in found.items() if run_id not in left_alone}
+        changed = 0
+        delete: set[str] = set()  # after all pages: what is deleted would move the others from one page to the next
+
+        def read(run_id: str) -> tuple[Content, str] | None:
+            status = found[run_id]
+            try:
+                return self._content(run_id, status, scores), self._digest(status, scores.get(run_id, {}))
+            except Unreadable as error:
+                unreadable.append(str(error))
+                left_alone.add(run_id)
+                del missing[run_id]
+                return None
+
+        for page in self._pages(filter_string):
+            with locked(self.store.path):
+                for has in page:
+                    key, run_id = has.info.run_id, has.data.tags.get("ftdd.id")
+                    if run_id not in found or run_id in left_alone:
+                        if thorough and self._is_nobodys(has):
+                            delete.add(key)
+                        continue
+                    if found[run_id].state is State.CHANGED:
+                        delete.add(key)
+                        changed += 1
+                        continue
+                    if run_id not in missing:  # it is there twice
+                        delete.add(key)
+                        continue
+                    digest = self._digest(found[run_id], scores.get(run_id, {}))
+                    if thorough or has.data.tags.get(MIRRORED) != digest:
+                        given = read(run_id)
+                        if given is None:
+                            continue
+                        if not _fits(has, given[0]):
+                            delete.add(key)
+                            continue
+                        changed += self._complete(has, *given)
+                    self._keys[run_id] = key
+                    del missing[run_id]
+        if delete:
+            with locked(self.store.path):
+                for key in delete:
+                    self.client.delete_run(key)
+        new = [run_id for run_id, status in missing.items() if status.state is not State.CHANGED]
+        for some in _pieces(new, RUNS_AT_ONCE):
+            wanted = [given for run_id in some if (given := read(run_id))]
+            with locked(self.store.path):
+                self._create(wanted)
+            changed += len(wanted)
         return changed
 
-    def _set_tags(self, mlflow_id: str, tags: Mapping[str, str], has: Mapping[str, str]) -> bool:
-        wrong = {key: value for key, value in tags.items() if has.get(key) != value}
-        for key, value in wrong.items():
-            self.client.set_tag(mlflow_id, key, value)
-        return bool(wrong)
-
-    def _take_out(self, run_id: str) -> bool:
-        """Delete MLflow's run of this id: `sync` makes it again once it is the study's again."""
-        with locked(self.store.path):
-            found = self.client.search_runs([self.experiment], f"tags.`ftdd.id` = '{run_id}'")
-            for run in found:
-                self.client.delete_run(run.info.run_id)
-        return bool(found)
-
-    def _link(self, wanted: Content) -> dict[str, str]:
-        """The source's run in MLflow, as a tag and as a link in the run's description."""
-        source = wanted.tags.get("ftdd.source_id")
-        if source is None:
-            return {}
-        if source not in self._sources:
-            found = self.client.search_runs([self.experiment], f"tags.`ftdd.id` = '{source}'")
-            if not found:
-                return {}
-            self._sources[source] = found[0].info.run_id
-        link = f"Transferred from [{source}](#/experiments/{self.experiment}/runs/{self._sources[source]})."
-        note = wanted.tags.get("mlflow.note.content", "")
-        return {"ftdd.source_run": self._sources[source], "mlflow.note.content": f"{note} {link}".strip()}
-
-    def _find(self, wanted: Content) -> Any:
-        """MLflow's run of this id, of this carrying-out and with these parameters; others of the id are deleted."""
-        same = None
-        run_id = wanted.tags["ftdd.id"]
-        for run in self.client.search_runs([self.experiment], f"tags.`ftdd.id` = '{run_id}'"):
-            params = run.data.params
-            fits = run.data.tags.get("ftdd.started") == wanted.tags["ftdd.started"]
-            fits &= all(params.get(key, value) == value for key, value in wanted.params.items())
-            if fits and same is None:
-                same = run
-            else:
-                self.client.delete_run(run.info.run_id)
-        return same
-
-    def _create(self, wanted: Content) -> str:
-        run = self.client.create_run(self.experiment, start_time=wanted.started, tags=wanted.tags, run_name=wanted.name)
-        self._logged[run.info.run_id] = set()
-        return str(run.info.run_id)
-
-    def _log_params(self, mlflow_id: str, params: dict[str, str]) -> bool:
-        from mlflow.entities import Param
-
-        for batch in _pieces([Param(key, value) for key, value in params.items()], MOST_PARAMS):
-            self.client.log_batch(mlflow_id, params=batch)
-        return bool(params)
-
-    def _log_points(self, mlflow_id: str, points: Iterable[Point], has: Iterable[str]) -> bool:
-        """Add the points of the curve that are not there. A step once logged is never logged again.
-
-        A run that went on from a checkpoint measured some epochs twice, with the same values at other times.
-        """
-        wanted = list(points)
-        if mlflow_id not in self._logged:
-            keys = {point.key for point in wanted} & set(has)
-            self._logged[mlflow_id] = {
-                (key, metric.step) for key in keys for metric in self.client.get_metric_history(mlflow_id, key)
-            }
-        logged = self._logged[mlflow_id]
-        new = [point for point in wanted if (point.key, point.step) not in logged]
-        self._log_metrics(mlflow_id, new)
-        logged |= {(point.key, point.step) for point in new}
-        return bool(new)
-
-    def _log_metrics(self, mlflow_id: str, points: Iterable[Point]) -> bool:
-        from mlflow.entities import Metric
-
-        metrics = [Metric(point.key, point.value, point.timestamp, point.step) for point in points]
-        for batch in _pieces(metrics, MOST_METRICS):
-            self.client.log_batch(mlflow_id, metrics=batch)
-        return bool(metrics)
-
-    def _has_files(self, has: Any, wanted: Content) -> bool:
-        """Whether the artifacts are there and whole: byte for byte where they lie beside the runs, else by size."""
-        if own_database(self.store.path):
-            folder = Path(local_path(has.info.artifact_uri))
-            return all(_equal(path, folder / path.name) for path in wanted.files)
-        there = {Path(entry.path).name: entry.file_size for entry in self.client.list_artifacts(has.info.run_id)}
-        return all(there.get(path.name) == path.stat().st_size for path in wanted.files)
-
-    # ---- the study
-
-    def _digest(self, run_id: str) -> str:
-        """Of the folder's status: another one means that there is something to mirror."""
-        path = self.store.run(run_id).path / "status.json"
-        text = path.read_bytes() if path.exists() else b""
-        scores = scores_of_run(read_scores(self.store, self.record.name), run_id)
-        return hashlib.sha256(text + repr((self.parent, self.record.eps, *scores.items())).encode()).hexdigest()[:16]
-
-    def _digests(self) -> dict[str, str]:
-        """What every run of the experiment says it was mirrored from."""
-        found: dict[str, list[str]] = {}
-        for run in self._every_run():
-            found.setdefault(run.data.tags.get("ftdd.id"), []).append(run.data.tags.get(MIRRORED))
-        return {run_id: digests[0] for run_id, digests in found.items() if len(digests) == 1}
-
-    def _every_run(self) -> Iterator[Any]:
+    def _pages(self, filter_string: str = "") -> Iterator[Sequence[Any]]:
+        """The experiment's runs."""
         token = None
         while True:
-            page = self.client.search_runs([self.experiment], max_results=1000, page_token=token)
-            yield from page
+            page = self.client.search_runs([self.experiment], filter_string, max_results=500, page_token=token)
+            yield page
             token = page.token
             if not token:
                 return
 
-    def _remove_nobodys(self) -> None:
-        """Put into MLflow's trash what ftdd has made and belongs to no run folder.
+    def _is_nobodys(self, has: Any) -> bool:
+        """Whether ftdd has made a run of MLflow's that belongs to no run folder.
 
         Those are runs that have lost their id, and, where the database is the store's own, empty runs and those with an
-        id that no folder has; elsewhere they may be another store's. What a user has logged himself stays.
+        id that no folder has; elsewhere they may be another store's. What a user has logged himself is not.
         """
-        own = own_database(self.store.path) is not None
-        for run in list(self._every_run()):
-            run_id = run.data.tags.get("ftdd.id")
-            if run.info.run_id == self.parent or run_id in self.record.run_ids:
-                continue
-            if run_id is None:
-                nobodys = bool(OF_RUNS & set(run.data.tags)) or (own and _is_empty(run))
-            else:
-                nobodys = own and not self.store.run(run_id).path.is_dir()
-            if nobodys:
-                self.client.delete_run(run.info.run_id)
+        run_id, own = has.data.tags.get("ftdd.id"), own_database(self.store.path) is not None
+        if has.info.run_id == self.parent or run_id in self._entries or run_id in self._sources:
+            return False
+        if run_id is None:
+            return bool(OF_RUNS & set(has.data.tags)) or (own and _is_empty(has))
+        return own and not self.store.run(run_id).path.is_dir()
 
-    def _study_files(self, found: Sequence[Status]) -> None:
+    # ---- one run
+
+    def _content(self, run_id: str, status: Status, scores: Mapping[str, Mapping[str, Point]]) -> Content:
+        """What the run's folder says. Raises Unreadable."""
+        folder, entry = self.store.run(run_id), self._entries.get(run_id)
+        try:
+            return content(folder, status, self.record, entry, scores.get(run_id, {}))
+        except OSError as error:
+            raise Unreadable(f"the run's folder cannot be read: {error}") from error
+
+    def _digest(self, status: Status, scores: Mapping[str, Point]) -> str:
+        """Of what a run is mirrored from: another one means that there is something to mirror."""
+        numbers = [(point.key, point.value) for point in scores.values()]
+        tree = [status.to_json(), self.parent, self.record.eps, numbers]
+        return hashlib.sha256(json.dumps(tree).encode()).hexdigest()[:16]
+
+    def _create(self, wanted: Sequence[tuple[Content, str]]) -> None:
+        """New runs in MLflow; each with the digest of what it is mirrored from."""
+        assert self._keys is not None
+        path = own_database(self.store.path)
+        if path and wanted and self._insert(path, wanted):
+            return
+        for one, digest in wanted:
+            run = self.client.create_run(self.experiment, start_time=one.started, tags=one.tags, run_name=one.name)
+            self._keys[one.tags["ftdd.id"]] = run.info.run_id
+            self._complete(run, one, digest)
+
+    def _insert(self, path: Path, wanted: Sequence[tuple[Content, str]]) -> bool:
+        """Write new runs into the store's own database; False where its tables are not as ftdd knows them."""
+        assert self._keys is not None
+        keys = [database.new_key() for _ in wanted]
+        known = self._keys | {one.tags["ftdd.id"]: key for key, (one, _) in zip(keys, wanted, strict=True)}
+        rows = [(key, one, self._tags(one, known)) for key, (one, _) in zip(keys, wanted, strict=True)]
+        try:
+            folder = database.insert_runs(path, self.experiment, rows)
+        except sqlite3.Error as error:
+            if not database.is_unknown_schema(error):
+                raise
+            return False
+        self._keys = known
+        for key, one, _ in rows:
+            self._logged[key] = {(point.key, point.step) for point in one.points}
+            for file in one.files:
+                _copy(file, folder / key / "artifacts" / file.name)
+        # Last of all: whoever finds this tag looks no further
+        complete = {key: digest for key, (one, digest) in zip(keys, wanted, strict=True) if one.files}
+        database.set_tag(path, MIRRORED, complete)
+        return True
+
+    def _complete(self, has: Any, wanted: Content, digest: str) -> bool:
+        """Add to a run of MLflow's what it lacks; whether anything had to be changed."""
+        from mlflow.entities import Metric, Param, RunTag
+
+        key, data = has.info.run_id, has.data
+        known = data.tags.get(MIRRORED) == digest and all(point.key in data.metrics for point in wanted.points)
+        points = [] if known else self._new_points(key, wanted.points, data.metrics)
+        points += [point for point in wanted.finals if data.metrics.get(point.key) != point.value]
+        params = [Param(name, value) for name, value in wanted.params.items() if name not in data.params]
+        tags = [
+            RunTag(name, value)
+            for name, value in self._tags(wanted, self._keys or {}).items()
+            if data.tags.get(name) != value
+        ]
+        metrics = [Metric(point.key, point.value, point.timestamp, point.step) for point in points]
+        changed = self._log(key, metrics, params, tags)
+        there = set(map(_described, has.inputs.dataset_inputs))
+        inputs = [one for one in map(_input, wanted.data_sets) if _described(one) not in there]
+        if inputs:
+            changed = True
+            self.client.log_inputs(key, datasets=inputs)
+        for path in self._missing_files(has, wanted, data.tags.get(MIRRORED) == digest):
+            changed = True
+            self._add_file(has, path)
+        if has.info.status != wanted.status:
+            changed = True
+            if wanted.ended is None:
+                self.client.update_run(key, status=wanted.status)
+            else:
+                self.client.set_terminated(key, wanted.status, wanted.ended)
+        if wanted.files and data.tags.get(MIRRORED) != digest:  # last of all: whoever finds it looks no further
+            changed = True
+            self.client.set_tag(key, MIRRORED, digest)
+        return changed
+
+    def _log(self, key: str, metrics: list[Any], params: list[Any], tags: list[Any]) -> bool:
+        """In one batch where it is not too large; whether there was anything."""
+        pieces = (_pieces(metrics, MOST_METRICS), _pieces(params, MOST_PARAMS), _pieces(tags, MOST_TAGS))
+        batch: tuple[list[Any], ...]
+        for batch in zip_longest(*pieces, fillvalue=[]):
+            self.client.log_batch(key, *batch)
+        return bool(metrics or params or tags)
+
+    def _tags(self, wanted: Content, keys: Mapping[str, str]) -> dict[str, str]:
+        """All tags but the last, with the source's run in MLflow, also as a link in the run's description."""
+        tags = {**wanted.tags, "mlflow.runName": wanted.name, "mlflow.parentRunId": self.parent}
+        source_id = wanted.tags.get("ftdd.source_id", "")
+        if source_id in keys:
+            tags["ftdd.source_run"] = keys[source_id]
+            link = f"Transferred from [{source_id}](#/experiments/{self.experiment}/runs/{keys[source_id]})."
+            tags["mlflow.note.content"] = f"{wanted.tags.get('mlflow.note.content', '')} {link}".strip()
+        return tags
+
+    def _new_points(self, key: str, points: Sequence[Point], has: Iterable[str]) -> list[Point]:
+        """The points of the curve that are not there. A step once logged is never logged again.
+
+        A run that went on from a checkpoint measured some epochs twice, with the same values at other times.
+        """
+        if key not in self._logged:
+            names = {point.key for point in points} & set(has)
+            self._logged[key] = {
+                (name, metric.step) for name in names for metric in self.client.get_metric_history(key, name)
+            }
+        new = [point for point in points if (point.key, point.step) not in self._logged[key]]
+        self._logged[key] |= {(point.key, point.step) for point in new}
+        return new
+
+    def _missing_files(self, has: Any, wanted: Content, mirrored: bool) -> list[Path]:
+        """Files that are no artifacts yet: compared byte for byte beside the runs, else by size where all was there."""
+        if own_database(self.store.path):
+            folder = local_path(has.info.artifact_uri)
+            return [path for path in wanted.files if not _equal(path, folder / path.name)]
+        if not wanted.files or not mirrored:
+            return list(wanted.files)
+        there = {Path(entry.path).name: entry.file_size for entry in self.client.list_artifacts(has.info.run_id)}
+        return [path for path in wanted.files if there.get(path.name) != path.stat().st_size]
+
+    def _add_file(self, has: Any, path: Path, folder: str = "") -> None:
+        """A file as an artifact; a plain copy does beside the runs."""
+        if own_database(self.store.path):
+            _copy(path, local_path(has.info.artifact_uri) / folder / path.name)
+        else:
+            self.client.log_artifact(has.info.run_id, str(path), folder or None)
+
+    # ---- the study
+
+    def _study_files(self, states: Sequence[State]) -> None:
         """The study's own run: how far it has come, and its recipe, page, findings and figures as artifacts."""
-        states = [status.state for status in found]
+        from mlflow.entities import Metric, RunTag
+
         counts = {
             "runs": len(states),
             "runs_done": states.count(State.DONE),
             "runs_diverged": states.count(State.DIVERGED),
             "runs_failed": states.count(State.FAILED),
         }
-        has = self.client.get_run(self.parent)
-        now = int(time.time() * 1000)
-        self._log_metrics(
+        has, now = self.client.get_run(self.parent), int(time.time() * 1000)
+        tags = {**_tags_of_study(self.record), "mlflow.runName": self.record.title}
+        self._log(
             self.parent,
-            [Point(key, count, now, 0) for key, count in counts.items() if has.data.metrics.get(key) != count],
+            [Metric(key, count, now, 0) for key, count in counts.items() if has.data.metrics.get(key) != count],
+            [],
+            [RunTag(key, value) for key, value in tags.items() if has.data.tags.get(key) != value],
         )
         folder = self.store.study_folder(self.record.name)
-        for name in STUDY_FILES:
-            if (folder / name).exists():
-                self.client.log_artifact(self.parent, str(folder / name))
+        for path in (folder / name for name in STUDY_FILES):
+            if path.exists():
+                self._add_file(has, path)
         for path in sorted((folder / "figures").glob("*.*g")):
-            self.client.log_artifact(self.parent, str(path), "figures")
-        tags = {**_tags_of_study(self.record), "mlflow.runName": self.record.title}
-        self._set_tags(self.parent, tags, has.data.tags)
+            self._add_file(has, path, "figures")
         status = _status_of_study(states)
-        if has.info.status != status:
-            if status == "RUNNING":
-                self.client.update_run(self.parent, status=status)
-            else:
-                self.client.set_terminated(self.parent, status)
-        self._introduce()
-
-    def _introduce(self) -> None:
-        """What the experiment's page says of it, with links, and the views that these lead to."""
-        tags = self.client.get_experiment(self.experiment).tags
-        ready = views(_swept(self.store, self.record), _score_metrics(self.store, self.record.name))
-        links = [f"[{view.name}]({address_of(view.key, self.experiment)})" for view in ready]
+        if has.info.status != status and status == "RUNNING":
+            self.client.update_run(self.parent, status=status)
+        elif has.info.status != status:
+            self.client.set_terminated(self.parent, status)
         files = f"[figures, findings and page](#/experiments/{self.experiment}/runs/{self.parent}/artifacts)"
-        note = f"{self.record.question}\n\nCharts: {', '.join(links)}. Of the whole study: {files}.".strip()
-        wanted = {**KIND, STUDY: self.record.name, "mlflow.note.content": note}
-        now = int(time.time() * 1000)
-        for view in ready:
-            if not is_written(view, tags.get(tag_of(view.key))):
-                wanted[tag_of(view.key)] = view.written(now)
-        for key, value in wanted.items():
-            if tags.get(key) != value:
+        note = f"{self.record.question}\n\nOf the whole study: {files}.".strip()
+        there = self.client.get_experiment(self.experiment).tags
+        for key, value in {**KIND, STUDY: self.record.name, "mlflow.note.content": note}.items():
+            if there.get(key) != value:
                 self.client.set_experiment_tag(self.experiment, key, value)
+
+
+def _fits(has: Any, wanted: Content) -> bool:
+    """Whether MLflow's run is of this execution and has no other parameters: MLflow never changes one."""
+    same = has.data.tags.get("ftdd.started") == wanted.tags["ftdd.started"]
+    return same and all(has.data.params.get(key, value) == value for key, value in wanted.params.items())
 
 
 def _status_of_study(states: Sequence[State]) -> str:
@@ -330,26 +406,6 @@ def _status_of_study(states: Sequence[State]) -> str:
     if all(state.final for state in states):
         return "FINISHED"
     return "FAILED" if State.FAILED in states else "KILLED"
-
-
-def _swept(store: Store, study: StudyRecord) -> dict[str, list[Json]]:
-    """The swept settings as the runs' parameters have them, each with its values.
-
-    A setting that is a whole component is told apart by those of its fields that differ.
-    """
-    leaves = [flat(store.run(entry.id).read_spec()) for entry in study.entries]
-    found: dict[str, list[Json]] = {}
-    for path in study.swept:
-        for key in dict.fromkeys(key for leaf in leaves for key in leaf if key == path or key.startswith(f"{path}.")):
-            values = [leaf.get(key) for leaf in leaves]
-            if key == path or any(value != values[0] for value in values):
-                found[key] = values
-    return found
-
-
-def _score_metrics(store: Store, name: str) -> list[str]:
-    """The metrics of likeness that runs of the study have."""
-    return list(dict.fromkeys(f"similarity.{row.scheme}" for row in read_scores(store, name) if row.value is not None))
 
 
 def _study_run(client: Any, study: StudyRecord, experiment: str) -> str:
@@ -369,12 +425,11 @@ def _tags_of_study(study: StudyRecord) -> dict[str, str]:
 def _input(data_set: DataSet) -> Any:
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
-    about = json.dumps({"images": data_set.images})
-    dataset = Dataset(data_set.name, data_set.digest, "code", about, profile=about)
+    dataset = Dataset(data_set.name, data_set.digest, "code", data_set.profile, profile=data_set.profile)
     return DatasetInput(dataset=dataset, tags=[InputTag("mlflow.data.context", data_set.use)])
 
 
-def _said_of_input(one: Any) -> tuple[str, str, str | None]:
+def _described(one: Any) -> tuple[str, str, str | None]:
     use = next((tag.value for tag in one.tags if tag.key == "mlflow.data.context"), None)
     return one.dataset.name, one.dataset.digest, use
 
@@ -415,5 +470,10 @@ def _equal(one: Path, other: Path) -> bool:
         return False
 
 
-def _pieces(items: list[T], size: int) -> Iterator[list[T]]:
-    return (items[i : i + size] for i in range(0, len(items), size))
+def _copy(path: Path, copy: Path) -> None:
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(path, copy)
+
+
+def _pieces(items: Sequence[T], size: int) -> Iterator[list[T]]:
+    return (list(items[i : i + size]) for i in range(0, len(items), size))

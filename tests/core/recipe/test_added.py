@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from ftdd.components import Analysis
-from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.mistakes import RecipeError
 from ftdd.recipe.points import NoPoint, added_point
 from ftdd.recipe.study import Header, MoreSeeds, chosen_analyses
 from tests.core.recipe.test_ids import GOLDEN_TARGETS
 from tests.core.study.small_study import RECIPE, read
+from tests.installed import installed_plugins
 
 PLUGINS = installed_plugins()
 

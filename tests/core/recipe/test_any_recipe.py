@@ -7,10 +7,10 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.mistakes import RecipeError
 from ftdd.recipe.read import read_study
 from tests.core.study.small_study import RECIPE
+from tests.installed import installed_plugins
 
 PLUGINS = installed_plugins()
 SETTINGS = [

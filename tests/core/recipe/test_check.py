@@ -8,10 +8,11 @@ from typing import ClassVar, Literal
 import pytest
 
 from ftdd.components import Architecture, Component, DataUnavailable, Pair, Policy, Side, Unfit
-from ftdd.components.plugins import Plugins, installed_plugins
+from ftdd.components.plugins import Plugins
 from ftdd.data.image_shape import ImageShape, Normalization
 from ftdd.recipe.mistakes import RecipeError
 from ftdd.recipe.read import read_study
+from tests.installed import installed_plugins
 
 RECIPE = """\
 pair: {name: made, counts: [30, 30]}

@@ -9,13 +9,13 @@ import pytest
 from pydantic import BaseModel
 
 from ftdd.components import KINDS, Component
-from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.fields import choice_of
 from ftdd.recipe.specs import TargetSpec, read_spec
 from ftdd.testing import examples
 from ftdd.training.settings import Training
 from ftdd.values import Value, canonical_json, identity
 from tests.core.study.small_study import RECIPE, read
+from tests.installed import installed_plugins
 
 PLUGINS = installed_plugins()
 
@@ -69,7 +69,7 @@ def test_a_spec_reads_back_from_its_json(tmp_path: Path) -> None:
 def _values(cls: type[Value]) -> Iterator[tuple[str, Value, Value]]:
     """For every field of a class but its name: a value, and one that differs in that field alone."""
     if issubclass(cls, Component):
-        base: Value = examples(cls)[0]
+        base: Value = examples(cls, PLUGINS)[0]
     else:
         needed = {name: _example(field.annotation) for name, field in cls.model_fields.items() if field.is_required()}
         if "momentum" in cls.model_fields:
@@ -164,7 +164,11 @@ def test_every_setting_of_a_recipe_changes_the_id(override: str, tmp_path: Path)
 
 def test_components_of_one_kind_never_share_an_id() -> None:
     for word in KINDS:
-        ids = [canonical_json(component) for cls in PLUGINS.components[word].values() for component in examples(cls)]
+        ids = [
+            canonical_json(component)
+            for cls in PLUGINS.components[word].values()
+            for component in examples(cls, PLUGINS)
+        ]
         assert len(set(ids)) == len(ids)
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.mistakes import RecipeError
 from ftdd.recipe.read import read_study
 from tests.core.study.small_study import RECIPE, read
+from tests.installed import installed_plugins
 
 GOLDEN = yaml.safe_load((Path(__file__).parent / "wrong_recipes.yaml").read_text())
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.document import parse
 from ftdd.recipe.read import SETTING
 from ftdd.recipe.schema import recipe_schema
 from ftdd.recipe.study import Header
+from tests.installed import installed_plugins
 
 SHIPPED = sorted((Path(__file__).parents[3] / "recipes").glob("*.yaml"))
 TYPES: dict[str, tuple[type, ...]] = {

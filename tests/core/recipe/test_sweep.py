@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftdd.components import Architecture
-from ftdd.components.plugins import installed_plugins
 from ftdd.data.image_shape import ImageShape
 from ftdd.recipe.read import read_study
 from ftdd.recipe.study import Study
 from ftdd.recipe.sweep import SweepError, read_range
 from tests.core.study.small_study import RECIPE, read
+from tests.installed import installed_plugins
 
 
 def swept(study: Study) -> list[dict[str, object]]:

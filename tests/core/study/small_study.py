@@ -4,12 +4,13 @@ import json
 from pathlib import Path
 
 from ftdd.components import Job
-from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.read import read_study
 from ftdd.recipe.study import Study
 from ftdd.study.conduct import write_down
 from ftdd.study.plan import make_plan
+from ftdd.study.runs import carry_out
 from ftdd.study.store import Store
+from tests.installed import installed_plugins
 
 RECIPE = """\
 title: A small study
@@ -45,6 +46,14 @@ def written(tmp_path: Path, *overrides: str) -> tuple[Study, Store]:
     store = Store(tmp_path / "runs of mine")
     write_down(study, make_plan(study, store, tmp_path), store)
     return study, store
+
+
+def finish(folder: Path) -> None:
+    """Carry the study out, in this process; its store is `runs` in the folder."""
+    study, store = read(folder), Store(folder / "runs")
+    write_down(study, make_plan(study, store, folder), store)
+    for run_id in (*study.sources, *study.targets):
+        carry_out(job(store, run_id))
 
 
 def job(store: Store, run_id: str, **changes: object) -> Job:

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from ftdd.components import Proposal
-from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.study import Study
 from ftdd.study.added import Added, Asked, Round, keep_added, next_round, read_added, with_added
 from tests.core.study.small_study import RECIPE, read
+from tests.installed import installed_plugins
 
 PLUGINS = installed_plugins()
 

@@ -11,13 +11,15 @@ from pathlib import Path
 import pytest
 
 from ftdd.components import Executor
-from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.study import Study
+from ftdd.records.status import State
 from ftdd.study.conduct import Machine, Outcome, Snapshot, conduct, write_down
 from ftdd.study.plan import Plan, make_plan
-from ftdd.study.store import State, Store
+from ftdd.study.store import Store
 from tests.cli.commands import heed_ctrl_c
 from tests.core.study.small_study import read
+from tests.core.study.test_executors_of_others import toy
+from tests.installed import installed_plugins
 
 
 def local() -> Executor:
@@ -27,13 +29,19 @@ def local() -> Executor:
 
 
 def carried_out(
-    study: Study, store: Store, data: Path, show: Callable[[Snapshot], None] = lambda snapshot: None, **machine: object
+    study: Study,
+    store: Store,
+    data: Path,
+    show: Callable[[Snapshot], None] = lambda snapshot: None,
+    executor: Executor | None = None,
+    **machine: object,
 ) -> tuple[Outcome, Plan, list[str]]:
+    """By worker processes where no executor is given."""
     plan = make_plan(study, store, data)
     ref = write_down(study, plan, store)
     said: list[str] = []
     where = Machine(data, "cpu", **machine)  # type: ignore[arg-type]
-    outcome = conduct(ref, plan, local(), where, {}, show, said.append, lambda: None)
+    outcome = conduct(ref, plan, executor or local(), where, {}, show, said.append, lambda: None)
     return outcome, plan, said
 
 
@@ -48,10 +56,11 @@ def test_a_study_is_carried_out_once_and_found_done_the_next_time(tmp_path: Path
 
 
 @pytest.mark.parametrize("damage", ["torn", "short", "empty", "garbage", "gone", "ledger torn", "ledger empty"])
-def test_a_run_that_is_done_and_damaged_is_carried_out_again(damage: str, tmp_path: Path) -> None:
+def test_a_run_that_is_done_and_damaged_is_carried_out_again(
+    damage: str, finished: tuple[Study, Store], tmp_path: Path
+) -> None:
     """With the numbers that it had; the damaged file is kept beside the new one."""
-    study, store = read(tmp_path), Store(tmp_path / "runs")
-    carried_out(study, store, tmp_path)
+    study, store = finished
     folder = store.run(next(iter(study.targets)))
     before, proof = folder.curve().measurements, folder.read_ledger()
     path = folder.ledger if "ledger" in damage else folder.path / "curve.csv"
@@ -64,31 +73,30 @@ def test_a_run_that_is_done_and_damaged_is_carried_out_again(damage: str, tmp_pa
         path.write_bytes(left.get(damage, b""))
     assert folder.status().state is State.DAMAGED
     assert path.name in folder.status().error
-    outcome, plan, _ = carried_out(study, store, tmp_path)
+    outcome, plan, _ = carried_out(study, store, tmp_path, executor=toy())
     assert [run.ref.id for run in plan.open] == [folder.path.name]
     assert (outcome.carried_out, outcome.found_done, outcome.failed) == (1, 3, {})
     assert (folder.curve().measurements, folder.read_ledger()) == (before, proof)
     aside = path.with_name(path.name + ".damaged")
     assert aside.exists() == (damage != "gone")
-    assert carried_out(study, store, tmp_path)[0].carried_out == 0
+    assert carried_out(study, store, tmp_path, executor=toy())[0].carried_out == 0
 
 
 @pytest.mark.parametrize("damage", ["torn", "gone"])
 def test_a_source_whose_weights_are_torn_or_gone_is_trained_again_where_a_target_needs_it(
-    damage: str, tmp_path: Path
+    damage: str, finished: tuple[Study, Store], tmp_path: Path
 ) -> None:
-    study, store = read(tmp_path), Store(tmp_path / "runs")
-    carried_out(study, store, tmp_path)
+    study, store = finished
     weights = store.run(next(iter(study.sources))).weights
     whole = weights.read_bytes()
     if damage == "gone":
         weights.unlink()
-        assert carried_out(study, store, tmp_path)[0].carried_out == 0  # nobody misses them
+        assert carried_out(study, store, tmp_path, executor=toy())[0].carried_out == 0  # nobody misses them
         more = read(tmp_path, "sweep.freezing.count=[0, 3, 5, 9]")
     else:
         weights.write_bytes(whole[: len(whole) // 2])
         more = study
-    outcome, plan, _ = carried_out(more, store, tmp_path)
+    outcome, plan, _ = carried_out(more, store, tmp_path, executor=toy())
     assert [run.ref.role for run in plan.open] == (["source", "target"] if damage == "gone" else ["source"])
     assert outcome.failed == {}
     assert weights.read_bytes() == whole
@@ -107,10 +115,9 @@ def test_a_spec_that_was_damaged_is_written_again(tmp_path: Path) -> None:
         assert spec.read_bytes() == whole
 
 
-def test_a_deleted_folder_is_carried_out_again(tmp_path: Path) -> None:
+def test_a_deleted_folder_is_carried_out_again(finished: tuple[Study, Store], tmp_path: Path) -> None:
     """The folder is the truth: delete it and it runs again, with the same numbers."""
-    study, store = read(tmp_path), Store(tmp_path / "runs")
-    carried_out(study, store, tmp_path)
+    study, store = finished
     run_id = next(iter(study.targets))
     before = store.run(run_id).curve().measurements
     for file in store.run(run_id).path.iterdir():
@@ -120,11 +127,9 @@ def test_a_deleted_folder_is_carried_out_again(tmp_path: Path) -> None:
     assert store.run(run_id).curve().measurements == before
 
 
-def test_a_source_is_trained_once_for_all_targets_and_studies(tmp_path: Path) -> None:
-    store = Store(tmp_path / "runs")
-    first, second = read(tmp_path), read(tmp_path, "sweep.freezing.count=[1, 2]", name="second")
-    carried_out(first, store, tmp_path)
-    outcome, _, _ = carried_out(second, store, tmp_path)
+def test_a_source_is_trained_once_for_all_targets_and_studies(finished: tuple[Study, Store], tmp_path: Path) -> None:
+    (first, store), second = finished, read(tmp_path, "sweep.freezing.count=[1, 2]", name="second")
+    outcome, _, _ = carried_out(second, store, tmp_path, executor=toy())
     assert set(first.sources) == set(second.sources)
     assert (outcome.carried_out, outcome.found_done) == (2, 1)
     assert store.studies() == ("second", "small")

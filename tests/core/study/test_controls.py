@@ -8,13 +8,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.specs import TargetSpec, read_spec
 from ftdd.recipe.study import Study
+from ftdd.records.status import State
 from ftdd.study.runs import carry_out
 from ftdd.study.start import starting_chain
-from ftdd.study.store import State, Store
+from ftdd.study.store import Store
 from tests.core.study.small_study import facts, job, read, written
+from tests.installed import installed_plugins
 
 LAYERS = 10
 

@@ -11,12 +11,13 @@ from typing import Any, ClassVar, Literal
 import pytest
 
 from ftdd.components import Executor, Job
+from ftdd.records.status import State
 from ftdd.study import conduct as conducting
 from ftdd.study import workplace
 from ftdd.study.conduct import Machine, Outcome, conduct, write_down
 from ftdd.study.plan import make_plan
 from ftdd.study.runs import carry_out
-from ftdd.study.store import State, Store
+from ftdd.study.store import Store
 from tests.core.study.small_study import read
 
 ONE = ("sweep.freezing.count=[0]",)

@@ -13,29 +13,26 @@ import pytest
 import torch
 from PIL import Image
 
-from ftdd.components.plugins import installed_plugins
 from ftdd.networks.chain import Chain
 from ftdd.recipe.read import read_study
 from ftdd.records.curve import Curve
-from ftdd.results.compare import cells, named, overlay
-from ftdd.results.findings import read_evidence
-from ftdd.results.report import write_report
+from ftdd.records.status import State, Status
+from ftdd.results.compare import cells
 from ftdd.results.samples import read_samples, write_samples
-from ftdd.results.series import read_series
-from ftdd.results.summary import summarize
-from ftdd.results.table import curves_table, runs_table
 from ftdd.results.watching import look
 from ftdd.study import checkpoint
 from ftdd.study.conduct import begin_changed_anew, write_down
 from ftdd.study.inputs import differences, inputs_now, keep_inputs, of_weights, statuses, unchecked
 from ftdd.study.plan import Plan, make_plan
 from ftdd.study.runs import carry_out
-from ftdd.study.store import State, Status, Store
+from ftdd.study.store import Store
 from ftdd.training.loop import Moment
 from ftdd_plugins.architectures.resnet import ResNet
 from ftdd_plugins.pairs.files import folders
 from ftdd_plugins.pairs.image_folder import ImageFolder
 from tests.core.study.small_study import job
+from tests.installed import installed_plugins
+from tests.results.from_store import curves_table, overlay, read, runs_table, summarize, write_report
 
 RECIPE = """\
 question: Are the inputs the same?
@@ -209,8 +206,8 @@ def test_no_table_figure_page_or_finding_has_a_changed_run(desk: Desk) -> None:
     assert "images of the target" in row["error"]
     assert np.isnan(row["final_test_error"])
     assert row["id"] not in set(curves_table(store, "one")["id"])
-    assert len(read_series(store, "one").runs) == 2
-    assert len(read_evidence(store, "one").runs) == 2
+    assert len(read(store, "one").done) == 2
+    assert len(read(store, "one").done) == 2
     assert look(store, "one").counts[State.CHANGED] == 1
     page = write_report(store, "one").read_text()
     assert "1 of 4 runs was trained with other images or weights" in page
@@ -309,7 +306,7 @@ freezing: all_but_head
 
 
 def _weights(path: Path, seed: int) -> None:
-    from ftdd_plugins.architectures.zoo.torchvision_operators import declare_operators
+    from ftdd_plugins.architectures.torchvision_operators import declare_operators
 
     declare_operators()
     from torchvision.models import get_model
@@ -439,7 +436,7 @@ def test_an_older_run_that_drew_some_cannot_be_checked_and_is_counted(desk: Desk
     _made_older(desk.store, desk.run(*some).targets[0].ref.id)
     _replaced(desk.data)
     assert not desk.run("sweep.seed=[0,1]", *some).changed
-    assert unchecked(desk.store, desk.store.read_study("one")) == 1
+    assert unchecked(statuses(desk.store, desk.store.read_study("one")).values()) == 1
 
 
 # ---- resuming
@@ -498,12 +495,12 @@ def test_the_page_shows_samples_of_the_images_that_there_are_now(desk: Desk) -> 
     desk.run()
     study = read_study(desk.recipes / "one.yaml", installed_plugins(), desk.data, ())
     write_samples(study, desk.store, desk.data, lambda _: None)
-    before = read_samples(desk.store, "one")
+    before = read_samples(desk.store.study_folder("one"))
     for k in range(10):
         photo(desk.data / "leaves/ash" / f"{k}.bmp", 700 + k)
     desk.run()
     write_samples(study, desk.store, desk.data, lambda _: None)
-    (old_source, old_target), (source, target) = before, read_samples(desk.store, "one")
+    (old_source, old_target), (source, target) = before, read_samples(desk.store.study_folder("one"))
     assert source == old_source
     assert target != old_target
 
@@ -537,13 +534,13 @@ def test_compare_says_what_differs_and_pairs_nothing(desk: Desk, tmp_path: Path)
     other = Desk(tmp_path, desk.data)
     other.store = Store(tmp_path / "store of hers")
     shutil.copytree(desk.store.path, other.store.path)
-    same = overlay(named([(desk.store, "one"), (other.store, "one")]))
+    same = overlay([(desk.store, "one"), (other.store, "one")])
     assert same is not None
     assert not same.other_inputs
     assert same.shared == 2
     _added(desk.data)
     other.run("sweep.seed=[0,1]", again=True)
-    laid = overlay(named([(desk.store, "one"), (other.store, "one")]))
+    laid = overlay([(desk.store, "one"), (other.store, "one")])
     assert laid is not None
     ((label, phrases),) = laid.other_inputs.items()
     assert label == "one (store of hers)"

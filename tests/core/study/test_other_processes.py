@@ -14,10 +14,11 @@ import pytest
 
 from ftdd.components import Crew, Executor, Job
 from ftdd.records.curve import to_csv
+from ftdd.records.status import State, Status
 from ftdd.study.conduct import Machine, Outcome, conduct, write_down
 from ftdd.study.files import write_json, write_text
 from ftdd.study.plan import make_plan
-from ftdd.study.store import RunFolder, State, Status, Store
+from ftdd.study.store import RunFolder, Store
 from tests.core.study.small_study import read
 from tests.results.made_study import DESCENT, curve, ledger
 

@@ -10,9 +10,10 @@ from torch import nn
 from ftdd.data.image_shape import ImageShape
 from ftdd.networks.chain import Chain
 from ftdd.records.curve import Curve
+from ftdd.records.status import State
 from ftdd.study import runs
 from ftdd.study.runs import carry_out
-from ftdd.study.store import State, Store
+from ftdd.study.store import Store
 from ftdd.training.loop import Moment
 from ftdd_plugins.architectures.resnet import ResNet
 from tests.core.study.small_study import job, written

@@ -9,8 +9,8 @@ import pytest
 from ftdd.components import DataUnavailable, Side, Unfit
 from ftdd.data.images import LabelledImages, Task
 from ftdd.data.repeats import Repeats
+from ftdd.records.status import State, Status
 from ftdd.study.remarks import remarks_of_runs, remarks_on, repeats_of_runs, repeats_on
-from ftdd.study.store import State, Status
 from ftdd_plugins.pairs.digits import Digits
 
 

@@ -16,25 +16,25 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from ftdd.records.status import State
 from ftdd.study import runs
 from ftdd.study.runs import carry_out
 from ftdd.study.runs import train as runs_train
 from ftdd.study.start import starting_chain
-from ftdd.study.store import FolderGone, State, Store
+from ftdd.study.store import FolderGone, Store
 from ftdd.training.loop import Moment
-from tests.core.study.small_study import facts, job, written
+from tests.core.study.small_study import facts, job, read, written
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[int, str], str, Store]:
-    """A study carried out in this process: target ids by frozen count, the source's id, the store."""
-    study, store = written(tmp_path_factory.mktemp("done"))
+def done(finished_store: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[int, str], str, Store]:
+    """A study that is done: target ids by frozen count, the source's id, the store."""
+    folder = tmp_path_factory.mktemp("done")
+    shutil.copytree(finished_store, folder / "runs")
+    study = read(folder)
     (source_id,) = study.sources
-    carry_out(job(store, source_id))
     ids = {int(str(point.settings["freezing.count"])): point.spec.id for point in study.points}
-    for run_id in ids.values():
-        carry_out(job(store, run_id))
-    return ids, source_id, store
+    return ids, source_id, Store(folder / "runs")
 
 
 def test_a_run_ends_done_with_a_curve_from_epoch_0_to_the_last(done: tuple[dict[int, str], str, Store]) -> None:

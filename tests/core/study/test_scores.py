@@ -8,18 +8,26 @@ import torch
 
 from ftdd.components import Scheme, Score
 from ftdd.components.comparison import Comparison
-from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.study import Study
-from ftdd.results.table import runs_table
 from ftdd.study.conduct import write_down
 from ftdd.study.plan import make_plan
 from ftdd.study.runs import carry_out
 from ftdd.study.scores import labels, read_scores, score_study
 from ftdd.study.store import Store
-from ftdd_plugins.similarity.class_schemes import ClassOverlap, WordNet
-from ftdd_plugins.similarity.image_schemes import Frechet, Mmd
-from ftdd_plugins.similarity.network_schemes import Cka, HScore, Leep, LinearProbe, LogMe
+from ftdd_plugins.similarity import (
+    Cka,
+    ClassOverlap,
+    Frechet,
+    HScore,
+    Leep,
+    LinearProbe,
+    LogMe,
+    Mmd,
+    WordNet,
+)
 from tests.core.study.small_study import RECIPE, job, read
+from tests.installed import installed_plugins
+from tests.results.from_store import runs_table
 
 TURNED = RECIPE.replace(
     "pair: {name: digits, source_classes: [0, 1, 2], target_classes: [3, 4, 5]}",
@@ -267,7 +275,7 @@ def test_pretrained_weights_without_any_source_are_scored_too(tmp_path: Path) ->
 
 
 def save_timm_resnet18(path: Path) -> None:
-    from ftdd_plugins.architectures.zoo.torchvision_operators import declare_operators
+    from ftdd_plugins.architectures.torchvision_operators import declare_operators
 
     declare_operators()
     import timm

@@ -1,28 +1,40 @@
 """`source.stop_at`: sources of different tasks, equally good."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ftdd.recipe.mistakes import RecipeError
 from ftdd.recipe.specs import StopAt
+from ftdd.records.status import State
+from ftdd.study import checkpoint, runs
 from ftdd.study.runs import carry_out
-from ftdd.study.store import State
 from tests.core.study.small_study import facts, job, read, written
 
 
+def then_ctrl_c(save: Callable[..., None], epoch: int) -> Callable[..., None]:
+    """A `save` of checkpoints after which, at this epoch, the run is interrupted."""
+
+    def interrupted(folder: Any, chain: Any, moment: Any, curve: Any) -> None:
+        save(folder, chain, moment, curve)
+        if moment.epoch == epoch:
+            raise KeyboardInterrupt
+
+    return interrupted
+
+
 def test_a_source_ends_at_the_first_epoch_that_is_good_enough(tmp_path: Path) -> None:
-    whole, store = written(
-        tmp_path / "whole", "source.training.epochs=40", "source.evaluate=every", "source.images=all"
-    )
+    whole, store = written(tmp_path / "whole", "source.training.epochs=6", "source.evaluate=every", "source.images=all")
     (whole_id,) = whole.sources
     carry_out(job(store, whole_id))
     errors = [record.test_error for record in store.run(whole_id).curve().records]
     first = next(epoch for epoch, error in enumerate(errors) if error <= 0.3)
-    assert 0 < first < 40
+    assert 0 < first < 6
 
     settings = (
-        "source.training.epochs=40",
+        "source.training.epochs=6",
         "source.evaluate=log",
         "source.images=all",
         "source.stop_at={accuracy: 0.7}",
@@ -67,14 +79,28 @@ def test_the_target_s_own_network_is_not_stopped_by_it(tmp_path: Path) -> None:
     assert set(study.targets) == set(read(tmp_path, "control=selffer").targets)
 
 
-def test_it_goes_on_where_it_was_interrupted_and_ends_at_the_same_epoch(tmp_path: Path) -> None:
+def test_it_goes_on_where_it_was_interrupted_and_ends_at_the_same_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = ("source.training.epochs=40", "source.images=all", "source.stop_at={accuracy: 0.7}")
-    study, store = written(tmp_path, *settings)
+    study, whole = written(tmp_path / "whole", *settings)
     (source,) = study.sources
-    carry_out(job(store, source))
-    once = store.run(source).curve().measurements
-    carry_out(job(store, source))
-    assert store.run(source).curve().measurements == once
+    carry_out(job(whole, source))
+    epochs = len(whole.run(source).curve()) - 1
+    assert 1 < epochs < 40
+
+    _, broken = written(tmp_path / "broken", *settings)
+    with monkeypatch.context() as patched:
+        patched.setattr(runs, "CHECKPOINT_SECONDS", 0.0)
+        patched.setattr(runs, "CHECKPOINT_SHARE", 0)
+        patched.setattr(checkpoint, "save", then_ctrl_c(checkpoint.save, epoch=1))
+        with pytest.raises(KeyboardInterrupt):
+            carry_out(job(broken, source))
+    assert broken.run(source).status().state is State.INTERRUPTED
+    carry_out(job(broken, source))
+    assert facts(broken, source)["resumed_at"] == [1]
+    assert broken.run(source).curve().measurements == whole.run(source).curve().measurements
+    assert broken.run(source).weights.read_bytes() == whole.run(source).weights.read_bytes()
 
 
 def test_without_it_no_id_is_another_one(tmp_path: Path) -> None:

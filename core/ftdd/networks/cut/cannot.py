@@ -2,7 +2,7 @@
 
 
 class CannotCut(ValueError):
-    """A network that is not to be had as a chain: a sentence that says why."""
+    """A network that cannot be cut into a chain: a sentence that says why."""
 
 
 def first_line(error: Exception) -> str:

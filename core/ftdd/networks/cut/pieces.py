@@ -149,7 +149,7 @@ def _batch_axis(two: torch.Tensor, three: torch.Tensor) -> tuple[int, int] | Non
 
 
 def _packed(graph: fx.Graph, symbol: Any, two: torch.Tensor, three: torch.Tensor, sizes: _Sizes) -> Any:
-    """A tensor as it crosses to the next layer: the batch is its first axis, so that images can be told apart."""
+    """A tensor as it crosses to the next layer: the batch is its first axis, so that each image has its own row."""
     found = _batch_axis(two, three)
     if found is None:
         lone = graph.call_method("unsqueeze", (symbol, 0))
@@ -234,4 +234,4 @@ def _literal(two: Any, three: Any, sizes: _Sizes) -> Any:
         return two
     if isinstance(two, int) and isinstance(three, int) and two % 2 == 0 and 3 * two == 2 * three:
         return sizes.batch(two // 2)
-    raise CannotCut(f"a value that hangs on the size of the batch passes between two of its blocks: {two}, {three}")
+    raise CannotCut(f"a value that depends on the size of the batch passes between two of its blocks: {two}, {three}")

@@ -18,7 +18,7 @@ PREFIX = "network."
 
 @dataclass(frozen=True)
 class Record:
-    """The steps of a network, in order, less those that nothing hangs on."""
+    """The steps of a network, in order, less those that nothing depends on."""
 
     root: nn.Module
     """Holds what the steps name: the network as `network`, and constants."""
@@ -74,12 +74,12 @@ def _replayed(root: "_Whole", given: fx.Node, steps: list[fx.Node], images: torc
         try:
             values[node] = _computed(node, root, values, images)
         except Exception as error:  # whatever torch says of a shape that does not fit
-            raise CannotCut(f"its forward pass hangs on the size of the batch: {first_line(error)}") from error
+            raise CannotCut(f"its forward pass depends on the size of the batch: {first_line(error)}") from error
     return values
 
 
 def _needed(steps: list[fx.Node], output: fx.Node) -> tuple[fx.Node, ...]:
-    """The steps that the output hangs on, or that change what they are given."""
+    """The steps that the output depends on, or that change what they are given."""
     needed = {output}
     for node in reversed(steps):
         if node in needed or _acts(node):

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from ftdd.networks.chain import Chain
 
 DENSE_BLOCKS = 3
-SMALLEST, IMAGENET = 8, 64
-STANDARD_WIDTH = 64
+SMALLEST = 8
 
 
 @ftdd.hookimpl
@@ -70,12 +69,4 @@ class DenseNet(Architecture):
         """The network with torch's default initialization."""
         from ftdd_plugins.architectures.densenet.network import dense_chain
 
-        return dense_chain(
-            self.layers(image, classes),
-            image.channels,
-            classes,
-            growth=max(1, round(self.growth * self.width / STANDARD_WIDTH)),
-            layers_of_block=(self.layers_of_block,) * DENSE_BLOCKS,
-            compression=self.compression,
-            small=min(image.height, image.width) < IMAGENET,
-        )
+        return dense_chain(self, image, classes)

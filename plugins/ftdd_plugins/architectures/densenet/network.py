@@ -1,13 +1,16 @@
 """Dense layers and transitions (Huang et al. 2017, arXiv 1608.06993), and the chain made of them."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import nn
 from torch.nn.functional import relu
 
+from ftdd.data.image_shape import ImageShape
 from ftdd.networks.chain import Chain
+from ftdd_plugins.architectures.densenet import DENSE_BLOCKS, DenseNet
 
+STANDARD_WIDTH = 64
+IMAGENET = 64
+"""Pixels a side from which the stem is that of ImageNet."""
 BOTTLENECK = 4
 """Channels of the 1 × 1 convolution over the growth."""
 
@@ -29,30 +32,23 @@ class DenseLayer(nn.Module):
         return torch.cat([x, added], dim=1)
 
 
-def dense_chain(
-    names: Sequence[str],
-    channels: int,
-    classes: int,
-    growth: int,
-    layers_of_block: Sequence[int],
-    compression: float,
-    small: bool,
-) -> Chain:
-    """Stem of 2 · growth channels, dense blocks with a transition between any two, and head, under these names."""
+def dense_chain(architecture: DenseNet, image: ImageShape, classes: int) -> Chain:
+    """Stem of 2 · growth channels, dense blocks with a transition between any two, and head."""
+    growth = max(1, round(architecture.growth * architecture.width / STANDARD_WIDTH))
     width = 2 * growth
-    layers: list[nn.Module] = [_stem(channels, width, small)]
-    for block, count in enumerate(layers_of_block):
+    layers: list[nn.Module] = [_stem(image.channels, width, small=min(image.height, image.width) < IMAGENET)]
+    for block in range(DENSE_BLOCKS):
         if block > 0:
-            kept = max(1, int(width * compression))
+            kept = max(1, int(width * architecture.compression))
             layers.append(_transition(width, kept))
             width = kept
-        for _ in range(count):
+        for _ in range(architecture.layers_of_block):
             layers.append(DenseLayer(width, growth))
             width += growth
     head = nn.Sequential(
         nn.BatchNorm2d(width), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, classes)
     )
-    return Chain(zip(names, [*layers, head], strict=True))
+    return Chain(zip(architecture.layers(image, classes), [*layers, head], strict=True))
 
 
 def _stem(channels: int, width: int, small: bool) -> nn.Module:

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from ftdd.networks.chain import Chain
 
 BLOCKS_OF_STAGE = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
-BOTTLENECKS = (50,)
-SMALLEST, LARGEST_SMALL = 8, 64
+SMALLEST = 8
 
 
 @ftdd.hookimpl
@@ -62,13 +61,4 @@ class ResNet(Architecture):
         """The network with torch's default initialization."""
         from ftdd_plugins.architectures.resnet.network import residual_chain
 
-        return residual_chain(
-            self.layers(image, classes),
-            image.channels,
-            classes,
-            self.width,
-            BLOCKS_OF_STAGE[self.depth],
-            bottleneck=self.depth in BOTTLENECKS,
-            preactivation=self.preactivation,
-            small=max(image.height, image.width) <= LARGEST_SMALL,
-        )
+        return residual_chain(self, image, classes)

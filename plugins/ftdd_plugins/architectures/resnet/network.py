@@ -1,14 +1,20 @@
 """Residual blocks, pre- and post-activation (He et al., arXiv 1603.05027 and 1512.03385), and the chain of them."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import nn
 from torch.nn.functional import conv2d, relu
 
+from ftdd.data.image_shape import ImageShape
 from ftdd.networks.chain import Chain
+from ftdd_plugins.architectures.resnet import BLOCKS_OF_STAGE, ResNet
 
 AVX2_LANES = 8
+BOTTLENECKS = (50,)
+"""Depths whose blocks are bottlenecks."""
+EXPANSION = 4
+"""What a bottleneck gives out over what it works with."""
+LARGEST_SMALL = 64
+"""Pixels a side up to which the stem leaves the image's size."""
 
 
 class Projection(nn.Conv2d):
@@ -90,46 +96,30 @@ def _convolutions(inputs: int, outputs: int, stride: int, bottleneck: bool) -> l
     ]
 
 
-EXPANSION = 4
-"""What a bottleneck gives out over what it works with."""
-
-
-def residual_chain(
-    names: Sequence[str],
-    channels: int,
-    classes: int,
-    width: int,
-    blocks_of_stage: Sequence[int],
-    bottleneck: bool,
-    preactivation: bool,
-    small: bool,
-) -> Chain:
+def residual_chain(architecture: ResNet, image: ImageShape, classes: int) -> Chain:
     """Stem, blocks of width, 2 · width, 4 · width, … channels (four times that for bottlenecks), and head.
 
-    Every stage but the first halves the image with its first block.   small: whether the stem leaves its size.
+    Every stage but the first halves the image with its first block.
     """
-    layers: list[nn.Module] = [_stem(channels, width, small, preactivation)]
-    inputs = width
-    for stage, count in enumerate(blocks_of_stage):
-        outputs = width * 2**stage * (EXPANSION if bottleneck else 1)
+    bottleneck, preactivation = architecture.depth in BOTTLENECKS, architecture.preactivation
+    inputs = architecture.width
+    small = max(image.height, image.width) <= LARGEST_SMALL
+    layers: list[nn.Module] = [_stem(image.channels, inputs, small, preactivation)]
+    for stage, count in enumerate(BLOCKS_OF_STAGE[architecture.depth]):
+        outputs = architecture.width * 2**stage * (EXPANSION if bottleneck else 1)
         for block in range(count):
             kind = Block if preactivation else PostActivationBlock
             layers.append(kind(inputs, outputs, 2 if stage > 0 and block == 0 else 1, bottleneck))
             inputs = outputs
     last = [nn.BatchNorm2d(inputs), nn.ReLU()] if preactivation else []
     layers.append(nn.Sequential(*last, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(inputs, classes)))
-    return Chain(zip(names, layers, strict=True))
+    return Chain(zip(architecture.layers(image, classes), layers, strict=True))
 
 
 def _stem(channels: int, width: int, small: bool, preactivation: bool) -> nn.Module:
-    convolution = (
-        nn.Conv2d(channels, width, 3, padding=1, bias=False)
-        if small
-        else nn.Conv2d(channels, width, 7, stride=2, padding=3, bias=False)
-    )
-    parts: list[nn.Module] = [convolution]
-    if not preactivation:
-        parts += [nn.BatchNorm2d(width), nn.ReLU()]
+    size, stride = (3, 1) if small else (7, 2)
+    convolution = nn.Conv2d(channels, width, size, stride=stride, padding=size // 2, bias=False)
+    parts: list[nn.Module] = [] if preactivation else [nn.BatchNorm2d(width), nn.ReLU()]
     if not small:
         parts.append(nn.MaxPool2d(3, stride=2, padding=1))
-    return convolution if len(parts) == 1 else nn.Sequential(*parts)
+    return nn.Sequential(convolution, *parts) if parts else convolution

@@ -68,14 +68,4 @@ class ViT(Architecture):
         """The network with the initialization of the paper's code: normal of deviation 0.02, biases zero."""
         from ftdd_plugins.architectures.vit.network import transformer_chain
 
-        return transformer_chain(
-            self.layers(image, classes),
-            image,
-            classes,
-            patch=self.patch,
-            values=VALUES_PER_WIDTH * self.width,
-            heads=self.heads,
-            class_token=self.pooling == "class_token",
-            registers=self.registers,
-            dropout=self.dropout,
-        )
+        return transformer_chain(self, image, classes)

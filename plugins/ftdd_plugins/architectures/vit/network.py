@@ -1,13 +1,12 @@
 """Patch embedding, transformer blocks and head (Dosovitskiy et al. 2021, arXiv 2010.11929), and the chain of them."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import nn
 from torch.nn.functional import gelu, scaled_dot_product_attention
 
 from ftdd.data.image_shape import ImageShape
 from ftdd.networks.chain import Chain
+from ftdd_plugins.architectures.vit import VALUES_PER_WIDTH, ViT
 
 DEVIATION = 0.02
 PERCEPTRON = 4
@@ -85,22 +84,14 @@ class Head(nn.Module):
         return logits
 
 
-def transformer_chain(
-    names: Sequence[str],
-    image: ImageShape,
-    classes: int,
-    patch: int,
-    values: int,
-    heads: int,
-    class_token: bool,
-    registers: int,
-    dropout: float,
-) -> Chain:
-    """Patches, blocks and head, under these names."""
-    blocks = [Block(values, heads, dropout) for _ in names[1:-1]]
-    patches = Patches(image, patch, values, class_token, registers)
+def transformer_chain(architecture: ViT, image: ImageShape, classes: int) -> Chain:
+    """Patches, blocks and head."""
+    values = VALUES_PER_WIDTH * architecture.width
+    class_token, registers = architecture.pooling == "class_token", architecture.registers
+    blocks = [Block(values, architecture.heads, architecture.dropout) for _ in range(architecture.depth)]
+    patches = Patches(image, architecture.patch, values, class_token, registers)
     head = Head(values, classes, class_token, int(class_token) + registers)
-    chain = Chain(zip(names, [patches, *blocks, head], strict=True))
+    chain = Chain(zip(architecture.layers(image, classes), [patches, *blocks, head], strict=True))
     for part in chain.modules():
         if isinstance(part, nn.Linear):
             nn.init.trunc_normal_(part.weight, std=DEVIATION)

@@ -1,6 +1,5 @@
 """Pairs of CIFAR-10 and CIFAR-100."""
 
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar, Literal
 
@@ -8,10 +7,12 @@ from pydantic import Field
 
 import ftdd
 from ftdd.components import DataSet, Likeness, Pair, Side, Unfit
+from ftdd.components.plugins import nearest
 from ftdd.data.image_shape import Normalization
 from ftdd.values import Json
 from ftdd_plugins.pairs.cifar.image_sets import CIFAR_10, CIFAR_100, SUPERCLASSES
 from ftdd_plugins.pairs.files.image_set import Chosen, ChosenClasses, with_common
+from ftdd_plugins.wordnet.choice import Similarity
 
 SOURCE_CLASSES = {
     "related": ("bird", "cat", "deer", "ship", "truck"),
@@ -20,43 +21,21 @@ SOURCE_CLASSES = {
 """Of CIFAR-10's halves."""
 
 TARGET_SUPERCLASSES = (
-    "aquatic_mammals",
-    "flowers",
-    "fruit_and_vegetables",
-    "household_furniture",
-    "large_carnivores",
-    "large_natural_outdoor_scenes",
-    "non-insect_invertebrates",
-    "people",
-    "reptiles",
-    "vehicles_1",
+    *("aquatic_mammals", "flowers", "fruit_and_vegetables", "household_furniture", "large_carnivores"),
+    *("large_natural_outdoor_scenes", "non-insect_invertebrates", "people", "reptiles", "vehicles_1"),
 )
 
 NEAR_CIFAR_10 = (
     *("bus", "pickup_truck", "streetcar", "tractor", "tank", "train", "rocket", "motorcycle"),
-    *(
-        "leopard",
-        "tiger",
-        "lion",
-        "wolf",
-        "fox",
-        "raccoon",
-        "camel",
-        "cattle",
-        "elephant",
-        "lizard",
-        "crocodile",
-        "bear",
-    ),
+    *("leopard", "tiger", "lion", "wolf", "fox", "raccoon"),
+    *("camel", "cattle", "elephant", "lizard", "crocodile", "bear"),
 )
 FAR_FROM_CIFAR_10 = (
     *("bottle", "bowl", "can", "cup", "plate", "apple", "orange", "pear", "mushroom", "sweet_pepper"),
     *("orchid", "poppy", "rose", "sunflower", "tulip", "cloud", "plain", "sea", "forest", "mountain"),
 )
 
-Similarity = Literal["related", "less_related"]
 Share = Annotated[float, Field(ge=0, le=1)]
-ImageSize = Literal[32, 16, 8]
 
 
 @ftdd.hookimpl
@@ -68,15 +47,8 @@ def ftdd_pairs() -> Sequence[type[Pair]]:
 class _Cifar(ChosenClasses):
     """What the pairs of this file share: images of 32 × 32 pixels or smaller."""
 
-    image_size: ImageSize = 32
+    image_size: Literal[32, 16, 8] = 32
     """Pixels a side; smaller images are the means of squares of pixels."""
-
-    @property
-    def pixels(self) -> int:
-        return self.image_size
-
-    @abstractmethod
-    def chosen(self, side: Side) -> Chosen: ...
 
 
 def _is_zero(value: float) -> bool:
@@ -148,14 +120,11 @@ class Cifar100Superclasses(_Cifar):
 
     def chosen(self, side: Side) -> Chosen:
         """Superclass by superclass."""
-        unknown = [name for name in self.superclasses if name not in SUPERCLASSES]
-        if unknown or len(set(self.superclasses)) < len(self.superclasses):
-            from ftdd.components.plugins import nearest
-
-            fault = (
-                f"no superclass '{unknown[0]}'; {nearest(unknown[0], SUPERCLASSES)}" if unknown else "names one twice"
-            )
-            raise Unfit(fault, "superclasses")
+        for name in self.superclasses:
+            if name not in SUPERCLASSES:
+                raise Unfit(f"no superclass '{name}'; {nearest(name, SUPERCLASSES)}", "superclasses")
+        if len(set(self.superclasses)) < len(self.superclasses):
+            raise Unfit("names one twice", "superclasses")
         each = self.classes_each
         target = tuple(name for coarse in self.superclasses for name in SUPERCLASSES[coarse][:each])
         others = [coarse for coarse in SUPERCLASSES if coarse not in self.superclasses][: len(self.superclasses)]

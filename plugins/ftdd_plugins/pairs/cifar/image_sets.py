@@ -1,15 +1,15 @@
 """CIFAR-10 and CIFAR-100 from their official Python files (Krizhevsky 2009)."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftdd.components import DataUnavailable, Presence
 from ftdd_plugins.pairs.cifar.pickles import Array, read_pickle
-from ftdd_plugins.pairs.files.image_set import Half, ImageSet
-from ftdd_plugins.pairs.files.remote import Remote
+from ftdd_plugins.pairs.files.checksums import has_md5
+from ftdd_plugins.pairs.files.download import Remote, fetch
+from ftdd_plugins.pairs.files.image_set import HALVES, Half, ImageSet
+from ftdd_plugins.pairs.files.unpack import extract
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,18 +46,15 @@ class CifarFiles(ImageSet):
 
     def presence(self, data: Path) -> Presence:
         """By the MD5 of every file."""
-        missing, modified = self._faults(data, ("train", "test"))
-        if len(missing) == len(self._official(("train", "test"))):
-            return Presence("missing", tuple(f"{name} is missing" for name in missing))
+        missing, modified = self._faults(data, HALVES)
         phrases = [f"{name} is missing" for name in missing] + [f"{name} is not the official file" for name in modified]
+        if len(missing) == sum(len(self._files_of[half]) for half in HALVES):
+            return Presence("missing", tuple(phrases))
         return Presence("incomplete" if missing else "modified" if modified else "there", tuple(phrases))
 
     def get(self, data: Path, say: Callable[[str], None]) -> None:
         """Fetch the official archive and unpack the files that are not there. Files that are there are left alone."""
-        from ftdd_plugins.pairs.files.download import fetch
-        from ftdd_plugins.pairs.files.unpack import extract
-
-        missing, modified = self._faults(data, ("train", "test"))
+        missing, modified = self._faults(data, HALVES)
         if missing:
             archive = fetch(self._archive, data, say)
             extract(archive, [f"{self.folder}/{name}" for name in missing], data)
@@ -68,8 +65,8 @@ class CifarFiles(ImageSet):
             )
 
     def check(self, data: Path, allow_modified: bool) -> None:
-        self._paths(data, "train", allow_modified)
-        self._paths(data, "test", allow_modified)
+        for half in HALVES:
+            self._paths(data, half, allow_modified)
 
     def prepare(self, data: Path, allow_modified: bool, say: Callable[[str], None]) -> None:
         if self.presence(data).state == "missing":
@@ -83,10 +80,7 @@ class CifarFiles(ImageSet):
     def counts(self, half: Half, classes: Sequence[str], data: Path, allow_modified: bool) -> tuple[int, ...]:
         if not allow_modified:
             return (self._images_of_class[half],) * len(classes)
-        import numpy as np
-
-        found = [self._batch(path)[1] for path in self._paths(data, half, allow_modified)]
-        labels = np.concatenate(found)
+        _, labels = self._all(half, data, allow_modified)
         return tuple(int((labels == self.classes.index(name)).sum()) for name in classes)
 
     def read(
@@ -94,24 +88,27 @@ class CifarFiles(ImageSet):
     ) -> "tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]":
         import numpy as np
 
-        parts = [self._batch(path) for path in self._paths(data, half, allow_modified)]
-        pixels = np.concatenate([pixels for pixels, _ in parts])
-        labels = np.concatenate([labels for _, labels in parts])
+        pixels, labels = self._all(half, data, allow_modified)
         place_of = np.full(len(self.classes), -1)
         place_of[[self.classes.index(name) for name in classes]] = np.arange(len(classes))
         wanted = place_of[labels] >= 0
         return pixels[wanted].reshape(-1, 3, self.side, self.side), place_of[labels[wanted]]
 
-    def _official(self, halves: Sequence[Half]) -> dict[str, str]:
-        return {name: md5 for half in halves for name, md5 in self._files_of[half].items()}
+    def _all(
+        self, half: Half, data: Path, allow_modified: bool
+    ) -> "tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]":
+        """The pixels of a half, (N, 3072), and its labels, (N,)."""
+        import numpy as np
+
+        pixels, labels = zip(*(self._batch(path) for path in self._paths(data, half, allow_modified)), strict=True)
+        return np.concatenate(pixels), np.concatenate(labels)
 
     def _faults(self, data: Path, halves: Sequence[Half]) -> tuple[list[str], list[str]]:
         """Names of the files that are missing, and of those that are not the official ones."""
-        official = self._official(halves)
-        paths = {name: data / self.folder / name for name in official}
-        missing = [name for name, path in paths.items() if not path.is_file()]
-        there = {name: path for name, path in paths.items() if name not in missing}
-        modified = [name for name, path in there.items() if _md5(path, path.stat().st_mtime_ns) != official[name]]
+        official = {name: md5 for half in halves for name, md5 in self._files_of[half].items()}
+        folder = data / self.folder
+        missing = [name for name in official if not (folder / name).is_file()]
+        modified = [name for name in official if name not in missing and not has_md5(folder / name, official[name])]
         return missing, modified
 
     def _paths(self, data: Path, half: Half, allow_modified: bool) -> list[Path]:
@@ -127,7 +124,7 @@ class CifarFiles(ImageSet):
         faults += [f"not the official file by its md5: {', '.join(modified)}"] if modified else []
         ways = f"put the official files there ({HOME}) or name another folder with --data or FTDD_DATA"
         if there:
-            ways += ", or say pair.allow_modified: true to take what is there"
+            ways += ", or set pair.allow_modified: true to take what is there"
         raise DataUnavailable(f"{self.title} in {folder}: {'; '.join(faults)}; {ways}")
 
     def _batch(self, path: Path) -> "tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]":
@@ -169,17 +166,6 @@ def _whole_numbers(labels: Any) -> "npt.NDArray[np.int64]":
     if not isinstance(labels, list) or not all(type(label) is int for label in labels):
         raise TypeError("its labels are not a list of whole numbers")
     return np.array(labels, dtype=np.int64)
-
-
-@lru_cache(maxsize=32)
-def _md5(path: Path, modified_ns: int) -> str:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataUnavailable(
-            f"{path} cannot be read ({error.strerror or error}); make it readable, or take it away"
-        ) from error
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 CIFAR_10 = CifarFiles(

@@ -1,7 +1,6 @@
 """Decode image files once, in parallel, into an array that processes share."""
 
 import hashlib
-import io
 import json
 import os
 import shutil
@@ -10,52 +9,32 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from functools import lru_cache
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from filelock import FileLock
-from pydantic import Field
 
 from ftdd.components import DataUnavailable
 from ftdd.study.files import write_text
+from ftdd_plugins.pairs.files.folder_names import BESIDE, ending
+from ftdd_plugins.pairs.files.image_file import Channels, ImageFile, Unreadable, decode, values_in
 from ftdd_plugins.pairs.files.memory import check_memory
-from ftdd_plugins.pairs.files.names import BESIDE, ending
-from ftdd_plugins.pairs.files.scale import Scale, Values, common_scale, in_bytes, values_of
+from ftdd_plugins.pairs.files.scale import Scale, Values, common_scale
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-MOST_PIXELS = 50_000_000
-"""Of one image: more is a mistake or an attack, since a small file can hold gigabytes."""
-MOST_BYTES = 200_000_000
-"""Of one file."""
 EIGHT_BITS = frozenset((".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".webp", ".gif", ".bmp"))
 """Endings of formats that have no more than 8 bits, or of which Pillow reads no more."""
 SAY_SECONDS = 5.0
 NAMED_FAULTS = 3
+READ_AHEAD = 256
+"""Files that are decoded before the next ones are begun."""
 
-Channels = Literal[1, 3]
-SquareSide = Annotated[int, Field(ge=1, le=4096)]
-"""Pixels a side of what images are brought to. More is a slip of the finger: one image would take 48 MiB and more."""
-
-
-class Unreadable(ValueError):
-    """An image cannot be decoded; the message says why."""
-
-
-@dataclass(frozen=True)
-class ImageFile:
-    """One image as it lies somewhere."""
-
-    name: str
-    """As messages and the manifest call it."""
-    mark: str
-    """Changes when the content does: a checksum, or size and time."""
-    read: Callable[[], bytes]
+T = TypeVar("T")
 
 
 def decoded(
@@ -75,49 +54,18 @@ def decoded(
     bits, for a data set of which these files are a part; where it is left out, these files are one (`scale_of`). Raises
     DataUnavailable with the names of files that cannot be read, or where the images are more than memory.
     """
+    import numpy as np
+
     check_memory(title, len(files), channels, side)
     images = kept_images(files, side, channels, title, data, scale)
     if images is not None:
         return images
-    folder = cache_folder(data) / _cache_name(files, side, channels, title, scale)
-    return _made(folder, files, (len(files), channels, side, side), title, say, scale)
-
-
-def kept_images(
-    files: Sequence[ImageFile], side: int, channels: Channels, title: str, data: Path, scale: Scale | None = None
-) -> "npt.NDArray[np.uint8] | None":
-    """What `decoded` gives, where it has been decoded before; else None, and nothing is decoded."""
-    name = _cache_name(files, side, channels, title, scale)
-    shape = (len(files), channels, side, side)
-    images = _kept(data / BESIDE / name, shape)
-    return _kept(cache_folder(data) / name, shape) if images is None else images
-
-
-def _cache_name(files: Sequence[ImageFile], side: int, channels: Channels, title: str, scale: Scale | None) -> str:
-    deep = "" if not _deep(files) else " own scale" if scale is None else scale.key
-    sha = hashlib.sha256(f"4 {side} {channels}{deep}\n".encode())
-    for file in files:
-        sha.update(os.fsencode(f"{file.name}\t{file.mark}\n"))
-    return f"{''.join(c if c.isalnum() else '-' for c in title.lower())[:40]}-{sha.hexdigest()[:16]}"
-
-
-def _made(
-    folder: Path,
-    files: Sequence[ImageFile],
-    shape: tuple[int, Channels, int, int],
-    title: str,
-    say: Callable[[str], None],
-    scale: Scale | None,
-) -> "npt.NDArray[np.uint8]":
-    """The images decoded into a folder, by this process or by another one that was at it."""
-    import numpy as np
-
-    root = folder.parent
-    _, channels, side, _ = shape
+    root = cache_folder(data)
+    folder = root / _cache_name(files, side, channels, title, scale)
     try:
         root.mkdir(parents=True, exist_ok=True)
-        with FileLock(root / f"{folder.name}.lock"):
-            images = _kept(folder, shape)
+        with FileLock(root / f"{folder.name}.lock"):  # another process may be at it
+            images = _kept(folder, (len(files), channels, side, side))
             if images is None:
                 _decode_into(folder, files, side, channels, title, say, scale)
                 images = np.load(folder / "images.npy", mmap_mode="r")
@@ -131,17 +79,14 @@ def _made(
         ) from error
 
 
-def _kept(folder: Path, shape: tuple[int, ...]) -> "npt.NDArray[np.uint8] | None":
-    """What was decoded before; None where nothing was, or it is damaged, or somebody else's who keeps it closed."""
-    import numpy as np
-
-    try:
-        if not (folder / "manifest.json").exists():
-            return None
-        images: npt.NDArray[np.uint8] = np.load(folder / "images.npy", mmap_mode="r")
-    except (OSError, ValueError, EOFError):
-        return None
-    return images if images.shape == shape and images.dtype == np.uint8 else None
+def kept_images(
+    files: Sequence[ImageFile], side: int, channels: Channels, title: str, data: Path, scale: Scale | None = None
+) -> "npt.NDArray[np.uint8] | None":
+    """What `decoded` gives, where it has been decoded before; else None, and nothing is decoded."""
+    name = _cache_name(files, side, channels, title, scale)
+    shape = (len(files), channels, side, side)
+    images = _kept(data / BESIDE / name, shape)
+    return _kept(cache_folder(data) / name, shape) if images is None else images
 
 
 def cache_folder(data: Path) -> Path:
@@ -152,29 +97,10 @@ def cache_folder(data: Path) -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ftdd" / "decoded"
 
 
-def decode(content: bytes, side: int, channels: Channels, scale: Scale | None = None) -> "npt.NDArray[np.uint8]":
-    """One image, shape (channels, side, side).
-
-    scale: what is white in images of more than 8 bits, for all of a data set; where it is left out, this image is one
-    of its own. Raises Unreadable.
-    """
-    import numpy as np
-
-    with _opened(content) as opened:
-        if opened.format == "JPEG":
-            opened.draft(None, (2 * side, 2 * side))
-        if scale is None:
-            values = values_of(opened)
-            scale = common_scale([values] if values else [])
-        square = _square(_flat(_upright(opened), channels, scale), side)
-        pixels = np.asarray(square, dtype=np.uint8)
-    return np.ascontiguousarray(pixels.reshape(side, side, channels).transpose(2, 0, 1))
-
-
 def scale_of(files: Sequence[ImageFile], title: str, data: Path, say: Callable[[str], None]) -> Scale:
     """What is white in the images of a data set that have more than 8 bits, kept beside the decoded images.
 
-    Only images of formats that can have more are looked at, once. What cannot be read is passed over here, and named
+    Only images of formats that can have more are read, once. What cannot be read is passed over here, and named
     where it is decoded.
     """
     kept = kept_scale(files, data)
@@ -192,19 +118,41 @@ def kept_scale(files: Sequence[ImageFile], data: Path) -> Scale | None:
     """What `scale_of` has found before; None where it was not asked yet."""
     if not _deep(files):
         return Scale()
-    name = _scale_file(files)
-    return _read_scale(data / BESIDE / name) or _read_scale(cache_folder(data) / name)
+    for folder in (data / BESIDE, cache_folder(data)):
+        with suppress(OSError, ValueError, TypeError):
+            return Scale.from_json((folder / _scale_file(files)).read_text(encoding="utf-8"))
+    return None
 
 
-def _common_scale(files: Sequence[ImageFile], title: str, say: Callable[[str], None]) -> Scale:
-    deep = _deep(files)
-    progress = _Progress(title, len(deep), "looked at", say)
-    found = []
-    for _, values in _in_parallel(deep, _values):
-        if isinstance(values, Values):
-            found.append(values)
-        progress.step()
-    return common_scale(found)
+def _cache_name(files: Sequence[ImageFile], side: int, channels: Channels, title: str, scale: Scale | None) -> str:
+    deep = "" if not _deep(files) else " own scale" if scale is None else scale.key
+    digest = _digest(f"4 {side} {channels}{deep}\n", files)
+    return f"{''.join(c if c.isalnum() else '-' for c in title.lower())[:40]}-{digest}"
+
+
+def _scale_file(files: Sequence[ImageFile]) -> str:
+    digest = _digest("1\n", _deep(files))
+    return f"scale-{digest}.json"
+
+
+def _digest(head: str, files: Sequence[ImageFile]) -> str:
+    sha = hashlib.sha256(head.encode())
+    for file in files:
+        sha.update(os.fsencode(f"{file.name}\t{file.mark}\n"))
+    return sha.hexdigest()[:16]
+
+
+def _kept(folder: Path, shape: tuple[int, ...]) -> "npt.NDArray[np.uint8] | None":
+    """What was decoded before; None where nothing was, or it is damaged, or somebody else's who keeps it closed."""
+    import numpy as np
+
+    try:
+        if not (folder / "manifest.json").exists():
+            return None
+        images: npt.NDArray[np.uint8] = np.load(folder / "images.npy", mmap_mode="r")
+    except (OSError, ValueError, EOFError):
+        return None
+    return images if images.shape == shape and images.dtype == np.uint8 else None
 
 
 def _deep(files: Sequence[ImageFile]) -> list[ImageFile]:
@@ -212,107 +160,9 @@ def _deep(files: Sequence[ImageFile]) -> list[ImageFile]:
     return [file for file in files if ending(file.name) not in EIGHT_BITS]
 
 
-def _scale_file(files: Sequence[ImageFile]) -> str:
-    sha = hashlib.sha256(b"1\n")
-    for file in _deep(files):
-        sha.update(os.fsencode(f"{file.name}\t{file.mark}\n"))
-    return f"scale-{sha.hexdigest()[:16]}.json"
-
-
-def _read_scale(path: Path) -> Scale | None:
-    try:
-        return Scale.from_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError):
-        return None
-
-
-def _values(content: bytes) -> Values | None:
-    with _opened(content) as opened:
-        return values_of(opened)
-
-
-@contextmanager
-def _opened(content: bytes) -> "Iterator[Any]":
-    """The image, not decoded yet. Raises Unreadable, also for what its decoder raises within."""
-    from PIL import Image
-
-    if len(content) > MOST_BYTES:
-        raise Unreadable(f"has {len(content) >> 20} MB")
-    try:
-        with Image.open(io.BytesIO(content), formats=_formats()) as opened:
-            width, height = opened.size
-            if width * height > MOST_PIXELS:
-                raise Unreadable(f"has {width:,} × {height:,} pixels; at most {MOST_PIXELS:,} in all")
-            yield opened
-    except Unreadable:
-        raise
-    except Exception as error:  # Pillow raises whatever its decoders do: OSError, SyntaxError, ValueError, struct.error
-        raise Unreadable(_why(error)) from error
-
-
-def _upright(image: Any) -> Any:
-    """The image turned as its EXIF says.
-
-    Not by Pillow's exif_transpose: that also writes the EXIF anew, and fails where a camera's is not by the book.
-    """
-    from PIL import ExifTags, Image
-
-    image.load()  # what comes after the pixels, as a PNG's may, is not read before
-    turned = {
-        2: Image.Transpose.FLIP_LEFT_RIGHT,
-        3: Image.Transpose.ROTATE_180,
-        4: Image.Transpose.FLIP_TOP_BOTTOM,
-        5: Image.Transpose.TRANSPOSE,
-        6: Image.Transpose.ROTATE_270,
-        7: Image.Transpose.TRANSVERSE,
-        8: Image.Transpose.ROTATE_90,
-    }.get(image.getexif().get(ExifTags.Base.Orientation))
-    return image if turned is None else image.transpose(turned)
-
-
-def _flat(image: Any, channels: Channels, scale: Scale) -> Any:
-    """The image in one or three channels of bytes; what is transparent is white; more bits are brought to 8."""
-    from PIL import Image
-
-    image = in_bytes(image, scale)
-    if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "La", "RGBa"):
-        clear = image.convert("RGBA")
-        white = Image.new("RGBA", clear.size, (255, 255, 255, 255))
-        image = Image.alpha_composite(white, clear)
-    return image.convert("L" if channels == 1 else "RGB")
-
-
-def _square(image: Any, side: int) -> Any:
-    """The middle square, brought to a size."""
-    from PIL import Image
-
-    width, height = image.size
-    if (width, height) == (side, side):
-        return image
-    edge = min(width, height)
-    left, top = (width - edge) / 2, (height - edge) / 2
-    return image.resize((side, side), Image.Resampling.BICUBIC, box=(left, top, left + edge, top + edge))
-
-
-def _why(error: Exception) -> str:
-    from PIL import Image, UnidentifiedImageError
-
-    if isinstance(error, UnidentifiedImageError):
-        return "is no image that Pillow knows"
-    if isinstance(error, Image.DecompressionBombError):
-        return "has too many pixels"
-    if "truncated" in str(error).lower():
-        return "is cut off"
-    return f"cannot be decoded ({' '.join(str(error).split()) or type(error).__name__})"
-
-
-@lru_cache(maxsize=1)
-def _formats() -> list[str]:
-    """All that Pillow opens, less EPS: for that it runs another program, Ghostscript, on the file."""
-    from PIL import Image
-
-    Image.init()
-    return [name for name in Image.ID if name != "EPS"]
+def _common_scale(files: Sequence[ImageFile], title: str, say: Callable[[str], None]) -> Scale:
+    found = _in_parallel(_deep(files), values_in, title, "looked at", say)
+    return common_scale([values for _, values in found if isinstance(values, Values)])
 
 
 def _decode_into(
@@ -324,24 +174,35 @@ def _decode_into(
     say: Callable[[str], None],
     scale: Scale | None,
 ) -> None:
+    """Make the folder with array and manifest, whole or not at all. Raises DataUnavailable for what is no image.
+
+    The array is written, not mapped: where the disk is full, a write raises, and a mapping ends the process.
+    """
+    import numpy as np
+    from PIL import Image
+
     temporary = folder.with_name(f".making-{folder.name}")
     shutil.rmtree(temporary, ignore_errors=True)  # of one that was killed: the lock says that nobody is at it
     temporary.mkdir()
     try:
         scale = _common_scale(files, title, say) if scale is None else scale
-        faults = _decode_to(temporary / "images.npy", files, side, channels, title, say, scale)
+        header = {"descr": "|u1", "fortran_order": False, "shape": (len(files), channels, side, side)}
+        faults: list[str] = []
+        with (temporary / "images.npy").open("wb") as out, warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit of our own is lower
+            np.lib.format.write_array_header_1_0(out, header)
+            work = partial(decode, side=side, channels=channels, scale=scale)
+            for file, image in _in_parallel(files, work, title, "decoded", say):
+                if isinstance(image, str):
+                    faults.append(f"{file.name} {image}")
+                else:
+                    out.write(image.tobytes())
         if faults:
-            named = "; ".join(faults[:NAMED_FAULTS]) + (
-                f"; and {len(faults) - NAMED_FAULTS} more" * (len(faults) > NAMED_FAULTS)
-            )
-            raise DataUnavailable(f"{title}: {named}; replace or remove {'it' if len(faults) == 1 else 'them'}")
-        manifest = {
-            "title": title,
-            "images": len(files),
-            "side": side,
-            "channels": channels,
-            "files": [[file.name, file.mark] for file in files],
-        }
+            more = f"; and {len(faults) - NAMED_FAULTS} more" if len(faults) > NAMED_FAULTS else ""
+            them = "it" if len(faults) == 1 else "them"
+            raise DataUnavailable(f"{title}: {'; '.join(faults[:NAMED_FAULTS])}{more}; replace or remove {them}")
+        manifest = {"title": title, "images": len(files), "side": side, "channels": channels}
+        manifest["files"] = [[file.name, file.mark] for file in files]
         (temporary / "manifest.json").write_text(json.dumps(manifest))
         temporary.chmod(0o755)
         shutil.rmtree(folder, ignore_errors=True)  # half of one, from a copy that was cut off
@@ -350,62 +211,12 @@ def _decode_into(
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _decode_to(
-    path: Path,
-    files: Sequence[ImageFile],
-    side: int,
-    channels: Channels,
-    title: str,
-    say: Callable[[str], None],
-    scale: Scale,
-) -> list[str]:
-    """Write the images as a .npy file, one after another; what is wrong with files, a phrase each.
-
-    Written, not mapped: where the disk is full, a write raises, and a mapping ends the process.
-    """
-    import numpy as np
-    from PIL import Image
-
-    faults: list[str] = []
-    progress = _Progress(title, len(files), "decoded", say)
-    header = {"descr": "|u1", "fortran_order": False, "shape": (len(files), channels, side, side)}
-    with path.open("wb") as out, warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit of our own is lower
-        np.lib.format.write_array_header_1_0(out, header)
-        for file, result in _in_parallel(files, lambda content: decode(content, side, channels, scale)):
-            if isinstance(result, str):
-                faults.append(f"{file.name} {result}")
-            else:
-                out.write(result.tobytes())
-            progress.step()
-    return faults
-
-
-class _Progress:
-    """Says every few seconds how far it has come."""
-
-    def __init__(self, title: str, total: int, done: str, say: Callable[[str], None]) -> None:
-        self._title, self._total, self._done, self._say = title, total, done, say
-        self._count = 0
-        self._began = self._said = time.monotonic()
-
-    def step(self) -> None:
-        """One more is done."""
-        self._count += 1
-        now = time.monotonic()
-        if now - self._said > SAY_SECONDS:
-            self._said = now
-            left = (now - self._began) / self._count * (self._total - self._count)
-            self._say(f"{self._title}: {self._count:,} of {self._total:,} images {self._done}, about {left:.0f} s left")
-
-
-T = TypeVar("T")
-
-
-def _in_parallel(files: Sequence[ImageFile], work: Callable[[bytes], T]) -> "Iterator[tuple[ImageFile, T | str]]":
+def _in_parallel(
+    files: Sequence[ImageFile], work: Callable[[bytes], T], title: str, done: str, say: Callable[[str], None]
+) -> "Iterator[tuple[ImageFile, T | str]]":
     """Every file with what is made of its content, or with what is wrong with it, in order.
 
-    Threads: Pillow's decoders leave the lock.
+    Threads: Pillow's decoders leave the lock. say: takes a line on the progress every few seconds.
     """
 
     def one(file: ImageFile) -> T | str:
@@ -416,11 +227,18 @@ def _in_parallel(files: Sequence[ImageFile], work: Callable[[bytes], T]) -> "Ite
         except OSError as error:
             return f"cannot be read ({error.strerror or error})"
 
-    ahead = 256
+    began = said = time.monotonic()
+    total = len(files)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for start in range(0, len(files), ahead):
-            part = files[start : start + ahead]
-            yield from zip(part, pool.map(one, part), strict=True)
+        for start in range(0, total, READ_AHEAD):
+            part = files[start : start + READ_AHEAD]
+            for count, found in enumerate(zip(part, pool.map(one, part), strict=True), start + 1):
+                yield found
+                now = time.monotonic()
+                if now - said > SAY_SECONDS:
+                    said = now
+                    left = (now - began) / count * (total - count)
+                    say(f"{title}: {count:,} of {total:,} images {done}, about {left:.0f} s left")
 
 
 def _read_only(folder: Path) -> bool:

@@ -20,7 +20,7 @@ def repeated_files(train: Mapping[str, Iterable[Path]], test: Mapping[str, Itera
     classes = {name: label for label, name in enumerate(dict.fromkeys((*train, *test)))}
     trained = [(path, classes[name]) for name, files in train.items() for path in files]
     tested = [(path, classes[name]) for name, files in test.items() for path in files]
-    keys = _told_apart([path for path, _ in (*trained, *tested)])
+    keys = _keys([path for path, _ in (*trained, *tested)])
     if keys is None:
         return None
     labels = [label for _, label in (*trained, *tested)]
@@ -28,24 +28,24 @@ def repeated_files(train: Mapping[str, Iterable[Path]], test: Mapping[str, Itera
     return count_repeats(keys[:count], labels[:count], keys[count:], labels[count:])
 
 
-def _told_apart(paths: Sequence[Path]) -> list[tuple[int | bytes, ...]] | None:
+def _keys(paths: Sequence[Path]) -> list[tuple[int | bytes, ...]] | None:
     """For each file what is equal for equal ones; None where too much would have to be read."""
     sizes = [path.stat().st_size for path in paths]
     keys: list[tuple[int | bytes, ...]] = [(size,) for size in sizes]
-    alike = _alike(keys)
-    if len(alike) > MOST_FILES:
+    equal = _repeated(keys)
+    if len(equal) > MOST_FILES:
         return None
-    for i in alike:
+    for i in equal:
         keys[i] += (_head(paths[i]),)
-    alike = _alike(keys)
-    if sum(sizes[i] for i in alike) > MOST_BYTES:
+    equal = _repeated(keys)
+    if sum(sizes[i] for i in equal) > MOST_BYTES:
         return None
-    for i in alike:
+    for i in equal:
         keys[i] += (_digest(paths[i]),)
     return keys
 
 
-def _alike(keys: Sequence[tuple[int | bytes, ...]]) -> list[int]:
+def _repeated(keys: Sequence[tuple[int | bytes, ...]]) -> list[int]:
     counts = Counter(keys)
     return [i for i, key in enumerate(keys) if counts[key] > 1]
 

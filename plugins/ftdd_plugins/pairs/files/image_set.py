@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ftdd.data.images import LabelledImages, Task
 
 Half = Literal["train", "test"]
+HALVES: tuple[Half, ...] = ("train", "test")
 
 
 class ImageSet(DataSet):
@@ -64,19 +65,16 @@ class ChosenClasses(Pair):
 
     allow_modified: bool = False
     """Take what files there are, also where they are not the official ones or not all of them."""
+    image_size: int
+    """Pixels a side."""
 
     @abstractmethod
     def chosen(self, side: Side) -> Chosen:
         """The classes of a side. Raises Unfit where the fields do not fit each other."""
 
-    @property
-    @abstractmethod
-    def pixels(self) -> int:
-        """Pixels a side."""
-
     def image_shape(self) -> ImageShape:
         """Three channels, square."""
-        return ImageShape(3, self.pixels, self.pixels)
+        return ImageShape(3, self.image_size, self.image_size)
 
     def classes(self, side: Side, data: Path) -> tuple[str, ...]:
         """Known without any file."""
@@ -88,7 +86,7 @@ class ChosenClasses(Pair):
         return chosen.images.counts("train", chosen.classes, data, self.allow_modified)
 
     def prepare(self, data: Path, say: Callable[[str], None]) -> None:
-        """Check the files of both sides; fetch those that can be had."""
+        """Check the files of both sides; fetch those that are available."""
         source, target = self.chosen("source").images, self.chosen("target").images
         for images in (source,) if source is target else (source, target):
             images.prepare(data, self.allow_modified, say)
@@ -100,8 +98,6 @@ class ChosenClasses(Pair):
         return Task(train=self._half(side, "train", data), test=self._half(side, "test", data))
 
     def _half(self, side: Side, half: Half, data: Path) -> "LabelledImages":
-        import torch
-
         from ftdd.data.images import LabelledImages
 
         chosen = self.chosen(side)
@@ -114,8 +110,7 @@ class ChosenClasses(Pair):
                 f"{chosen.images.title} in {data} has no {'training' if half == 'train' else 'test'} image of the "
                 f"{words} {few}; complete it, or choose other classes"
             )
-        images = average_down(pixels, self.pixels)
-        return LabelledImages(torch.from_numpy(images), torch.from_numpy(labels), chosen.classes)
+        return LabelledImages.from_arrays(average_down(pixels, self.image_size), labels, chosen.classes)
 
 
 def average_down(images: "npt.NDArray[np.uint8]", size: int) -> "npt.NDArray[np.uint8]":

@@ -19,7 +19,7 @@ def check_memory(title: str, count: int, channels: int, side: int) -> None:
     if there is not None and needed > there:
         raise DataUnavailable(
             f"{title}: {count:,} images of {channels}×{side}×{side} take {needed / 1e9:,.2f} GB, and this machine has "
-            f"{there / 1e9:,.2f} GB of memory; say a smaller image_size, or fewer images or classes"
+            f"{there / 1e9:,.2f} GB of memory; choose a smaller image_size, or fewer images or classes"
         )
 
 

@@ -1,7 +1,7 @@
 """One white for a data set: images of more than 8 bits are brought to bytes by one factor, and not each by its own."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -14,14 +14,14 @@ STATED = {"PPM": FULL, "JPEG2000": FULL}
 BITS_PER_SAMPLE = 258
 """A tag of TIFF."""
 
-Kind = Literal["whole", "fractions"]
+KINDS: tuple[Literal["whole", "fractions"], ...] = ("whole", "fractions")
 
 
 @dataclass(frozen=True)
 class Values:
     """The values of an image of more than 8 bits, or of one of which only 8 are read."""
 
-    kind: Kind | None
+    kind: Literal["whole", "fractions"] | None
     """None where Pillow reads the upper 8 bits of 16, as of colour."""
     low: float = 0.0
     high: float = 0.0
@@ -56,36 +56,30 @@ class Scale:
 
     def with_white(self, white: float | None) -> "Scale":
         """The same with what the user says is white, where there are such images."""
-        if white is None:
-            return self
-        return replace(
-            self,
-            whole=None if self.whole is None else white,
-            fractions=None if self.fractions is None else white,
-        )
+        known = {kind: white for kind in KINDS if getattr(self, kind) is not None}
+        return self if white is None else replace(self, **known)  # type: ignore[arg-type]
 
     def remarks(self) -> tuple[str, ...]:
         """What a user should know, a sentence each."""
-        said = []
+        found = []
         if self.whole is not None and self.images and self.whole != FULL:
-            said.append(
+            found.append(
                 f"{_images(self.images)} of more than 8 bits, with values of at most {self.high:,.0f}: "
                 f"{self.whole:,.0f} is taken for white in all of them"
             )
-        dark = self.fractions is not None and self.high_fraction < self.fractions / 2
-        if self.fractions is not None and (dark or self.fractions not in (1.0, 255.0)):
-            said.append(
-                f"fractions of at most {self.high_fraction:,.6g}: {self.fractions:,.6g} is taken for white in all "
-                "images that have them"
+        white, high = self.fractions, self.high_fraction
+        if white is not None and (high < white / 2 or white not in (1.0, 255.0)):
+            found.append(
+                f"fractions of at most {high:,.6g}: {white:,.6g} is taken for white in all images that have them"
             )
         if self.low < 0:
-            said.append(f"values below 0, down to {self.low:,.6g}, are taken for black")
+            found.append(f"values below 0, down to {self.low:,.6g}, are taken for black")
         if self.upper_bits:
-            said.append(
+            found.append(
                 f"{_images(self.upper_bits)} with 16 bits a channel, of which the upper 8 are read: if the files use "
                 "fewer than 16, they come out dark; convert them"
             )
-        return tuple(said)
+        return tuple(found)
 
     def to_json(self) -> str:
         """As it is kept."""
@@ -101,8 +95,9 @@ def values_of(image: Any) -> Values | None:
     """What an opened image's values are; None of one of 8 bits. Decodes only images of more."""
     import numpy as np
 
-    if image.mode != "F" and not image.mode.startswith("I"):
-        return Values(None) if _sixteen_bits(image) else None
+    if not _is_deep(image):
+        # The decoder's name for the bytes says that the file has 16 bits a channel where Pillow's mode has only 8.
+        return Values(None) if any(";16" in str(tile[3]) for tile in image.tile) else None
     pixels = np.asarray(image, dtype=np.float64)
     finite = pixels[np.isfinite(pixels)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
@@ -112,16 +107,16 @@ def values_of(image: Any) -> Values | None:
 def common_scale(images: Iterable[Values]) -> Scale:
     """The scale of a data set: by the largest value of all its images, where files do not say what is white."""
     given = list(images)
-    whole = [one for one in given if one.kind == "whole"]
-    fractions = [one for one in given if one.kind == "fractions"]
+    whole, fractions = ([one for one in given if one.kind == kind] for kind in KINDS)
     guessed = [one for one in whole if one.white is None]
-    lowest = min((one.low for one in (*whole, *fractions)), default=0.0)
+    high, high_fraction = (max((one.high for one in some), default=0.0) for some in (guessed, fractions))
+    varies = high > max(min((one.low for one in guessed), default=0.0), 0.0)
     return Scale(
-        whole=_white_of_whole(guessed) if whole else None,
-        fractions=_white_of_fractions(fractions) if fractions else None,
-        low=lowest,
-        high=max((one.high for one in guessed), default=0.0),
-        high_fraction=max((one.high for one in fractions), default=0.0),
+        whole=(high if varies else FULL) if whole else None,  # where all values are one, it says nothing
+        fractions=_white_of_fractions(high_fraction) if fractions else None,
+        low=min((one.low for one in (*whole, *fractions)), default=0.0),
+        high=high,
+        high_fraction=high_fraction,
         images=len(guessed),
         upper_bits=sum(one.kind is None for one in given),
     )
@@ -135,9 +130,11 @@ def in_bytes(image: Any, scale: Scale) -> Any:
     import numpy as np
     from PIL import Image
 
-    if image.mode != "F" and not image.mode.startswith("I"):
+    if not _is_deep(image):
         return image
-    white = _white(image, scale)
+    white = _stated(image) or (scale.fractions if image.mode == "F" else scale.whole)
+    if white is None:  # by its name it was not read when the scale was made
+        raise ValueError(f"{image.format} of more than 8 bits: give it the ending of its format")
     values = np.asarray(image, dtype=np.float64)
     scaled = np.nan_to_num(values * (255.0 / white), posinf=255.0, neginf=0.0)
     return Image.fromarray(np.clip(scaled + 0.5, 0, 255).astype(np.uint8))
@@ -147,18 +144,13 @@ def _images(count: int) -> str:
     return "1 image" if count == 1 else f"{count:,} images"
 
 
-def _white(image: Any, scale: Scale) -> float:
-    stated = _stated(image)
-    if stated is not None:
-        return stated
-    white = scale.fractions if image.mode == "F" else scale.whole
-    if white is None:  # by its name it was not looked at when the scale was made
-        raise ValueError(f"{image.format} of more than 8 bits: give it the ending of its format")
-    return white
+def _is_deep(image: Any) -> bool:
+    """Whether Pillow has it in more than 8 bits."""
+    return image.mode == "F" or bool(image.mode.startswith("I"))
 
 
 def _stated(image: Any) -> float | None:
-    """What the file says is white."""
+    """What the file says is white; never 0."""
     if image.mode == "F":
         return None
     if image.format == "TIFF":
@@ -167,20 +159,8 @@ def _stated(image: Any) -> float | None:
     return STATED.get(image.format)
 
 
-def _white_of_whole(images: Sequence[Values]) -> float:
-    """The largest value; 16 bits' own where all values are one, which says nothing."""
-    low, high = min((one.low for one in images), default=0.0), max((one.high for one in images), default=0.0)
-    return high if high > max(low, 0.0) else FULL
-
-
-def _white_of_fractions(images: Sequence[Values]) -> float:
+def _white_of_fractions(high: float) -> float:
     """1 or 255, where values go about as far, else the largest value."""
-    high = max(one.high for one in images)
     if high <= FRACTIONS_PAST_WHITE:
         return 1.0
     return 255.0 if 255.0 / 2 < high <= 255.0 * FRACTIONS_PAST_WHITE else high
-
-
-def _sixteen_bits(image: Any) -> bool:
-    """Whether the file has 16 bits a channel and Pillow's mode only 8: its decoder's name for the bytes says so."""
-    return any(";16" in str(tile[3]) for tile in image.tile)

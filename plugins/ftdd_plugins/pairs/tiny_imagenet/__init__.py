@@ -7,15 +7,13 @@ from pydantic import Field
 
 import ftdd
 from ftdd.components import DataSet, Likeness, Pair, Side, Unfit
-from ftdd.data.image_shape import Normalization
+from ftdd.data.image_shape import IMAGENET, Normalization
 from ftdd.values import Json
 from ftdd_plugins.pairs.cifar.image_sets import CIFAR_10
 from ftdd_plugins.pairs.files.image_set import Chosen, ChosenClasses, with_common
-from ftdd_plugins.pairs.tiny_imagenet.image_set import TINY_IMAGENET, class_name
+from ftdd_plugins.pairs.tiny_imagenet.image_set import TINY_IMAGENET
 from ftdd_plugins.wordnet.choice import Similarity, SourceCount, by_nearness, wnids_of
-
-IMAGENET = Normalization((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-"""Means and deviations of ImageNet, as most weights for it were trained with."""
+from ftdd_plugins.wordnet.nouns import class_name
 
 
 @ftdd.hookimpl
@@ -44,10 +42,6 @@ class TinyImageNetToCifar10(ChosenClasses):
     """How many."""
     image_size: Literal[32, 16, 8] = 32
     """Pixels a side, of both sides."""
-
-    @property
-    def pixels(self) -> int:
-        return self.image_size
 
     def chosen(self, side: Side) -> Chosen:
         """CIFAR-10's own order; the source's from the nearest, or from the remotest."""
@@ -87,10 +81,6 @@ class TinyImageNetSplit(ChosenClasses):
     both."""
     image_size: Literal[64, 32, 16, 8] = 32
     """Pixels a side; smaller images are the means of squares of pixels."""
-
-    @property
-    def pixels(self) -> int:
-        return self.image_size
 
     def chosen(self, side: Side) -> Chosen:
         """The target as listed; the source from the nearest, or from the remotest."""

@@ -1,21 +1,21 @@
 """Tiny ImageNet from its official zip file (Le and Yang 2015): 200 classes of ImageNet at 64 × 64 pixels."""
 
-import hashlib
-import json
 import struct
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ftdd.components import DataUnavailable, Presence
-from ftdd_plugins.pairs.files.decoding import MOST_BYTES, ImageFile, cache_folder, decoded
+from ftdd_plugins.pairs.files.checksums import has_md5
+from ftdd_plugins.pairs.files.decoding import decoded
+from ftdd_plugins.pairs.files.download import Remote, fetch
+from ftdd_plugins.pairs.files.folder_names import passed_over
+from ftdd_plugins.pairs.files.image_file import MOST_BYTES, ImageFile
 from ftdd_plugins.pairs.files.image_set import Half, ImageSet
-from ftdd_plugins.pairs.files.names import passed_over
-from ftdd_plugins.pairs.files.remote import Remote
-from ftdd_plugins.wordnet.nouns import label, tiny_imagenet
+from ftdd_plugins.wordnet.nouns import tiny_imagenet, wnid_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,21 +47,15 @@ class TinyImageNet(ImageSet):
 
     def presence(self, data: Path) -> Presence:
         """By the MD5 of the zip file."""
-        path = data / ARCHIVE.name
-        if not path.is_file():
+        if not (data / ARCHIVE.name).is_file():
             return Presence("missing", (f"{ARCHIVE.name} is missing",))
-        if _is_official(path, path.stat().st_mtime_ns):
+        if _is_official(data / ARCHIVE.name):
             return Presence("there")
         return Presence("modified", (f"{ARCHIVE.name} is not the official file",))
 
     def get(self, data: Path, say: Callable[[str], None]) -> None:
         """Fetch the zip file where there is none, and decode its images."""
-        from ftdd_plugins.pairs.files.download import fetch
-
-        if not (data / ARCHIVE.name).is_file():
-            fetch(ARCHIVE, data, say)
-        self.check(data, allow_modified=False)
-        self._decoded(data, say)
+        self.prepare(data, allow_modified=False, say=say)
 
     def check(self, data: Path, allow_modified: bool) -> None:
         path = data / ARCHIVE.name
@@ -70,16 +64,14 @@ class TinyImageNet(ImageSet):
                 f"{self.title} in {data}: missing: {ARCHIVE.name}; get it from {self.home} "
                 f"(`ftdd data get {self.name}`), or name another folder with --data or FTDD_DATA"
             )
-        if not allow_modified and not _is_official(path, path.stat().st_mtime_ns):
+        if not allow_modified and not _is_official(path):
             raise DataUnavailable(
                 f"{self.title} in {data}: not the official file by its md5: {ARCHIVE.name}; replace it by that of "
-                f"{self.home}, or say pair.allow_modified: true to take what is there"
+                f"{self.home}, or set pair.allow_modified: true to take what is there"
             )
 
     def prepare(self, data: Path, allow_modified: bool, say: Callable[[str], None]) -> None:
         if not (data / ARCHIVE.name).is_file():
-            from ftdd_plugins.pairs.files.download import fetch
-
             say(f"{self.title} is not in {data}: fetching it")
             fetch(ARCHIVE, data, say)
         self.check(data, allow_modified)
@@ -118,16 +110,6 @@ class TinyImageNet(ImageSet):
 TINY_IMAGENET = TinyImageNet()
 
 
-def class_name(wnid: str) -> str:
-    """Wnid and its first word: what a class of ImageNet is called here."""
-    return f"{wnid}_{label(wnid).replace(' ', '_')}"
-
-
-def wnid_of(name: str) -> str:
-    """The wnid in a class's name."""
-    return name.partition("_")[0]
-
-
 @contextmanager
 def opened(path: Path) -> Iterator[zipfile.ZipFile]:
     """The zip file, whose names were checked. Raises DataUnavailable for one that is cut off, or leads elsewhere."""
@@ -157,6 +139,10 @@ def _reader(archive: zipfile.ZipFile, name: str, path: Path) -> Callable[[], byt
             raise OSError(f"damaged in {path.name}: {error}") from error
 
     return read
+
+
+def _is_official(path: Path) -> bool:
+    return path.stat().st_size == ARCHIVE.size and has_md5(path, ARCHIVE.md5)
 
 
 def _listed(path: Path) -> list[tuple[Half, str, str]]:
@@ -189,27 +175,3 @@ def _listing(path: Path, modified_ns: int) -> tuple[tuple[Half, str, str], ...]:
                 raise DataUnavailable(f"{path}: {annotations} has no line for {parts[3]}; fetch it again")
             found.append(("test", wnid, name))
     return tuple(found)
-
-
-@lru_cache(maxsize=8)
-def _is_official(path: Path, modified_ns: int) -> bool:
-    """By size, then by MD5; a file found official is remembered beside the decoded images."""
-    if path.stat().st_size != ARCHIVE.size:
-        return False
-    note = cache_folder(path.parent) / f"{path.name}.official.json"
-    mark = [path.stat().st_size, modified_ns]
-    try:
-        if json.loads(note.read_text(encoding="utf-8")) == mark:
-            return True
-    except (OSError, ValueError):
-        pass  # none yet, or half of one
-    md5 = hashlib.md5(usedforsecurity=False)
-    with path.open("rb") as file:
-        while piece := file.read(1 << 22):
-            md5.update(piece)
-    if md5.hexdigest() != ARCHIVE.md5:
-        return False
-    with suppress(OSError):  # it only saves time
-        note.parent.mkdir(parents=True, exist_ok=True)
-        note.write_text(json.dumps(mark))
-    return True

@@ -9,9 +9,9 @@ from pydantic import Field, NonNegativeInt
 
 import ftdd
 from ftdd.components import DataUnavailable, Likeness, Pair, Side, Unfit
+from ftdd.components.choice import component_choice
 from ftdd.data.image_shape import ImageShape, Normalization
 from ftdd.data.repeats import Repeats
-from ftdd.recipe.specs import PairField
 from ftdd.values import Json
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ def ftdd_pairs() -> Sequence[type[Pair]]:
 
 
 class Transformed(Pair):
-    """Likeness as a knob: the target of another pair, and as source the same images and classes, transformed.
+    """Similarity as a setting: the target of another pair, and as source the same images and classes, transformed.
 
-    At strength 0 source and target are one task, image by image; the more strength, the less alike they are. Both the
+    At strength 0 source and target are one task, image by image; the more strength, the less similar they are. Both the
     training and the test images of the source are transformed. Permutations of more strength move what those of less
     move, and more.
     """
@@ -47,7 +47,7 @@ class Transformed(Pair):
     likeness: ClassVar[Likeness] = {"strength": "smaller"}
 
     name: Literal["transformed"] = "transformed"
-    of: PairField
+    of: Annotated[Pair, component_choice("pair")]
     """The pair whose target it is, by name or as a mapping; its source is not used."""
     transformation: Transformation = "rotation"
     """What is done to the source. `rotation`: turned counterclockwise by strength · 90°, with the border's pixels
@@ -107,10 +107,10 @@ class Transformed(Pair):
 
     def _refuse_what_cannot_be_transformed(self) -> None:
         if self.of.labels == "numbers":
-            raise Unfit("must be a pair of images with classes; this one has measurements with numbers", "of")
+            raise Unfit("must be a classification of images; this one is a regression", "of")
         image = self.of.image_shape()
         if self.transformation == "hue" and image.channels != 3:
-            raise Unfit(f"hue needs images in colour, of 3 channels, got {image}; say another", "transformation")
+            raise Unfit(f"hue needs images in colour, of 3 channels, got {image}; choose another", "transformation")
 
     def _transformed(self, given: "LabelledImages", half: "Half") -> "LabelledImages":
         from ftdd_plugins.pairs.transformed import transformations

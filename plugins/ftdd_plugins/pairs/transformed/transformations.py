@@ -28,7 +28,7 @@ VALUES_AT_ONCE = 1 << 22
 def rotated(images: torch.Tensor, strength: float) -> torch.Tensor:
     """Turned counterclockwise about the centre, by a quarter turn at 1; bilinear, with the border's pixels repeated.
 
-    Not by half a turn: many things look alike upside down, so that likeness would rise again (seen on digits).
+    Not by half a turn: many things look alike upside down, so that similarity would rise again (seen on digits).
     """
     angle = strength * math.pi / 2
     height, width = images.shape[-2:]

@@ -1,0 +1,1 @@
+"""What the commands and `import ftdd` do: run a study, open one, compare several."""

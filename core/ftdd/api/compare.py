@@ -1,0 +1,90 @@
+"""Compare studies: one figure, and a table of their differences."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ftdd.api.study import Study
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from ftdd.results.compare import Overlay
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Studies that are compared."""
+
+    overlay: "Overlay"
+    """Which runs make which line, on which axis, in which panel."""
+
+    def figure(self) -> "Figure":
+        """One panel for each combination of the other settings, one line for each study and value of `by`.
+
+        A matplotlib figure, the caller's own.
+        """
+        from ftdd.results.compare_figure import overlay_figure
+        from ftdd.results.style import journal
+
+        with journal():
+            return overlay_figure(self.overlay)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """A row for each line at each position: mean, deviation, runs, and the paired difference to the reference.
+
+        `difference` is the mean over pairs of runs with the same seeds, `standard_error` its standard error; both are
+        empty for the line of reference, and where no runs pair.
+        """
+        import pandas as pd
+
+        from ftdd.results.compare import cells
+
+        return pd.DataFrame(
+            [
+                {
+                    "panel": ", ".join(cell.panel),
+                    self.overlay.over: cell.place,
+                    "line": cell.line,
+                    "mean": cell.mean,
+                    "deviation": cell.deviation,
+                    "runs": cell.runs,
+                    "to": cell.difference.to if cell.difference else None,
+                    "difference": cell.difference.mean if cell.difference else None,
+                    "standard_error": cell.difference.error if cell.difference else None,
+                    "pairs": cell.difference.pairs if cell.difference else 0,
+                }
+                for cell in cells(self.overlay)
+            ]
+        )
+
+
+def compare(
+    studies: Study | Iterable[Study], *, by: str = "", over: str = "frozen_layers", value: str = "final_test_error"
+) -> Comparison:
+    """Compare studies, or the lines of one.
+
+    by: a setting whose values make lines of their own, by its dotted path or the end of it (`similarity`).
+    over: the horizontal axis: `frozen_layers`, `trainable_parameters`, `trainable_share_of_parameters`,
+    `trainable_share_of_forward_flops`, `epoch`, or a setting of numbers.
+    value: `final_test_error`, `best_test_error`, `peak_test_error` or `interpolation_epoch`.
+
+    Raises LookupError with a sentence for settings that the studies do not have, for studies of classification beside
+    regression, and where no run is done; ValueError where a study is given twice.
+    """
+    from ftdd.results.compare import names_of, overlay
+
+    given = (studies,) if isinstance(studies, Study) else tuple(studies)
+    folders = [study.folder for study in given]
+    if len(set(folders)) < len(folders):
+        raise ValueError("one study is given twice: give each once")
+    found = overlay(
+        {name: study.data for name, study in zip(names_of(folders), given, strict=True)},
+        by=by,
+        over=over,
+        value=value,
+    )
+    if found is None:
+        raise LookupError("no run of these studies is done yet, so there is nothing to compare")
+    return Comparison(found)

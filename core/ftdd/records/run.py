@@ -1,0 +1,47 @@
+"""One run of a study as its folder has it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ftdd.records.curve import Curve
+from ftdd.records.events import Role
+from ftdd.records.status import State, Status
+from ftdd.values import Json
+
+Stamp = tuple[tuple[int, int], ...]
+"""When files were written, and how long they are: what has not changed need not be read again."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: what it was to do, how far it has come, and what was measured."""
+
+    id: str
+    role: Role
+    source_id: str | None = None
+    """Of a target's source run; None for a source, and for a target trained from scratch."""
+    settings: Mapping[str, Json] = field(default_factory=dict)
+    """What the sweep gave it: dotted paths and values; nothing for a source."""
+    added: bool = False
+    """Whether an analysis has asked for it, and not the recipe."""
+    spec: Mapping[str, Json] = field(default_factory=dict)
+    """All of its settings: dotted paths and values."""
+    status: Status = field(default_factory=lambda: Status(State.WAITING))
+    """As its study sees it: `changed` where it has ended with other inputs than the study's."""
+    curve: Curve = field(default_factory=Curve)
+    ledger: Mapping[str, Any] = field(default_factory=dict)
+    """What was frozen, and the proof of it; empty before the run has ended."""
+    faults: tuple[str, ...] = ()
+    """A sentence for each of its files that cannot be read."""
+    stamp: Stamp = ()
+
+    @property
+    def state(self) -> State:
+        """How far it has come."""
+        return self.status.state
+
+    @property
+    def ended(self) -> bool:
+        """Whether its numbers count: it is done or has diverged, with the inputs of its study."""
+        return self.status.state.final

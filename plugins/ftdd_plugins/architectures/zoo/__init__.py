@@ -1,1 +1,0 @@
-"""What networks of timm and of torchvision share: cutting them, and reading weights."""

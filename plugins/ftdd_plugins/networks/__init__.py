@@ -1,1 +1,0 @@
-"""The networks themselves: they import torch, so the components import them only to build."""

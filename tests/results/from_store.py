@@ -1,0 +1,42 @@
+"""What is made of a study, by its store and name."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from ftdd.analysis.study_data import StudyData
+from ftdd.results import compare, figures, report, summary
+from ftdd.results.findings import kept_findings
+from ftdd.study.reading import read_study_data
+from ftdd.study.store import Store
+
+
+def read(store: Store, name: str = "made") -> StudyData:
+    return read_study_data(store, name)
+
+
+def runs_table(store: Store, name: str) -> pd.DataFrame:
+    return read(store, name).runs
+
+
+def curves_table(store: Store, name: str) -> pd.DataFrame:
+    return read(store, name).curves
+
+
+def summarize(store: Store, name: str) -> tuple[summary.SummaryRow, ...]:
+    return summary.summarize(read(store, name))
+
+
+def draw_figures(store: Store, name: str, x: str = "frozen_layers") -> tuple[Path, ...]:
+    folder, study = store.study_folder(name) / "figures", read(store, name)
+    return figures.draw_figures(study, folder) if x == "frozen_layers" else figures.draw_over(study, folder, x)
+
+
+def write_report(store: Store, name: str) -> Path:
+    folder = store.study_folder(name)
+    return report.write_report(read(store, name), folder, kept_findings(folder))
+
+
+def overlay(studies: list[tuple[Store, str]], **options: str) -> compare.Overlay | None:
+    names = compare.names_of([store.study_folder(name) for store, name in studies])
+    return compare.overlay({label: read(*study) for label, study in zip(names, studies, strict=True)}, **options)
