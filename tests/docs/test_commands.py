@@ -20,7 +20,6 @@ import pytest
 import yaml
 
 import ftdd
-from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.read import read_study
 from tests.cli.commands import environment
 from tests.docs.blocks import ROOT, Block, blocks, pages

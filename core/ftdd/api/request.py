@@ -111,4 +111,7 @@ def _read_mapping(recipe: Mapping[str, Any], data: Path, overrides: Sequence[str
         raise RecipeError([Mistake(0, "recipe", "", said)]) from error
     title = str(recipe.get("title") or "")
     slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60].rstrip("-")
-    return read_text(text, "", slug or "study", plugins(), data, overrides)
+    try:
+        return read_text(text, "", slug or "study", plugins(), data, overrides)
+    except RecipeError as error:  # lines are those of a text that nobody has written
+        raise RecipeError([replace(mistake, line=0) for mistake in error.mistakes]) from None
