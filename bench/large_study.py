@@ -29,8 +29,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ftdd.cli.surroundings import data_path, plugins, recipe_path
 
+from ftdd.api.environment import data_path, plugins, recipe_path
 from ftdd.recipe.read import read_study
 from ftdd.recipe.specs import Spec, TargetSpec
 from ftdd.records.curve import Curve, from_csv, to_csv
