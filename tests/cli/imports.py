@@ -9,10 +9,10 @@ import mlflow.store.tracking.sqlalchemy_store
 import mlflow.tracking
 import scipy.stats
 import sklearn.datasets
-from ftdd_plugins.architectures.zoo.torchvision_operators import declare_operators
 
 import ftdd.study.runs
 from ftdd.cli.commands import COMMANDS
+from ftdd_plugins.architectures.torchvision_operators import declare_operators
 
 declare_operators()
 for name in (
