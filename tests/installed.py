@@ -12,9 +12,9 @@ installed_plugins = lru_cache(maxsize=1)(plugins.installed_plugins)
 def with_components(**brought: Mapping[str, type[Component]]) -> plugins.Plugins:
     """The installed plugins, with these components as all there are of their kinds."""
 
-    class Changed(plugins.Plugins):
-        components = {**installed_plugins().components, **brought}  # type: ignore[assignment]
-
     changed = copy(installed_plugins())
-    changed.__class__ = Changed
+    vars(changed)["components"] = {
+        **installed_plugins().components,
+        **brought,
+    }  # where a cached property keeps its value
     return changed
