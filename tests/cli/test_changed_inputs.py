@@ -59,6 +59,6 @@ def test_a_changed_run_is_said_left_out_and_trained_anew(tmp_path: Path) -> None
 
     again = command("run", "one.yaml", "--set", "sweep.seed=[0,1]", "--again")
     assert again.code == 0, again.err
-    assert "1 run carried out" in again.out
+    assert "1 run executed" in again.out
     assert "other inputs" not in again.err
     assert mirrored() == ["0", "1"]

@@ -85,7 +85,7 @@ def test_show_writes_a_recipe_that_can_be_copied(folder: Path) -> None:
 def test_validate_names_every_mistake_with_its_line_and_exits_with_2(folder: Path) -> None:
     said = ftdd("validate", "small.yaml", "wrong.yaml", cwd=folder)
     assert said.code == 2
-    assert said.out == "small.yaml: right; target runs: 3, sources: 1\n"
+    assert said.out == "small.yaml: valid: 3 target runs, 1 source run\n"
     assert said.err == "wrong.yaml:12: target.label_noise: must be from 0 to 1, got 1.2\n"
 
 

@@ -93,7 +93,7 @@ def test_validate_says_of_each_recipe_what_its_plugin_does_wrong(tmp_path: Path)
     (tmp_path / "right.yaml").write_text(recipe.replace(policy, "works"))
     said = call(site, "validate", *(f"{name}.yaml" for name in (*MISTAKES, "right")), cwd=tmp_path)
     assert said.code == 2
-    assert said.out == "right.yaml: right; target runs: 1, sources: 1\n", said.out + said.err
+    assert said.out == "right.yaml: valid: 1 target run, 1 source run\n", said.out + said.err
     lines = said.err.splitlines()
     assert_each_is_said(said.err, ((f"{name}.yaml:", part) for name, (_, part) in MISTAKES.items()))
     assert len(lines) == len(MISTAKES)

@@ -77,7 +77,7 @@ def test_seeds_are_added_round_by_round_until_the_budget_is_spent(first: tuple[P
         "the budget of 3 added runs is spent; 1 more is asked for",
     ]
     assert "3 runs, 1 of them sources; 0 done already" in said.out
-    assert "6 runs carried out in" in said.out
+    assert "6 runs executed in" in said.out
     assert place.settings == [(3, 0), (9, 0), (3, 1), (9, 1), (3, 2)]
     assert [(one["round"], one["new"]) for one in place.added] == [(1, ["seed"]), (1, ["seed"]), (2, ["seed"])]
     record = place.store.read_study("small")
@@ -268,7 +268,7 @@ def test_killed_in_the_middle_of_an_added_round_the_same_command_goes_on(place: 
     assert said.code == 0, said.err
     assert "asked for" not in said.err
     assert "no analysis asks for more runs" in said.err
-    assert "1 run carried out in" in said.out
+    assert "1 run executed in" in said.out
     status = place.store.run(longer.id).status()
     assert status.state is State.DONE
     assert status.facts["resumed_at"], status

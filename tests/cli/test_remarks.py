@@ -51,7 +51,7 @@ def ran(place: Path) -> Said:
 def test_validate_says_it_and_finds_the_recipe_right(place: Path) -> None:
     said = ftdd("validate", "leak.yaml", "--data", ".", cwd=place)
     assert said.code == 0
-    assert said.out == "leak.yaml: right; target runs: 2, sources: 0\n"
+    assert said.out == "leak.yaml: valid: 2 target runs, 0 source runs\n"
     assert said.err.splitlines() == [f"leak.yaml: {LEAK}", f"leak.yaml: {LEFT_OUT}"]
 
 

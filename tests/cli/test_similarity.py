@@ -117,7 +117,7 @@ def test_a_run_draws_test_error_over_likeness_and_mlflow_has_the_scores(tmp_path
     (tmp_path / "turned.yaml").write_text(f"similarity: [frechet, linear_probe]\n{TURNED}")
     said = ftdd("run", "turned.yaml", cwd=tmp_path)
     assert said.code == 0, said.err
-    assert "figures/likeness.png" in said.out
+    assert "figures/similarity.png" in said.out
     assert "figures/scores.png" in said.out
     table = ftdd("results", "turned", "--csv", cwd=tmp_path).out.splitlines()
     assert {"similarity.frechet", "similarity.linear_probe", "source_test_error"} <= set(table[0].split(","))

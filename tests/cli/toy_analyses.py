@@ -11,8 +11,8 @@ from ftdd.components import Analysis
 from ftdd.analysis.finding import Finding, Proposal
 
 
-def _depths(evidence):
-    return sorted({int(depth) for depth in evidence.runs["frozen_layers"]})
+def _depths(study):
+    return sorted({int(depth) for depth in study.done["frozen_layers"]})
 
 
 class Enough(Analysis):
@@ -22,8 +22,8 @@ class Enough(Analysis):
     seeds: int = 3
     """How many."""
 
-    def findings(self, evidence):
-        counts = evidence.runs["frozen_layers"].value_counts()
+    def findings(self, study):
+        counts = study.done["frozen_layers"].value_counts()
         return [
             Finding(
                 "enough",
@@ -37,14 +37,14 @@ class Enough(Analysis):
                 n=int(counts[depth]),
                 p=0.0001,
             )
-            for depth in _depths(evidence)
+            for depth in _depths(study)
         ]
 
-    def proposals(self, evidence):
-        for depth in _depths(evidence):
-            runs = evidence.runs[evidence.runs["frozen_layers"].eq(depth)]
+    def proposals(self, study):
+        for depth in _depths(study):
+            runs = study.done[study.done["frozen_layers"].eq(depth)]
             for _ in range(len(runs), self.seeds):
-                settings = evidence.settings[runs["id"].iloc[0]]
+                settings = study.settings[runs["id"].iloc[0]]
                 yield Proposal({**settings, "seed": int(runs["seed"].max()) + 1}, f"seeds with {depth} frozen layers")
 
 
@@ -55,13 +55,13 @@ class Longer(Analysis):
     epochs: int = 600
     """How long."""
 
-    def findings(self, evidence):
+    def findings(self, study):
         return []
 
-    def proposals(self, evidence):
-        if not evidence.runs["epoch"].eq(self.epochs).any():
+    def proposals(self, study):
+        if not study.done["epoch"].eq(self.epochs).any():
             settings = {"target.training.epochs": self.epochs, "target.evaluate": "log"}
-            yield Proposal({**evidence.settings[evidence.runs["id"].iloc[0]], **settings}, "what patience brings")
+            yield Proposal({**study.settings[study.done["id"].iloc[0]], **settings}, "what patience brings")
 
 
 class Wild(Analysis):
@@ -69,10 +69,10 @@ class Wild(Analysis):
 
     name: Literal["wild"] = "wild"
 
-    def findings(self, evidence):
+    def findings(self, study):
         return []
 
-    def proposals(self, evidence):
+    def proposals(self, study):
         wishes = [{"freezing.count": 77}, {"target.imags": 3}, {"titel": 1}, {"seed": {1}}, {"freezing.count": 3}]
         return [Proposal(settings, "a wild idea") for settings in wishes]
 
@@ -82,21 +82,21 @@ class Broken(Analysis):
 
     name: Literal["broken"] = "broken"
 
-    def findings(self, evidence):
+    def findings(self, study):
         raise ZeroDivisionError("no reason [at all]")
 
-    def proposals(self, evidence):
+    def proposals(self, study):
         raise ZeroDivisionError("no reason [at all]")
 
 
 class Needy(Analysis):
-    """Cannot be had without a setting."""
+    """Needs a setting."""
 
     name: Literal["needy"] = "needy"
     word: str
     """Any."""
 
-    def findings(self, evidence):
+    def findings(self, study):
         return [Finding("needy", f"The word is {self.word}", "not seen", "It never is.")]
 
 

@@ -218,7 +218,7 @@ def test_where_nothing_interpolates_no_legend_speaks_of_it(tmp_path: Path) -> No
 def test_shaded_are_depths_at_which_every_run_reaches_eps_at_some_epoch() -> None:
     runs = pd.DataFrame(
         {
-            "frozen_layers": [0, 0, 1, 1, 2, 2],
+            "depth": [0, 0, 1, 1, 2, 2],
             "interpolation_epoch": pd.array([30, 50, 40, None, None, None], dtype="Int64"),
         }
     )

@@ -141,7 +141,7 @@ def test_other_swept_settings_make_rows_of_their_own(tmp_path: Path) -> None:
 
 
 def test_the_shaded_depths_are_those_where_most_runs_interpolate() -> None:
-    runs = pd.DataFrame({"frozen_layers": [0, 0, 1, 1, 2, 2], "interpolation_epoch": [3, 4, 5, None, None, None]})
+    runs = pd.DataFrame({"depth": [0, 0, 1, 1, 2, 2], "interpolation_epoch": [3, 4, 5, None, None, None]})
     assert interpolating_depths(runs) == (0,)
 
 

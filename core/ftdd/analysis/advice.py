@@ -1,5 +1,6 @@
 """Advice: how many layers to freeze, as the analysis `advise` finds it."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -47,7 +48,7 @@ class Advice:
 
     def to_json(self) -> dict[str, Json]:
         """As `ftdd advise --json` prints it, and as the finding keeps it among its numbers."""
-        tree: dict[str, Any] = asdict(self)
+        tree: dict[str, Any] = json.loads(json.dumps(asdict(self)))  # with lists, as findings that were kept have them
         return tree
 
 

@@ -71,10 +71,14 @@ def compare(
     value: `final_test_error`, `best_test_error`, `peak_test_error` or `interpolation_epoch`.
 
     Raises LookupError with a sentence for settings that the studies do not have, for studies of classification beside
-    regression, and where no run is done; ValueError where a study is given twice.
+    regression, and where no run is done; ValueError where a study is given twice, and for a value that there is not.
     """
-    from ftdd.results.compare import names_of, overlay
+    from ftdd.results.compare import EPOCH, VALUES, names_of, overlay
 
+    if value not in VALUES:
+        raise ValueError(f"value='{value}': must be one of {', '.join(VALUES)}")
+    if over == EPOCH and value != "final_test_error":
+        raise ValueError(f"over='{over}' shows every test error there is: leave value='{value}' out")
     given = (studies,) if isinstance(studies, Study) else tuple(studies)
     folders = [study.folder for study in given]
     if len(set(folders)) < len(folders):

@@ -50,7 +50,7 @@ def execute(
     afterwards: called when all runs have ended, before listeners hear that the study has finished.
     more: asked before that for the study with more runs, which are executed too; until it gives None.
     by_hand: the command that does what `afterwards` does; it is named where that was interrupted.
-    Raises KeyboardInterrupt, after a line on what is done and how to go on.
+    Raises KeyboardInterrupt with a line on what is done and how to go on, which is said before.
     """
     for line in damaged_lines(plan):
         progress.warn(line)
@@ -89,7 +89,7 @@ def execute(
                 afterwards=finish,
                 more=grown,
             )
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         states = [request.store.run(run.ref.id).status().state for run in plan.runs]
         words = f"interrupted: {sum(state.final for state in states)} of {len(states)} runs are done"
         if stage == "running":
@@ -100,7 +100,7 @@ def execute(
         else:
             words += ". The same command does the rest."
         progress.say(words)
-        raise
+        raise KeyboardInterrupt(words) from interrupt
 
 
 @contextmanager

@@ -1,12 +1,15 @@
 """Which runs that had ended are left out, as lines: their files are damaged, or they were trained with other inputs."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from ftdd.analysis.study_data import StudyData
 from ftdd.records.status import State
 from ftdd.study.inputs import unchecked
 from ftdd.study.plan import Plan
 from ftdd.wording import counted
+
+if TYPE_CHECKING:
+    from ftdd.analysis.study_data import StudyData
 
 MOST_LINES = 5
 MOST_IDS = 3
@@ -16,7 +19,7 @@ WHAT_TO_DO = (
 )
 
 
-def left_out_of(study: StudyData) -> tuple[str, ...]:
+def left_out_of(study: "StudyData") -> tuple[str, ...]:
     """What a reader of a study's tables and findings should know of runs that are not in them."""
     lines = [f"left out, for it is damaged: {run.status.error}" for run in study.each if run.state is State.DAMAGED]
     lines += changed_lines({run.id: run.status.error for run in study.each if run.state is State.CHANGED})

@@ -10,7 +10,6 @@ from ftdd.api.progress import Progress
 from ftdd.api.request import Request
 from ftdd.components import ComponentFailed, DataUnavailable, Unfit
 from ftdd.recipe.study import Study, chosen_analyses
-from ftdd.results.findings import asked_for
 from ftdd.study.added import Added, Round, keep_added, next_round, read_added, with_added
 from ftdd.study.reading import read_study_data
 from ftdd.study.scores import score_study
@@ -29,6 +28,8 @@ def budget_for(study: Study, more_seeds: bool, budget: int | None) -> int | None
         if budget is not None:
             raise RequestError("--budget is of runs that are added: give --more-seeds-where-unsure too")
         return None
+    if budget is not None and budget < 0:
+        raise RequestError(f"the budget of added runs must be 0 or more, got {budget}")
     if budget is None and said is not None:
         budget = said.runs
     return len(study.points) - len(study.added) if budget is None else budget
@@ -39,6 +40,8 @@ def what_next(request: Request, budget: int, say: Say) -> Round | None:
 
     Writes nothing.   say: takes a line on an analysis that raises.
     """
+    from ftdd.results.findings import asked_for
+
     study = request.study
     try:
         read = read_study_data(request.store, study.name)

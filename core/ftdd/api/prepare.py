@@ -15,7 +15,10 @@ MIB = 1 << 20
 
 @dataclass(frozen=True)
 class Workers:
-    """Where and how runs are executed, as it is asked for; nothing of it changes an id."""
+    """Where and how runs are executed, as it is asked for; nothing of it changes an id.
+
+    Raises RequestError for a number that is too small.
+    """
 
     executor: str | None = None
     """The recipe's, else `local`, where it is left out."""
@@ -29,6 +32,12 @@ class Workers:
     """MiB of frozen layers' outputs that each worker keeps in memory."""
     cache_disk: int = 8192
     """MiB that it keeps in a file where memory is not enough."""
+
+    def __post_init__(self) -> None:
+        for name, least in (("workers", 1), ("threads", 1), ("cache_memory", 0), ("cache_disk", 0)):
+            given = getattr(self, name)
+            if given is not None and given < least:
+                raise RequestError(f"{name}: must be {least} or more, got {given}")
 
 
 def machine_for(request: Request, workers: Workers) -> Machine:

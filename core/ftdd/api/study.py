@@ -127,7 +127,7 @@ class Study:
         `similarity` and `scores`.
         over: what stands on the horizontal axis of `freezingwise`: `frozen_layers`, `trainable_parameters`,
         `trainable_share_of_parameters` or `trainable_share_of_forward_flops`.
-        Raises ValueError with a sentence where the study has no such figure, or no run is done.
+        Raises ValueError with a sentence where the study has no such figure or axis, or no run is done.
         """
         from ftdd.results.figures.draw import figure
 
@@ -176,7 +176,7 @@ class Study:
             )
             for one in self.findings[:MOST_ROWS]
         ]
-        return Markup(
+        html = Markup(
             "<div><b>{}</b><br>{}<br><small>{}: {}</small></div><div style='margin:.6em 0'>{}</div>{}"
             "<small>● seen, ○ not seen, ? cannot tell; mean ± standard deviation over seeds</small>"
         ).format(
@@ -187,6 +187,7 @@ class Study:
             Markup("").join(lines),
             Markup(self._summary().to_html(index=False, border=0)),
         )
+        return str(html)
 
     def _summary(self) -> "pd.DataFrame":
         import pandas as pd

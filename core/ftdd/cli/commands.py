@@ -9,6 +9,7 @@ import click
 
 import ftdd
 from ftdd.api.environment import RequestError
+from ftdd.cli import INTERRUPTED
 from ftdd.components import ComponentFailed, DataUnavailable, Unfit, error_words
 from ftdd.components.plugins import OWN_PACKAGE
 from ftdd.recipe.error import RecipeError
@@ -59,7 +60,11 @@ class Commands(click.Group):
             raise
         except (DataUnavailable, ComponentFailed, Unfit):
             raise
-        except (KeyboardInterrupt, SystemExit, BrokenPipeError):
+        except KeyboardInterrupt as interrupt:
+            if not interrupt.args:
+                raise
+            return INTERRUPTED  # in the midst of a study, which has said how to go on
+        except (SystemExit, BrokenPipeError):
             raise
         except BaseException as error:
             brought = self._brought().get(str(ctx.invoked_subcommand))

@@ -1,11 +1,13 @@
 """What is shown to a person: tables on stdout, progress on stderr. Plain where nobody watches."""
 
 from collections.abc import Iterable
-
-from rich.console import Console
+from typing import TYPE_CHECKING
 
 from ftdd.records.status import State
 from ftdd.wording import NOTHING
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 STYLES = {
     State.DONE: "green",
@@ -19,14 +21,18 @@ STYLES = {
 }
 
 
-def output() -> Console:
+def output() -> "Console":
     """For results. As wide as the terminal; 110 columns where there is none. Honours NO_COLOR."""
+    from rich.console import Console
+
     console = Console(highlight=False, emoji=False, soft_wrap=False)
     return console if console.is_terminal else Console(highlight=False, emoji=False, width=110)
 
 
-def messages() -> Console:
+def messages() -> "Console":
     """For progress and warnings, on stderr."""
+    from rich.console import Console
+
     return Console(stderr=True, highlight=False, emoji=False)
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ftdd.analysis.study_data import StudyData, study_data
 from ftdd.records.curve import Curve
 from ftdd.records.run import Run, Stamp
 from ftdd.records.status import State
@@ -13,12 +13,17 @@ from ftdd.study.inputs import all_inputs, judge, of_ledger, recorded_inputs
 from ftdd.study.scores import read_scores
 from ftdd.study.store import RunFolder, Store, Unreadable
 
+if TYPE_CHECKING:
+    from ftdd.analysis.study_data import StudyData
+
 STAMPED = ("status.json", "curve.csv")
 ENDED = (State.DONE, State.DIVERGED, State.FAILED)
 
 
-def read_study_data(store: Store, name: str) -> StudyData:
+def read_study_data(store: Store, name: str) -> "StudyData":
     """A study as it is now. Raises LookupError where there is no such study, Unreadable where its list is damaged."""
+    from ftdd.analysis.study_data import study_data  # it imports pandas, which `ftdd plan` and `ftdd watch` do without
+
     record = store.read_study(name)
     runs, inputs = read_runs(store, record)
     return study_data(record, runs, read_scores(store, name), inputs)
@@ -43,7 +48,8 @@ def read_runs(
             run = read_run(folder)
         entry = entries.get(run_id)
         if entry is not None:
-            run = replace(run, role="target", source_id=entry.source_id, settings=entry.settings, added=entry.added)
+            target = replace(run, role="target", source_id=entry.source_id, settings=entry.settings, added=entry.added)
+            run = run if target == run else target
         given[run_id] = run
         if run.ended and (recorded := recorded_inputs(folder, run.status)):
             inputs[run_id] = recorded

@@ -139,8 +139,9 @@ def _answer(choices: Sequence[Choice], at: int, cheapest: int, known: bool, repl
     if cheapest != at:
         chosen = next(choice for choice in choices if choice.frozen_layers == cheapest)
         saves = ""
-        if best.seconds and chosen.seconds:
-            saves = f", and took {chosen.seconds:.1f} s a training instead of {best.seconds:.1f} s"
+        took = [f"{one.seconds:.3g}" for one in (chosen, best) if one.seconds]
+        if len(set(took)) == 2:
+            saves = f", and took {took[0]} s a training instead of {took[1]} s"
         text += f" Of these depths, {cheapest} leaves the least to train{saves}."
     return text
 

@@ -119,7 +119,7 @@ def _slowed(study: "StudyData", arm: Arm, level: float, arms: int) -> Finding:
         text=(
             f"{lead(arm.settings)}From {_images(arm.small)} source images, {_median(early, what)}; "
             f"from {_images(arm.large)}, {_median(late, what)} (log-rank p {p_value(p)}).{_rises(peaks)}"
-            f"{'' if min(early.n, late.n) > 1 else ' One seed says nothing of how much seeds differ.'}"
+            f"{'' if min(early.n, late.n) > 1 else ' One seed gives no estimate of the variance between seeds.'}"
         ),
         settings=arm.settings,
         effect=(late.median - early.median) if late.median is not None and early.median is not None else None,

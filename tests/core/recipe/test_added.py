@@ -1,6 +1,5 @@
 """Points that are added to a recipe's own: settings over its base, checked like a sweep's."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from ftdd.recipe.points import NoPoint, added_point
 from ftdd.recipe.study import Header, MoreSeeds, chosen_analyses
 from tests.core.recipe.test_ids import GOLDEN_TARGETS
 from tests.core.study.small_study import RECIPE, read
-from tests.installed import installed_plugins
+from tests.installed import installed_plugins, with_components
 
 PLUGINS = installed_plugins()
 
@@ -106,5 +105,4 @@ def test_an_analysis_that_needs_a_setting_is_there_only_where_it_is_named() -> N
         def findings(self, evidence: object) -> tuple[()]:
             return ()
 
-    plugins = replace(PLUGINS, components={**PLUGINS.components, "analysis": {"needy": Needy}})
-    assert chosen_analyses(Header(), plugins) == ()
+    assert chosen_analyses(Header(), with_components(analysis={"needy": Needy})) == ()

@@ -1,7 +1,6 @@
 """Parts of a recipe that are right by themselves and do not go together: said before anything is trained."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -12,7 +11,7 @@ from ftdd.components.plugins import Plugins
 from ftdd.data.image_shape import ImageShape, Normalization
 from ftdd.recipe.mistakes import RecipeError
 from ftdd.recipe.read import read_study
-from tests.installed import installed_plugins
+from tests.installed import with_components
 
 RECIPE = """\
 pair: {name: made, counts: [30, 30]}
@@ -89,8 +88,7 @@ def plugins() -> Plugins:
         "architecture": {"named": Named},
         "policy": {"given": Given},
     }
-    installed = installed_plugins()
-    return replace(installed, components={**installed.components, **brought})
+    return with_components(**brought)
 
 
 def answers(tmp_path: Path, old: str = "", new: str = "") -> Sequence[str]:

@@ -1,6 +1,5 @@
 """Sweeps: lists, ranges and `all` as the points of a grid; and what `--set` does to them."""
 
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal
@@ -15,7 +14,7 @@ from ftdd.recipe.read import read_study
 from ftdd.recipe.study import Study
 from ftdd.recipe.sweep import SweepError, read_range
 from tests.core.study.small_study import RECIPE, read
-from tests.installed import installed_plugins
+from tests.installed import installed_plugins, with_components
 
 
 def swept(study: Study) -> list[dict[str, object]]:
@@ -114,9 +113,7 @@ def test_all_is_each_depth_of_the_network_at_that_point(tmp_path: Path) -> None:
         def build(self, image: ImageShape, classes: int):  # type: ignore[no-untyped-def]
             raise AssertionError
 
-    installed = installed_plugins()
-    architectures = {**installed.components["architecture"], "short": Short}
-    plugins = replace(installed, components={**installed.components, "architecture": architectures})
+    plugins = with_components(architecture={**installed_plugins().components["architecture"], "short": Short})
     for sweep in ("  architecture: [short, resnet]\n  freezing.count: all\n", "  freezing.count: all\n  seed: [5]\n"):
         path = tmp_path / "depths.yaml"
         path.write_text(

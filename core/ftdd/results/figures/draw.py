@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from ftdd.analysis.study_data import StudyData, over_transfer
 from ftdd.results.figures.epochwise import epochwise
-from ftdd.results.figures.freezingwise import freezingwise
+from ftdd.results.figures.freezingwise import AXES, freezingwise
 from ftdd.results.figures.scores import scored, scores
 from ftdd.results.figures.similarity import similarity, similarity_axis
 from ftdd.results.figures.style import journal, save
@@ -33,7 +33,7 @@ def figure(study: StudyData, kind: str = "freezingwise", over: str = "frozen_lay
     """One figure of a study.
 
     kind: one of FIGURES.   over: what stands on the horizontal axis of `freezingwise`, one of `freezingwise.AXES`.
-    Raises ValueError with a sentence where the study has no such figure.
+    Raises ValueError with a sentence where the study has no such figure, or there is no such axis.
     """
     there = figures_of(study)
     if kind not in there:
@@ -41,6 +41,8 @@ def figure(study: StudyData, kind: str = "freezingwise", over: str = "frozen_lay
         raise ValueError(f"no figure '{kind}': {why}")
     if over != "frozen_layers" and kind != "freezingwise":
         raise ValueError(f"over='{over}' is for the figure freezingwise, not for {kind}")
+    if over not in AXES:
+        raise ValueError(f"over='{over}': must be one of {', '.join(AXES)}")
     draw, _ = FIGURES[kind]
     with journal():
         return freezingwise(over_transfer(study), over) if kind == "freezingwise" else draw(over_transfer(study))

@@ -95,10 +95,9 @@ def freezingwise(study: StudyData, x: str = "frozen_layers") -> Figure:
         axis = DepthAxis("depth", study.depth.words)
     several = study.done[axis.column].nunique() > 1
     shown = [{line.label: line.runs for line in panel.lines} for panel in parts.panels]
-    first = [panel.lines[0].label for panel in parts.panels]
     mains = [
-        lines.pop("transfer" if controlled and "transfer" in lines else label)
-        for lines, label in zip(shown, first, strict=True)
+        lines.pop("transfer") if controlled and "transfer" in lines else panel.lines[0].runs
+        for lines, panel in zip(shown, parts.panels, strict=True)
     ]
     dots = MOST_DOTS // (len(MEASURES) * len(mains))
     if max(map(len, mains)) > dots:

@@ -5,11 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftdd.components import DataUnavailable, Presence
-from ftdd_plugins.pairs.cifar.pickles import Array, read_pickle
 from ftdd_plugins.pairs.files.checksums import has_md5
 from ftdd_plugins.pairs.files.download import Remote, fetch
 from ftdd_plugins.pairs.files.image_set import HALVES, Half, ImageSet
-from ftdd_plugins.pairs.files.unpack import extract
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,6 +54,8 @@ class CifarFiles(ImageSet):
         """Fetch the official archive and unpack the files that are not there. Files that are there are left alone."""
         missing, modified = self._faults(data, HALVES)
         if missing:
+            from ftdd_plugins.pairs.files.unpack import extract
+
             archive = fetch(self._archive, data, say)
             extract(archive, [f"{self.folder}/{name}" for name in missing], data)
         if modified:
@@ -129,6 +129,8 @@ class CifarFiles(ImageSet):
 
     def _batch(self, path: Path) -> "tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]":
         """A file's pixels, shape (N, 3072), and labels, shape (N,)."""
+        from ftdd_plugins.pairs.cifar.pickles import read_pickle
+
         try:
             batch = read_pickle(path)
             pixels = _bytes(batch[b"data"]).reshape(-1, 3 * self.side**2)
@@ -151,6 +153,8 @@ def _bytes(pixels: Any) -> "npt.NDArray[np.uint8]":
     """Raises TypeError for what is no array of bytes."""
     import numpy as np
 
+    from ftdd_plugins.pairs.cifar.pickles import Array
+
     values = pixels.values() if isinstance(pixels, Array) else None
     if values is None or values.dtype != np.uint8:
         raise TypeError("its pixels are not bytes")
@@ -160,6 +164,8 @@ def _bytes(pixels: Any) -> "npt.NDArray[np.uint8]":
 def _whole_numbers(labels: Any) -> "npt.NDArray[np.int64]":
     """A list or an array of labels as one of 64 bits; raises TypeError for what NumPy would take too, such as 1.5."""
     import numpy as np
+
+    from ftdd_plugins.pairs.cifar.pickles import Array
 
     if isinstance(labels, Array) and labels.values().ndim == 1:
         return labels.values().astype(np.int64)

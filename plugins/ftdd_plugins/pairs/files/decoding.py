@@ -8,13 +8,10 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
-
-from filelock import FileLock
 
 from ftdd.components import DataUnavailable
 from ftdd.study.files import write_text
@@ -55,6 +52,7 @@ def decoded(
     DataUnavailable with the names of files that cannot be read, or where the images are more than memory.
     """
     import numpy as np
+    from filelock import FileLock
 
     check_memory(title, len(files), channels, side)
     images = kept_images(files, side, channels, title, data, scale)
@@ -218,6 +216,7 @@ def _in_parallel(
 
     Threads: Pillow's decoders leave the lock. say: takes a line on the progress every few seconds.
     """
+    from concurrent.futures import ThreadPoolExecutor
 
     def one(file: ImageFile) -> T | str:
         try:

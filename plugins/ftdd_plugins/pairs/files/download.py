@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from filelock import FileLock, Timeout
-
 from ftdd.components import DataUnavailable
 from ftdd_plugins.pairs.files.checksums import md5_of
 
@@ -93,6 +91,8 @@ def _is_there(path: Path, remote: Remote) -> bool:
 @contextmanager
 def _alone(path: Path, say: Callable[[str], None]) -> Iterator[None]:
     """While no other process fetches the same file."""
+    from filelock import FileLock, Timeout
+
     lock = FileLock(path.with_name(f"{path.name}.lock"))
     try:
         lock.acquire(timeout=0)
