@@ -11,10 +11,6 @@ installed_plugins = lru_cache(maxsize=1)(plugins.installed_plugins)
 
 def with_components(**brought: Mapping[str, type[Component]]) -> plugins.Plugins:
     """The installed plugins, with these components as all there are of their kinds."""
-
-    class Changed(plugins.Plugins):
-        components = {**installed_plugins().components, **brought}  # type: ignore[assignment]
-
     changed = copy(installed_plugins())
-    changed.__class__ = Changed
+    changed.__class__ = type("Changed", (plugins.Plugins,), {"components": {**changed.components, **brought}})
     return changed
