@@ -2,8 +2,8 @@
 
     python docs/make_mlflow_pictures.py STORE STUDY
 
-Starts `ftdd ui` on the store, opens the pages that the how-to page shows in headless Chromium, and writes
-docs/images/mlflow_*.png. Needs selenium, Chromium and its chromedriver, and Pillow.
+Starts `ftdd ui` on the store, opens the page that the how-to page shows in headless Chromium, and writes
+docs/images/mlflow_study.png. Needs selenium, Chromium and its chromedriver, and Pillow.
 """
 
 import argparse
@@ -61,17 +61,12 @@ def main() -> None:
 
 
 def photograph(browser: Any, base: str, store: Path, study: str) -> None:
-    """The two views, and the artifacts of the study's own run."""
+    """The artifacts of the study's own run."""
     from ftdd_plugins.mlflow_mirror.tracking import open_client
-    from ftdd_plugins.mlflow_mirror.views import EVERY_RUN, MEANS, address_of
 
     client = open_client(store.absolute())
     experiment = client.get_experiment_by_name(study).experiment_id
     (parent,) = client.search_runs([experiment], "tags.`ftdd.role` = 'study'")
-    for name, view in (("runs", EVERY_RUN), ("means", MEANS)):
-        browser.get(base + address_of(view, experiment))
-        wait(lambda: browser.find_elements("css selector", ".scatterlayer .point"))
-        take(browser, name)
     browser.get(f"{base}#/experiments/{experiment}/runs/{parent.info.run_id}/artifacts?workflowType=machine_learning")
     wait(lambda: browser.find_elements("xpath", "//*[text()='report.html']"))
     browser.find_elements("xpath", "//*[text()='report.html']")[0].click()
@@ -79,7 +74,7 @@ def photograph(browser: Any, base: str, store: Path, study: str) -> None:
 
 
 def take(browser: Any, name: str) -> None:
-    """Without the assistant's panel, when the charts have come to rest."""
+    """Without the assistant's panel, when the page has come to rest."""
     from PIL import Image
 
     time.sleep(3)

@@ -1,9 +1,9 @@
-"""Rewrite the tables of docs/reference/recipes.md from the classes that validate recipes.
+"""Rewrite the tables of docs/reference/recipes.md and docs/method.md from the classes and columns that they are of.
 
-    python docs/make_reference.py            rewrite the file
+    python docs/make_reference.py            rewrite the files
     python docs/make_reference.py --check    say what would change; exit code 1 if anything would
 
-A table stands between `<!-- generated: KEY -->` and `<!-- end -->`; KEYS says which class each key means.
+A table stands between `<!-- generated: KEY -->` and `<!-- end -->`, in the page that has it.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ftdd.analysis.columns import RUN_COLUMNS
 from ftdd.components import KINDS, Component
 from ftdd.components.choice import PLACEHOLDER
 from ftdd.components.plugins import installed_plugins
@@ -36,7 +37,7 @@ from ftdd.training.settings import (
 )
 from ftdd.values import Value, described_fields
 
-PAGE = Path(__file__).parent / "reference" / "recipes.md"
+RECIPES, METHOD = Path(__file__).parent / "reference" / "recipes.md", Path(__file__).parent / "method.md"
 BLOCK = re.compile(r"(<!-- generated: (?P<key>[\w ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 FIELDS: Mapping[str, tuple[type[Value], tuple[str, ...]]] = {
@@ -62,30 +63,39 @@ COMPONENTS = ("pairs", "architectures", "policies", "schemes", "analyses")
 
 
 def main() -> int:
-    """Rewrite or check the page; gives the exit code."""
+    """Rewrite or check the pages; gives the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--check", action="store_true", help="change nothing; exit code 1 if the page is not current")
     check = parser.parse_args().check
-    old = PAGE.read_text(encoding="utf-8")
-    new = regenerated(old)
-    if check:
-        sys.stdout.writelines(difflib.unified_diff(old.splitlines(True), new.splitlines(True), "committed", "current"))
-        return int(old != new)
-    PAGE.write_text(new, encoding="utf-8")
-    return 0
+    stale = False
+    for page, tables in ((RECIPES, recipe_tables()), (METHOD, {"columns": column_table()})):
+        old = page.read_text(encoding="utf-8")
+        new = regenerated(old, tables, page.name)
+        stale |= old != new
+        if check:
+            lines = old.splitlines(True), new.splitlines(True)
+            sys.stdout.writelines(difflib.unified_diff(*lines, f"committed {page.name}", "current"))
+        else:
+            page.write_text(new, encoding="utf-8")
+    return int(check and stale)
 
 
-def regenerated(page: str) -> str:
+def regenerated(page: str, tables: Mapping[str, str], name: str) -> str:
     """The page with every table made again. Raises SystemExit where a table has no place in it."""
-    tables = all_tables()
     places = {match["key"] for match in BLOCK.finditer(page)}
     if places != set(tables):
-        raise SystemExit(f"{PAGE.name}: tables without a place or places without a table: {places ^ set(tables)}")
+        raise SystemExit(f"{name}: tables without a place or places without a table: {places ^ set(tables)}")
     return BLOCK.sub(lambda match: f"{match[1]}\n{tables[match['key']]}\n{match[3]}", page)
 
 
-def all_tables() -> dict[str, str]:
-    """Every table by its key, as Markdown."""
+def column_table() -> str:
+    """The columns of the table of runs that every study has."""
+    rows = [f"| `{one.name}` | {one.meaning} |" for one in RUN_COLUMNS]
+    return "\n".join(["| column | meaning |", "| --- | --- |", *rows, ""])
+
+
+def recipe_tables() -> dict[str, str]:
+    """Every table of the reference of recipes by its key, as Markdown."""
     tables = {key: field_table(cls, leave_out) for key, (cls, leave_out) in FIELDS.items()}
     tables |= {key: "\n".join(option_section(cls, "name") for cls in classes) for key, classes in OPTIONS.items()}
     for kind in KINDS.values():

@@ -12,5 +12,5 @@ installed_plugins = lru_cache(maxsize=1)(plugins.installed_plugins)
 def with_components(**brought: Mapping[str, type[Component]]) -> plugins.Plugins:
     """The installed plugins, with these components as all there are of their kinds."""
     changed = copy(installed_plugins())
-    changed.__class__ = type("Changed", (plugins.Plugins,), {"components": {**changed.components, **brought}})
+    vars(changed)["components"] = {**changed.components, **brought}  # where a cached property keeps its value
     return changed

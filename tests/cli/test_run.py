@@ -85,8 +85,8 @@ def test_results_as_csv_agree_with_the_curves(done: tuple[Path, Said]) -> None:
 
 def test_show_a_run_prints_its_proof(done: tuple[Path, Said]) -> None:
     folder, _ = done
-    runs = pd.read_csv(folder / "runs.csv")
-    run_id = runs[runs["frozen_layers"] == 3]["id"].iloc[0]
+    entries = Store(folder / "ftdd-runs").read_study("small").entries
+    run_id = next(entry.id for entry in entries if entry.settings["freezing.count"] == 3)
     said = ftdd("show", run_id, cwd=folder)
     assert "3 of 10 layers frozen, unchanged, by their hashes" in said.out
     assert said.out.count("frozen") >= 4

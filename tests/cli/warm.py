@@ -88,7 +88,7 @@ def _start_fork_server() -> None:
 def _code(call: Call) -> int:
     """Carry out the call; its exit code."""
     from ftdd.cli import main
-    from ftdd_plugins.executors import local
+    from ftdd_plugins.executors import processes
 
     os.setsid()
     os.chdir(call.cwd)
@@ -97,7 +97,7 @@ def _code(call: Call) -> int:
     sys.argv = ["ftdd", *call.arguments]
     running: Any = forkserver._forkserver  # type: ignore[attr-defined]
     running.ensure_running = lambda: None  # it would wait for a child that is this process's sibling
-    local.work = partial(work, call)
+    processes.work = partial(work, call)
     try:
         main()
     except SystemExit as end:
@@ -110,10 +110,10 @@ def _code(call: Call) -> int:
 
 def work(call: Call, *arguments: Any) -> None:
     """In a worker: work for the call."""
-    from ftdd_plugins.executors import local
+    from ftdd_plugins.executors import processes
 
     call.surround()
-    local.work(*arguments)
+    processes.work(*arguments)
 
 
 def _end(code: int) -> NoReturn:

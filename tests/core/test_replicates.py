@@ -106,7 +106,7 @@ def test_seeds_with_test_images_of_their_own_have_none_in_common() -> None:
 
 
 def test_errors_of_numbers_are_no_shares_of_test_images() -> None:
-    (grid,) = over_setting(study(GRID, labels="numbers"), "frozen_layers", "final_test_error")
+    (grid,) = over_setting(study(GRID, task="regression"), "frozen_layers", "final_test_error")
     assert grid.test_images is None
 
 
@@ -164,6 +164,13 @@ def test_studies_of_before_policies_declared_it_have_count_and_fraction_as_depth
     tree = StudyRecord("made", "", "", 0.0, ("freezing.count", "freezing.every", "seed"), ()).to_json()
     del tree["depth"]
     assert StudyRecord.from_json(tree).depth == ("freezing.count",)
+
+
+def test_a_study_written_before_the_task_had_its_name_is_read() -> None:
+    tree = StudyRecord("made", "", "", 0.0, ("pair.a",), (), similarity_order={"pair.a": "larger"}).to_json()
+    old = {key: value for key, value in tree.items() if key not in ("task", "similarity_order")}
+    record = StudyRecord.from_json(old | {"labels": "numbers", "likeness": {"pair.a": "larger"}})
+    assert (record.task, record.similarity_order) == ("regression", {"pair.a": "larger"})
 
 
 def test_a_setting_that_some_runs_do_not_have_makes_a_part_of_its_own() -> None:

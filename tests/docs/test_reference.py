@@ -49,3 +49,5 @@ def test_every_decision_says_its_status_context_decision_and_consequences() -> N
     for path in decisions:
         text = path.read_text(encoding="utf-8")
         assert re.findall(r"^## (.+)$", text, re.MULTILINE) == ["Status", "Context", "Decision", "Consequences"], path
+    listed = re.findall(r"\(decisions/(.+?)\)", (ROOT / "docs" / "index.md").read_text(encoding="utf-8"))
+    assert listed == [path.name for path in decisions]

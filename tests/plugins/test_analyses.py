@@ -243,7 +243,7 @@ def test_squared_errors_are_compared_by_their_logarithms() -> None:
         for seed in range(4)
         for depth, error in zip(DEPTHS, (0.5, 0.1, 1.0, 10.0, 1.0, 0.05), strict=True)
     ]
-    findings = Freezingwise().findings(made_study(runs, labels="numbers"))
+    findings = Freezingwise().findings(made_study(runs, task="regression"))
     descent = only(findings, "rises to a peak")
     assert (descent.answer, descent.unit, descent.numbers["peak_at"]) == ("seen", "log test error", 6)
     assert descent.effect == pytest.approx(math.log(100), abs=0.3)
@@ -254,7 +254,7 @@ def test_squared_errors_are_compared_by_their_logarithms() -> None:
 def test_a_squared_error_that_overflowed_costs_its_run_and_not_the_study() -> None:
     runs = over_depths(PEAK)
     runs[0] = replace(runs[0], test_error=(0.9, math.inf))
-    study = made_study(runs, labels="numbers")
+    study = made_study(runs, task="regression")
     descent = only(Freezingwise().findings(study), "rises to a peak")
     assert summary(descent) == ("seen", 4)
     assert len(descent.runs) == len(runs) - 1
@@ -264,9 +264,9 @@ def test_a_squared_error_that_overflowed_costs_its_run_and_not_the_study() -> No
 
 
 def test_of_numbers_that_never_reach_eps_nobody_can_tell_who_interpolates() -> None:
-    study = made_study(over_depths(PEAK, fits=-1), labels="numbers")
+    study = made_study(over_depths(PEAK, fits=-1), task="regression")
     assert only(Freezingwise().findings(study), "interpolate").answer == "cannot tell"
-    told = replace(made_study(over_depths(PEAK), labels="numbers"))
+    told = replace(made_study(over_depths(PEAK), task="regression"))
     assert only(Freezingwise().findings(told), "interpolate").answer == "seen"
 
 
@@ -513,7 +513,7 @@ CROSSING = tuple(error + (0.1 if depth < 5 else -0.1) for error, depth in zip(PE
 
 
 def test_a_less_related_source_that_is_better_where_much_is_frozen_is_seen() -> None:
-    better, crossing = Similarity().findings(made_study(two_sources(PEAK, CROSSING), likeness=LIKENESS))
+    better, crossing = Similarity().findings(made_study(two_sources(PEAK, CROSSING), similarity_order=LIKENESS))
     assert summary(better) == ("seen", 4)
     assert better.statement == (
         "The less related source (similarity far) is better than the more related one (similarity near)"
@@ -533,7 +533,7 @@ def test_a_less_related_source_that_is_better_where_much_is_frozen_is_seen() -> 
 
 def test_a_less_related_source_that_is_worse_everywhere_is_not_seen() -> None:
     worse = tuple(error + 0.1 for error in PEAK)
-    better, crossing = Similarity().findings(made_study(two_sources(PEAK, worse), likeness=LIKENESS))
+    better, crossing = Similarity().findings(made_study(two_sources(PEAK, worse), similarity_order=LIKENESS))
     assert better.answer == "not seen"
     assert "excluded at every depth" in better.text
     assert "similarity near is better than similarity far by 0." in better.text
@@ -544,7 +544,7 @@ def test_a_less_related_source_that_is_worse_everywhere_is_not_seen() -> None:
 def test_the_interval_in_the_text_is_that_of_the_difference_it_names() -> None:
     """near is better by 0.1: the difference that is spoken of is above zero, so its ends are too."""
     worse = tuple(error + 0.1 for error in PEAK)
-    better = Similarity().findings(made_study(two_sources(PEAK, worse), likeness=LIKENESS))[0]
+    better = Similarity().findings(made_study(two_sources(PEAK, worse), similarity_order=LIKENESS))[0]
     (low, high) = re.findall(r"difference \[([\d.]+), ([\d.]+)\]", better.text)[0]
     assert 0 < float(low) < 0.1 < float(high)
 
@@ -566,7 +566,7 @@ def with_digest(run: MadeRun, digest: str) -> MadeRun:
 
 def test_sources_with_other_targets_are_not_compared() -> None:
     runs = [with_digest(run, str(run.settings["pair.similarity"])) for run in two_sources(PEAK, CROSSING)]
-    study = made_study(runs, likeness=LIKENESS)
+    study = made_study(runs, similarity_order=LIKENESS)
     found = only(Similarity().findings(study))
     assert (found.answer, found.effect, found.interval) == ("cannot tell", None, None)
     assert "The two have different targets" in found.text
@@ -575,18 +575,18 @@ def test_sources_with_other_targets_are_not_compared() -> None:
 
 def test_test_sets_that_seeds_draw_are_the_same_for_both_sources() -> None:
     runs = [with_digest(run, f"of {run.settings['seed']}") for run in two_sources(PEAK, CROSSING)]
-    assert Similarity().findings(made_study(runs, likeness=LIKENESS))[0].answer == "seen"
+    assert Similarity().findings(made_study(runs, similarity_order=LIKENESS))[0].answer == "seen"
 
 
 def test_seeds_of_both_are_asked_for_where_the_difference_is_nearest_to_telling() -> None:
     almost = tuple(error - (0.06 if depth == 6 else 0.0) for error, depth in zip(PEAK, DEPTHS, strict=True))
-    study = made_study(two_sources(PEAK, almost, seeds=3, noise=0.04), likeness=LIKENESS)
+    study = made_study(two_sources(PEAK, almost, seeds=3, noise=0.04), similarity_order=LIKENESS)
     assert Similarity().findings(study)[0].answer == "cannot tell"
     asked = Similarity().proposals(study)
     assert {one.settings["pair.similarity"] for one in asked} == {"near", "far"}
     assert len({one.settings["freezing.count"] for one in asked}) == 1
     assert {one.settings["seed"] for one in asked} == {3}
-    assert not Similarity().proposals(made_study(two_sources(PEAK, CROSSING), likeness=LIKENESS))
+    assert not Similarity().proposals(made_study(two_sources(PEAK, CROSSING), similarity_order=LIKENESS))
 
 
 def test_places_with_one_seed_in_common_are_not_spoken_of() -> None:
@@ -595,7 +595,7 @@ def test_places_with_one_seed_in_common_are_not_spoken_of() -> None:
         for run in two_sources(PEAK, CROSSING)
         if run.settings["freezing.count"] != 9 or int(str(run.settings["seed"])) == 0
     ]
-    better = Similarity().findings(made_study(runs, likeness=LIKENESS))[0]
+    better = Similarity().findings(made_study(runs, similarity_order=LIKENESS))[0]
     assert set(better.numbers["differences"]) == {"0", "2", "4", "6", "8"}  # type: ignore[arg-type]
 
 
@@ -604,11 +604,11 @@ def test_squared_errors_are_told_by_their_digits_and_sentences_begin_with_a_capi
         replace(run, test_error=[1e-7 * error for error in run.test_error])
         for run in with_control(PEAK, "random", [error + 0.1 for error in PEAK], noise=0.001)
     ]
-    text = only(Controls().findings(made_study(runs, labels="numbers"))).text
+    text = only(Controls().findings(made_study(runs, task="regression"))).text
     assert re.search(r"transfer is better than random by [\d.]+e-0[89] \(difference \[[\d.]+e-0[89], ", text)
     assert ". Transfer is significantly better at 6 of 6 depths (0, 2, 4, 6, 8, 9)." in text
     alone = [run for run in runs if run.settings["freezing.count"] == 9]
-    text = only(Controls().findings(made_study(alone, labels="numbers"))).text
+    text = only(Controls().findings(made_study(alone, task="regression"))).text
     assert text.endswith(". Transfer is significantly better there.")
 
 
@@ -628,7 +628,7 @@ def test_places_without_a_seed_in_common_are_not_spoken_of() -> None:
         if run.settings["freezing.count"] != 9
         or (run.settings["pair.similarity"] == "near") == (int(str(run.settings["seed"])) < 2)
     ]
-    better = Similarity().findings(made_study(runs, likeness=LIKENESS))[0]
+    better = Similarity().findings(made_study(runs, similarity_order=LIKENESS))[0]
     assert set(better.numbers["differences"]) == {"0", "2", "4", "6", "8"}  # type: ignore[arg-type]
 
 
@@ -843,7 +843,7 @@ def test_freezing_that_raises_the_complexity_is_not_seen_to_lower_it() -> None:
     assert EffectiveModelComplexity().findings(made_study(fitting(FITTED, seeds=1)))[0].answer == "cannot tell"
 
 
-@pytest.mark.parametrize("seeds", [2, 3, 5])
+@pytest.mark.parametrize("seeds", [2, pytest.param(3, marks=pytest.mark.slow), pytest.param(5, marks=pytest.mark.slow)])
 def test_sizes_that_are_fitted_by_chance_alone_lower_no_complexity(seeds: int) -> None:
     """With both depths the mean train error on 120 images is eps itself, so by chance one is on this side of it."""
     random = np.random.default_rng(seeds)
@@ -916,12 +916,12 @@ def test_f3_needs_both_halves_on_one_curve(errors: Sequence[float], fits: int, a
 
 
 def test_f3_of_numbers_that_never_interpolate_lacks_a_half() -> None:
-    study = made_study(over_depths(PEAK, fits=-1), labels="numbers")
+    study = made_study(over_depths(PEAK, fits=-1), task="regression")
     assert only(Paper().findings(study), "F3").answer == "cannot tell"
 
 
 def test_f4_is_that_of_similarity() -> None:
-    study = made_study(two_sources(PEAK, CROSSING), likeness=LIKENESS)
+    study = made_study(two_sources(PEAK, CROSSING), similarity_order=LIKENESS)
     found = only(Paper().findings(study), "F4")
     assert (found.answer, found.analysis) == ("seen", "paper")
 
@@ -935,7 +935,7 @@ ABOUT: dict[str, Callable[[], StudyData]] = {
         [replace(run, settings=_renamed(run.settings, "architecture.width")) for run in over_depths(PEAK)]
     ),
     "sizes": lambda: made_study(from_sources({(50, 10, 100): EARLY, (500, 10, 1000): LATE})),
-    "similarity": lambda: made_study(two_sources(PEAK, CROSSING), likeness=LIKENESS),
+    "similarity": lambda: made_study(two_sources(PEAK, CROSSING), similarity_order=LIKENESS),
     "controls": lambda: made_study(with_control(PEAK, "random", VALLEY)),
     "memorization": lambda: made_study(labels(2, 32)),
     "emc": lambda: made_study(fitting({0: 100, 4: 50, 9: 10})),

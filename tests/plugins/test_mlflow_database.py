@@ -60,6 +60,7 @@ def test_a_database_is_not_there_before_it_is_complete(tmp_path: Path, monkeypat
     assert not (tmp_path / "mlflow.db").exists()
 
 
+@pytest.mark.slow
 def test_births_that_are_killed_leave_nothing_that_stays(tmp_path: Path) -> None:
     """Killed at moments spread over the birth, then opened by the next."""
     for i in range(4):
@@ -76,6 +77,7 @@ def test_births_that_are_killed_leave_nothing_that_stays(tmp_path: Path) -> None
     assert {path.name for path in tmp_path.iterdir()} == {"mlflow.db", "mlflow.lock"}
 
 
+@pytest.mark.slow
 def test_of_two_at_once_one_makes_it_and_both_use_it(tmp_path: Path) -> None:
     both = [
         subprocess.Popen(

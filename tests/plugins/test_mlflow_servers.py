@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -193,12 +193,43 @@ def test_a_mirror_that_fails_once_is_not_tried_again_by_the_same_study(
     client = listener._mirror.client = Broken()
     run = RunRef("a0", "target", None, store.run("a0").path, {})
     with pytest.raises(MirrorUnavailable, match="connection refused") as caught:
-        listener.look(run, final=True)
+        listener.hear(run, final=True)
     assert "s3cret" not in str(caught.value)
     asked = client.asked
-    listener.look(run, final=True)
+    listener.hear(run, final=True)
     listener.finish()
     assert client.asked == asked == 1
+
+
+def test_short_runs_are_mirrored_several_at_once_and_long_ones_when_they_end(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    now, told = 100.0, []
+
+    class Told:
+        def __init__(self) -> None:
+            self.store = store
+
+        def runs(self, run_ids: Iterable[str]) -> None:
+            told.append((now, list(run_ids)))
+
+    monkeypatch.setattr("ftdd_plugins.mlflow_mirror.time.monotonic", lambda: now)
+    listener = mlflow_mirror._Listener()
+    listener._mirror, listener._mirrored_at = Told(), now  # type: ignore[assignment]
+    runs = {name: RunRef(name, "target", None, store.path, {}) for name in ("long", "a", "b", "c")}
+    for second, name, final in (
+        (100.0, "long", False),
+        (101.0, "a", False),
+        (102.0, "a", True),
+        (103.0, "b", True),
+        (105.0, "c", False),
+        (106.0, "c", True),
+        (107.0, "long", True),
+    ):
+        now = second
+        listener.hear(runs[name], final)
+    assert told == [(105.0, ["long", "a", "b", "c"]), (107.0, ["c", "long"])]
 
 
 def test_a_folder_that_cannot_be_read_does_not_end_the_mirror(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,7 +242,7 @@ def test_a_folder_that_cannot_be_read_does_not_end_the_mirror(store: Store, monk
     run = RunRef("a0", "target", None, store.run("a0").path, {})
     monkeypatch.setattr("ftdd_plugins.mlflow_mirror.mirroring.content", gone)
     with pytest.raises(Unreadable):
-        listener.look(run, final=True)
+        listener.hear(run, final=True)
     assert listener._mirror is not None
 
 

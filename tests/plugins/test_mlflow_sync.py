@@ -26,7 +26,7 @@ def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mirror:
         data = {"train_digest": "1" * 8, "test_digest": "2" * 8, "train_images": 60, "test_images": 20}
         folder = store.run(run_id)
         status = folder.status()
-        folder.write_status(replace(status, started=1000.0, facts={**status.facts, "data": data}))
+        folder.write_status(replace(status, started=1000.0, updated=1010.0, facts={**status.facts, "data": data}))
     add_study(store, [("a0", {"freezing.count": 0, "seed": 0}), ("b0", {"freezing.count": 2, "seed": 0})])
     made = open_mirror(store, "one")
     made.study()

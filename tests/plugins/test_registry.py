@@ -20,7 +20,8 @@ PLUGINS = installed_plugins()
 LONG = {
     "Paper": ("takes_any_study", "says_the_same_again", "does_not_mind_the_order_of_rows"),
     "Epochwise": ("says_the_same_again", "does_not_mind_the_order_of_rows"),
-    "DigitsToMnist5k image_size=28": ("loads_the_same_again", "tests_on_other_images"),
+    "DigitsToMnist5k": ("loads_the_same_again", "tests_on_other_images"),
+    "DigitsToMnist5k image_size=28": ("loads_the_same_again",),
     "ResNet depth=50 width=1 preactivation=False": ("interpolates",),
     "TorchVision model=shufflenet_v2_x0_5": ("keeps_frozen_layers", "interpolates"),
     "Timm model=test_vit granularity=modules": ("keeps_frozen_layers",),

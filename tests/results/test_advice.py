@@ -217,7 +217,7 @@ def test_numbers_are_compared_by_their_logarithms_and_costs_are_factors() -> Non
         for seed in range(4)
         for depth, error in zip(DEPTHS, (2.0, 1.0, 10.0, 1.0, 0.5, 0.1), strict=True)
     ]
-    advice = only(made, labels="numbers")
+    advice = only(made, task="regression")
     assert (advice.best, advice.peak_at) == (9, 4)
     assert advice.choices[-1].test_error == pytest.approx(0.1, rel=0.1)
     assert advice.choices[-2].cost == pytest.approx(math.log(5), abs=0.1)
@@ -229,7 +229,7 @@ def test_numbers_are_compared_by_their_logarithms_and_costs_are_factors() -> Non
 @pytest.mark.parametrize(("scale", "said"), [(1e-6, "1.48e-07"), (1e6, "1.48e+05")])
 def test_squared_errors_are_told_by_their_digits_on_any_scale(scale: float, said: str) -> None:
     made = [replace(run, test_error=[scale * error for error in run.test_error]) for run in runs(VALLEY)]
-    assert f"mean test error {said} over 4 seeds" in only(made, labels="numbers").text[0]
+    assert f"mean test error {said} over 4 seeds" in only(made, task="regression").text[0]
 
 
 def test_nothing_costs_less_than_nothing_by_rounding() -> None:

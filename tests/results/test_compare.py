@@ -197,7 +197,7 @@ def test_studies_of_one_name_are_told_apart_by_their_stores(tmp_path: Path) -> N
 def test_studies_of_classes_and_of_numbers_have_no_common_scale(store: Store) -> None:
     first, second = study(store, "first", over_depths((0,))), study(store, "second", over_depths((0,)))
     listed = store.study_folder("second") / "runs.json"
-    listed.write_text(listed.read_text().replace('"labels": "classes"', '"labels": "numbers"'))
+    listed.write_text(listed.read_text().replace('"task": "classification"', '"task": "regression"'))
     with pytest.raises(CannotCompare, match="no common scale"):
         laid(first, second)
 

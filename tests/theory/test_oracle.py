@@ -96,13 +96,20 @@ def expected(tmp_path: Path, frozen: int, *overrides: str) -> float | None:
     ("frozen", "settings", "overrides"),
     [
         (8, {}, ()),
-        (32, {}, ()),
+        pytest.param(32, {}, (), marks=pytest.mark.slow),
         (8, {"from_zero": True}, ("transfer.first_layers=frozen",)),
-        (30, {"n_s": 18}, ("source.images=18",)),
-        (8, {"n_s": 18, "seen": 30}, ("source.images=18", "pair.source_coordinates=30")),
+        pytest.param(30, {"n_s": 18}, ("source.images=18",), marks=pytest.mark.slow),
+        pytest.param(
+            8, {"n_s": 18, "seen": 30}, ("source.images=18", "pair.source_coordinates=30"), marks=pytest.mark.slow
+        ),
         (35, {"n_s": 18, "seen": 30, "b": 0.5}, ("source.images=18", "pair.source_coordinates=30", "pair.b=0.5")),
         (30, {"n_s": 80, "b": 0.7, "a": 0.5}, ("pair.b=0.7", "pair.a=0.5")),
-        (26, {"n_s": 18, "b": 0.7, "a": 0.5}, ("source.images=18", "pair.b=0.7", "pair.a=0.5")),
+        pytest.param(
+            26,
+            {"n_s": 18, "b": 0.7, "a": 0.5},
+            ("source.images=18", "pair.b=0.7", "pair.a=0.5"),
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_the_closed_form_is_that_of_a_plain_simulation(
@@ -178,6 +185,7 @@ def test_the_engine_sees_f4_where_theory_does_and_only_there(seen: int, wins: bo
     assert z > 3 if wins else z < -3
 
 
+@pytest.mark.slow
 def test_gradient_descent_to_convergence_ends_at_the_exact_fit(tmp_path: Path) -> None:
     """Nearest to where it started: the minimum-norm step, frozen coordinates left out."""
     small = ("freezing.count=2", "pair.d=12", "target.images=6")
@@ -192,6 +200,7 @@ def test_gradient_descent_to_convergence_ends_at_the_exact_fit(tmp_path: Path) -
     assert descended["final_train_error"].iloc[0] < 1e-6
 
 
+@pytest.mark.slow
 def test_soft_freezing_by_descent_ends_at_its_exact_fit(tmp_path: Path) -> None:
     soft = ("freezing.count=0", "soft_freezing.l2_sp=0.5", "pair.d=12", "target.images=6")
     exact = carried_out(tmp_path, *soft)

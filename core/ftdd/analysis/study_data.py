@@ -58,12 +58,12 @@ class StudyData:
     @property
     def regression(self) -> bool:
         """Whether numbers are learned, not classes: errors are then squared ones, without an upper end."""
-        return self.record.labels == "numbers"
+        return self.record.task == "regression"
 
     @property
     def similarity(self) -> Mapping[str, Json]:
         """Swept settings by which source and target are more or less similar; see `ftdd.components.Pair`."""
-        return self.record.likeness
+        return self.record.similarity_order
 
     @cached_property
     def settings(self) -> Mapping[str, Mapping[str, Json]]:
@@ -121,7 +121,7 @@ class StudyData:
     def copy(self) -> "StudyData":
         """The same, for an analysis that may write into its tables."""
         settings = [replace(entry, settings=deepcopy(entry.settings)) for entry in self.record.entries]
-        record = replace(self.record, entries=tuple(settings), likeness=deepcopy(self.record.likeness))
+        record = replace(self.record, entries=tuple(settings), similarity_order=deepcopy(self.record.similarity_order))
         return replace(self, record=record, runs=self.runs.copy(), curves=self.curves.copy())
 
     def _done(self, role: str, *measured: str) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from ftdd.cli.commands import COMMANDS
 from ftdd.cli.options import store_option
 from ftdd.components import KINDS, Kind
 from ftdd.components.plugins import plugin_commands
-from ftdd.study.store import Store, Unreadable
+from ftdd.study.files import Unreadable
 
 TOPICS = (*(kind.plural for kind in KINDS.values()), "plugins", "recipes", "studies")
 
@@ -34,7 +34,7 @@ def command(topic: str | None, store: Path) -> int:
     if topic in (None, "recipes"):
         _recipes()
     if topic in (None, "studies"):
-        _studies(Store(store))
+        _studies(store)
     if topic in (None, "plugins"):
         _plugins()
     return 0
@@ -84,16 +84,20 @@ def _recipes() -> None:
     _print_table("recipes", rows)
 
 
-def _studies(store: Store) -> None:
+def _studies(path: Path) -> None:
     rows = []
-    for name in store.studies():
-        try:
-            record = store.read_study(name)
-        except Unreadable as error:
-            rows.append((name, str(error), ""))
-        else:
-            rows.append((name, record.question or record.title, f"{len(record.run_ids)} runs"))
-    _print_table(f"studies in {store.path}", rows, none="none yet")
+    if path.is_dir():
+        from ftdd.study.store import Store
+
+        store = Store(path)
+        for name in store.studies():
+            try:
+                record = store.read_study(name)
+            except Unreadable as error:
+                rows.append((name, str(error), ""))
+            else:
+                rows.append((name, record.question or record.title, f"{len(record.run_ids)} runs"))
+    _print_table(f"studies in {path}", rows, none="none yet")
 
 
 def _plugins() -> None:

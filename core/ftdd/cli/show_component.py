@@ -134,7 +134,7 @@ def _sheet(pair: Pair, name: str, data: Path, sheet: Path) -> bool:
     from ftdd.results.contact_sheet import contact_sheet
     from ftdd.results.style import without_words_on_glyphs
 
-    if pair.labels == "numbers":
+    if pair.task == "regression":
         raise click.UsageError(f"the inputs of {name} are measurements, which are not looked at")
     loaded = []
     try:

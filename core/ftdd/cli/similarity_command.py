@@ -65,7 +65,7 @@ def command(
     asked = bool(names or request.study.header.similarity)
     if not request.study.groups:
         raise click.UsageError("no run of this recipe transfers from a source, so there is nothing to compare")
-    if all(group.pair.labels == "numbers" for group in request.study.groups):
+    if all(group.pair.task == "regression" for group in request.study.groups):
         raise click.UsageError("the labels of this recipe's pairs are numbers, and schemes compare classes")
     study = replace(request.study, header=request.study.header.model_copy(update={"similarity": schemes}))
     plan = plan_now(replace(request, study=study))

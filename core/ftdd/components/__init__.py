@@ -11,7 +11,7 @@ from ftdd.components.base import Component, ComponentFailed, DataUnavailable, Ev
 from ftdd.components.comparison import Comparison, Side
 from ftdd.components.executor import Crew, Executor, Job
 from ftdd.components.kinds import KINDS, Kind, own_fields
-from ftdd.components.pair import DataSet, Likeness, Pair, Presence
+from ftdd.components.pair import DataSet, Pair, Presence, SimilarityOrder
 from ftdd.components.policy import Policy
 from ftdd.components.scheme import Scheme, Score
 
@@ -30,7 +30,6 @@ __all__ = [
     "Finding",
     "Job",
     "Kind",
-    "Likeness",
     "Owner",
     "Pair",
     "Policy",
@@ -39,6 +38,7 @@ __all__ = [
     "Scheme",
     "Score",
     "Side",
+    "SimilarityOrder",
     "Unfit",
     "error_words",
     "own_fields",

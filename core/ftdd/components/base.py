@@ -50,6 +50,25 @@ def error_words(error: BaseException) -> str:
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
+def tried(work: Callable[..., Any], *arguments: Any) -> tuple[Any, str]:
+    """What a stranger's code gives, and ""; or None, and what it raised, in words. Ctrl-C goes through."""
+    try:
+        return work(*arguments), ""
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # libraries of other languages raise what is no Exception
+        return None, error_words(error)
+
+
+def brief(given: object) -> str:
+    """A stranger's value as it is written; its type where that is long or broken."""
+    try:
+        words = " ".join(repr(given).split())
+    except Exception:
+        words = ""
+    return words if 0 < len(words) <= 60 else f"a {type(given).__name__}"
+
+
 @dataclass(frozen=True)
 class Owner:
     """The plugin that a component or a command came with."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ForwardRef, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from typing_extensions import TypeAliasType
 
 from ftdd.components import (
@@ -21,8 +22,8 @@ from ftdd.components import (
     Pair,
     Policy,
     Scheme,
-    error_words,
 )
+from ftdd.components.base import tried
 from ftdd.networks.spared import Spared
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,59}")
@@ -52,13 +53,8 @@ def component_fault(kind: Kind, cls: object) -> str | None:
 
 def schema_fault(cls: type[Component]) -> str | None:
     """Whether its fields can be shown: what is wrong after the words "which …"; None where nothing is."""
-    try:
-        cls.model_json_schema()
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # a stranger's types may raise anything
-        return f"has fields that a recipe cannot say, for they have no JSON schema: {error_words(error)}"
-    return None
+    _, failed = tried(cls.model_json_schema)
+    return f"has fields that a recipe cannot say, for they have no JSON schema: {failed}" if failed else None
 
 
 def example_faults(cls: type[Component], context: Any) -> Iterator[str]:
@@ -70,18 +66,21 @@ def example_faults(cls: type[Component], context: Any) -> Iterator[str]:
         return  # it names none of its own
     for example in cls.examples:
         words = json.dumps(dict(example), default=str)
-        try:
-            made = cls.model_validate_json(json.dumps(dict(example)), strict=True, context=context)
-            hash(made)
-            again = cls.model_validate_json(json.dumps(made.model_dump(mode="json")), strict=True, context=context)
-            same = bool(again == made)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # a stranger's validators may raise anything
-            yield f"refuses its own example {words}: {error_words(error)}"
-            continue
-        if not same:
+        same, failed = tried(_comes_back, cls, example, context)
+        if failed:
+            yield f"refuses its own example {words}: {failed}"
+        elif not same:
             yield f"comes back from JSON as another one than its example {words}, so its id would not be its own"
+
+
+def _comes_back(cls: type[Component], example: Mapping[str, Any], context: Any) -> bool:
+    made = _read(cls, dict(example), context)
+    hash(made)
+    return bool(_read(cls, made.model_dump(mode="json"), context) == made)
+
+
+def _read(cls: type[Component], tree: object, context: Any = None) -> Component:
+    return cls.model_validate_json(json.dumps(tree), strict=True, context=context)
 
 
 def _missing(cls: type, kind: Kind) -> list[str]:
@@ -128,9 +127,9 @@ def _mappings(value: object) -> bool:
 CONSTANTS: Sequence[tuple[type[Component], str, Callable[[Any], bool], str]] = (
     (Component, "examples", _mappings, "a sequence of mappings"),
     (Architecture, "memory_format", lambda v: v in ("contiguous", "channels_last"), "contiguous or channels_last"),
-    (Pair, "labels", lambda v: v in ("classes", "numbers"), "classes or numbers"),
+    (Pair, "task", lambda v: v in ("classification", "regression"), "classification or regression"),
     (Pair, "data_sets", lambda v: isinstance(v, Sequence) and all(isinstance(d, DataSet) for d in v), "of DataSet"),
-    (Pair, "likeness", lambda v: isinstance(v, Mapping), "a mapping"),
+    (Pair, "similarity_order", lambda v: isinstance(v, Mapping), "a mapping"),
     (Scheme, "best", _number_or_none, "a finite number or None"),
     (Scheme, "lowest", _number_or_none, "a finite number or None"),
     (Scheme, "symmetric", lambda v: isinstance(v, bool), "true or false"),
@@ -164,40 +163,38 @@ def _field_faults(kind: Kind, cls: type[Component]) -> Iterator[str]:
             yield f"has a field '{name}' that may be {unhashable}, which cannot be hashed; say tuple[…, ...] or a Value"
         if field.is_required():
             continue
-        try:
-            default, again = (field.get_default(call_default_factory=True, validated_data={}) for _ in range(2))
-            hash(default)
-            same = bool(default == again)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # a stranger's factory may raise anything
-            yield f"has a default of '{name}' that cannot be hashed, or made: {error_words(error)}"
-        else:
-            if not same:
-                yield f"has a default of '{name}' that is another one each time, so that ids would change"
+        same, failed = tried(_same_twice, field)
+        if failed:
+            yield f"has a default of '{name}' that cannot be hashed, or made: {failed}"
+        elif not same:
+            yield f"has a default of '{name}' that is another one each time, so that ids would change"
     if fault := _defaults_fault(cls):
         yield fault
+
+
+def _same_twice(field: FieldInfo) -> bool:
+    default, again = (field.get_default(call_default_factory=True, validated_data={}) for _ in range(2))
+    hash(default)
+    return bool(default == again)
 
 
 def _defaults_fault(cls: type[Component]) -> str | None:
     """Whether the value that has all defaults is right when it is read again: pydantic does not check defaults."""
     if any(field.is_required() for field in cls.model_fields.values()) or _chooses(cls):
         return None
+    made, failed = tried(_with_defaults, cls)
+    if failed:
+        return f"cannot be made with its defaults: {failed}"
+    if made is not None:
+        _, failed = tried(lambda: _read(cls, made.model_dump(mode="json")))
+    return f"refuses its own defaults: {failed}" if failed else None
+
+
+def _with_defaults(cls: type[Component]) -> Component | None:
     try:
-        made = cls()
-    except ValidationError:
-        return None  # it needs one of several fields, as its own validator says
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # a stranger's validators may raise anything
-        return f"cannot be made with its defaults: {error_words(error)}"
-    try:
-        cls.model_validate_json(json.dumps(made.model_dump(mode="json")), strict=True)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        return f"refuses its own defaults: {error_words(error)}"
-    return None
+        return cls()
+    except ValidationError:  # it needs one of several fields, as its own validator says
+        return None
 
 
 def _chooses(cls: type[BaseModel]) -> bool:

@@ -28,6 +28,7 @@ from ftdd.components import (
     Unfit,
     error_words,
 )
+from ftdd.components.base import brief
 from ftdd.components.side_effects import undone
 from ftdd.data.image_shape import ImageShape, Normalization
 from ftdd.data.repeats import Repeats
@@ -39,6 +40,7 @@ MOST_FINDINGS = 1_000
 """Of one analysis: more would make the page useless to everybody."""
 LONGEST_TEXT = 20_000
 """Characters."""
+NEEDS = ("classes", "images", "source network", "both networks")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 Check = Callable[[Any, Any, Sequence[Any]], str | None]
@@ -48,13 +50,13 @@ Check = Callable[[Any, Any, Sequence[Any]], str | None]
 def guard(kind: Kind, cls: type[Component], owner: Owner) -> None:
     """Have every method of a class say in one sentence what goes wrong in it."""
     cls.brought_by = owner
-    for name, check in CHECKS[kind.word].items():
+    for name in CHECKS[kind.word]:
         member = inspect.getattr_static(cls, name)
         if isinstance(inspect.getattr_static(kind.base, name), property):
             if not hasattr(getattr(member, "fget", None), "guarded"):
-                setattr(cls, name, property(_guarded(name, _value_of(member, name), check), doc=member.__doc__))
+                setattr(cls, name, property(_guarded(name, _value_of(member, name)), doc=member.__doc__))
         elif not hasattr(member, "guarded"):
-            setattr(cls, name, _guarded(name, member if inspect.isfunction(member) else _bound(member, name), check))
+            setattr(cls, name, _guarded(name, member if inspect.isfunction(member) else _bound(member, name)))
 
 
 def _value_of(member: Any, name: str) -> Callable[[Any], Any]:
@@ -118,7 +120,7 @@ def _watch() -> None:
             sys.stderr.write(f"ftdd: still waiting for {call[1]()} after {SLOW_SECONDS:g} seconds; Ctrl-C ends it\n")
 
 
-def _guarded(name: str, method: Callable[..., Any], check: Check) -> Callable[..., Any]:
+def _guarded(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
     declared = (Unfit, DataUnavailable, ComponentFailed, *((ImportError,) if name == "score" else ()))
     processes: Any = sys.modules.get("multiprocessing.process")
     seen = processes is None or processes.parent_process() is None  # a worker has no screen
@@ -140,7 +142,9 @@ def _guarded(name: str, method: Callable[..., Any], check: Check) -> Callable[..
                 raise
             raise ComponentFailed(f"{component_words(self)} failed in {name}: {error_words(error)}") from error
         if _is_own(type(self), name, call):
-            _see_whether_right(self, name, check, given, (*arguments, *named.values()))
+            fault = answer_fault(self, name, given, (*arguments, *named.values()))
+            if fault:
+                raise ComponentFailed(f"{component_words(self)}: {name} gave {fault}")
         return given
 
     call.guarded = True  # type: ignore[attr-defined]
@@ -153,23 +157,35 @@ def _is_own(cls: type, name: str, call: Callable[..., Any]) -> bool:
     return (member.fget if isinstance(member, property) else member) is call
 
 
-def _see_whether_right(component: Component, name: str, check: Check, given: Any, arguments: Sequence[Any]) -> None:
+def answer_fault(component: Component, name: str, given: Any, arguments: Sequence[Any] = ()) -> str | None:
+    """What is wrong with what a component's method gave, after the words "gave …"; None where it is right."""
+    kind = next(kind for kind in KINDS.values() if isinstance(component, kind.base))
     try:
-        fault = check(component, given, arguments)
+        return CHECKS[kind.word][name](component, given, arguments)
     except (Unfit, DataUnavailable, ComponentFailed):
         raise
     except Exception as error:  # what it gave is such that it cannot even be looked at
-        fault = f"something that cannot be used: {error_words(error)}"
-    if fault:
-        raise ComponentFailed(f"{component_words(component)}: {name} gave {fault}")
+        return f"something that cannot be used: {error_words(error)}"
 
 
-def _shown(given: Any) -> str:
-    try:
-        words = " ".join(repr(given).split())
-    except Exception:  # a stranger's repr
-        words = f"a {type(given).__name__}"
-    return words if len(words) <= 60 else f"a {type(given).__name__}"
+def _must_be(what: str, right: Callable[[Any], bool]) -> Check:
+    def check(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
+        return None if right(given) else f"{brief(given)}; it must be {what}"
+
+    return check
+
+
+def _one(base: type, or_none: bool = False) -> Callable[[Any], bool]:
+    return lambda given: isinstance(given, base) or (or_none and given is None)
+
+
+def _each(base: type, right: Callable[[Any], bool] = lambda one: True) -> Callable[[Any], bool]:
+    """Whether it is a sequence of these, each of them right."""
+    return lambda given: (
+        isinstance(given, Sequence)
+        and not isinstance(given, str)
+        and all(isinstance(one, base) and right(one) for one in given)
+    )
 
 
 def _anything(component: Any, given: Any, arguments: Sequence[Any]) -> None:
@@ -193,23 +209,22 @@ def _texts(given: Any) -> bool:
 
 def _layers(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
     if not _texts(given) or len(given) < 2:
-        return f"{_shown(given)}; it must be a tuple of two names or more, input first"
+        return f"{brief(given)}; it must be a tuple of two names or more, input first"
     return "two layers of one name" if len(set(given)) < len(given) else None
 
 
-def _chain(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
+def _is_chain(given: Any) -> bool:
     from ftdd.networks.chain import Chain
 
-    return None if isinstance(given, Chain) else f"{_shown(given)}; it must be an ftdd.networks.chain.Chain"
+    return isinstance(given, Chain)
 
 
-def _same_kind(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
-    return None if isinstance(given, Architecture) else f"{_shown(given)}; it must be an Architecture"
+def _is_shape(given: Any) -> bool:
+    return isinstance(given, ImageShape) and all(type(one) is int and one > 0 for one in given)
 
 
-def _shape(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
-    right = isinstance(given, ImageShape) and all(type(one) is int and one > 0 for one in given)
-    return None if right else f"{_shown(given)}; it must be an ImageShape of whole numbers above zero"
+def _is_proposal(one: Proposal) -> bool:
+    return isinstance(one.settings, Mapping) and _text(one.reason)
 
 
 def _normalization(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
@@ -218,22 +233,22 @@ def _normalization(component: Any, given: Any, arguments: Sequence[Any]) -> str 
     if not isinstance(given, Normalization) or not all(
         isinstance(one, tuple) and all(_finite(value) for value in one) for one in given
     ):
-        return f"{_shown(given)}; it must be a Normalization of finite numbers, mean and std as tuples"
+        return f"{brief(given)}; it must be a Normalization of finite numbers, mean and std as tuples"
     channels = (arguments[0] if isinstance(component, Architecture) else component.image_shape()).channels
     if not len(given.mean) == len(given.std) == channels:
-        return f"{_shown(given)}; images have {channels} channels"
-    return None if all(std > 0 for std in given.std) else f"{_shown(given)}; a standard deviation is above zero"
+        return f"{brief(given)}; images have {channels} channels"
+    return None if all(std > 0 for std in given.std) else f"{brief(given)}; a standard deviation is above zero"
 
 
 def _classes(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
     if not _texts(given) or not given:
-        return f"{_shown(given)}; it must be a tuple of names"
+        return f"{brief(given)}; it must be a tuple of names"
     return "two classes of one name" if len(set(given)) < len(given) else None
 
 
 def _counts(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
     if not isinstance(given, tuple) or not all(type(one) is int and one >= 0 for one in given):
-        return f"{_shown(given)}; it must be a tuple of whole numbers, a count for each class"
+        return f"{brief(given)}; it must be a tuple of whole numbers, a count for each class"
     classes = len(component.classes(*arguments))
     return None if len(given) == classes else f"{len(given)} counts for {classes} classes"
 
@@ -242,46 +257,27 @@ def _task(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
     from ftdd.data.images import Task
 
     if not isinstance(given, Task):
-        return f"{_shown(given)}; it must be an ftdd.data.images.Task"
-    if given.train.shape != component.image_shape():
-        return f"images of {given.train.shape}, but image_shape says {component.image_shape()}"
-    if given.train.classes != component.classes(*arguments):
-        return f"other classes than classes() says, or in another order: {_shown(given.train.classes)}"
-    if given.train.numbers != (component.labels == "numbers"):
-        return f"labels of {given.train.labels.dtype}, but its labels are {component.labels}"
+        return f"{brief(given)}; it must be an ftdd.data.images.Task"
+    for half in (given.train, given.test):
+        if half.shape != component.image_shape():
+            return f"images of {half.shape}, but image_shape says {component.image_shape()}"
+        if half.classes != component.classes(*arguments):
+            return f"other classes than classes() says, or in another order: {brief(half.classes)}"
+        if half.numbers != (component.task == "regression"):
+            return f"labels of {half.labels.dtype}, but its task is {component.task}"
     if not len(given.train) or not len(given.test):
         return "a half without images"
-    if component.labels == "numbers":
+    if component.task == "regression":
         return None
     there = tuple(given.train.clean_labels.bincount(minlength=len(given.train.classes)).tolist())
     said = component.class_counts(*arguments)
-    return None if there == said else f"{_shown(there)} training images of the classes, but class_counts says {said}"
-
-
-def _expected(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
-    right = given is None or (isinstance(given, (int, float)) and not isinstance(given, bool) and not math.isnan(given))
-    return None if right else f"{_shown(given)}; it must be a number or None"
-
-
-def _files(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
-    right = isinstance(given, (tuple, list)) and all(isinstance(one, Path) for one in given)
-    return None if right else f"{_shown(given)}; it must be a sequence of Paths"
-
-
-def _remarks(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
-    right = isinstance(given, (tuple, list)) and all(_text(one) for one in given)
-    return None if right else f"{_shown(given)}; it must be a sequence of sentences"
-
-
-def _repeats(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
-    right = given is None or isinstance(given, Repeats)
-    return None if right else f"{_shown(given)}; it must be an ftdd.data.repeats.Repeats or None"
+    return None if there == said else f"{brief(there)} training images of the classes, but class_counts says {said}"
 
 
 def _frozen(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
     layers: tuple[str, ...] = arguments[0]
     if not isinstance(given, frozenset) or not all(type(one) is int for one in given):
-        return f"{_shown(given)}; it must be a frozenset of indices of layers"
+        return f"{brief(given)}; it must be a frozenset of indices of layers"
     outside = sorted(one for one in given if not 0 <= one < len(layers))
     if outside:
         return f"layer {outside[0]}, which is not there; the network has 0 to {len(layers) - 1}"
@@ -290,65 +286,53 @@ def _frozen(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
     return None
 
 
-def _needs(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
-    known = ("classes", "images", "source network", "both networks")
-    return None if given in known else f"{_shown(given)}; it must be one of {', '.join(known)}"
-
-
 def _score(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
     if not isinstance(given, Score):
-        return f"{_shown(given)}; it must be an ftdd.components.Score"
+        return f"{brief(given)}; it must be an ftdd.components.Score"
     if not isinstance(given.details, Mapping):
-        return f"details {_shown(given.details)}; they must be a mapping of names to numbers"
+        return f"details {brief(given.details)}; they must be a mapping of names to numbers"
     for name, value in {"the score": given.value, **given.details}.items():
         if not _text(name):
-            return f"a detail called {_shown(name)}; a name is a text that can be written"
+            return f"a detail called {brief(name)}; a name is a text that can be written"
         if not _number(value):
-            return f"{name} {_shown(value)}; it must be a number"
+            return f"{name} {brief(value)}; it must be a number"
     return None
 
 
 def _findings(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
     if not isinstance(given, Sequence) or not all(isinstance(one, Finding) for one in given):
-        return f"{_shown(given)}; it must be a sequence of Finding"
+        return f"{brief(given)}; it must be a sequence of Finding"
     if len(given) > MOST_FINDINGS:
         return f"{len(given):,} findings; {MOST_FINDINGS:,} at most"
     if fault := next((fault for one in given if (fault := finding_fault(one))), None):
         return fault
     name = KINDS["analysis"].name_of(component)
     foreign = [one.analysis for one in given if one.analysis != name]
-    return f"a finding of the analysis {_shown(foreign[0])}; it speaks for itself alone" if foreign else None
-
-
-def _proposals(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
-    right = isinstance(given, Sequence) and all(
-        isinstance(one, Proposal) and isinstance(one.settings, Mapping) and _text(one.reason) for one in given
-    )
-    return None if right else f"{_shown(given)}; it must be a sequence of Proposal"
+    return f"a finding of the analysis {brief(foreign[0])}; it speaks for itself alone" if foreign else None
 
 
 def finding_fault(finding: Finding) -> str | None:
     """What is wrong with a finding, after the words "gave …"; None where it is right."""
-    where = f"a finding ({_shown(finding.statement)}) with"
+    where = f"a finding ({brief(finding.statement)}) with"
     texts = (finding.analysis, finding.statement, finding.text, finding.unit)
     if not all(_text(one) for one in texts):
         longest = f"{LONGEST_TEXT:,} characters at most"
         return f"{where} analysis, statement, text or unit that is no printable text of {longest}"
     if finding.answer not in get_args(Answer):
-        return f"{where} the answer {_shown(finding.answer)}; it must be one of {', '.join(get_args(Answer))}"
+        return f"{where} the answer {brief(finding.answer)}; it must be one of {', '.join(get_args(Answer))}"
     if finding.effect is not None and not _finite(finding.effect):
-        return f"{where} the effect {_shown(finding.effect)}; it must be a finite number or None"
+        return f"{where} the effect {brief(finding.effect)}; it must be a finite number or None"
     interval = finding.interval
     if interval is not None:
         pair = isinstance(interval, tuple) and len(interval) == 2 and all(_finite(end) for end in interval)
         if not pair or interval[0] > interval[1]:
-            return f"{where} the interval {_shown(interval)}; it must be two finite numbers, the lower first, or None"
+            return f"{where} the interval {brief(interval)}; it must be two finite numbers, the lower first, or None"
     if not _finite(finding.level) or not 0 < finding.level < 1:
-        return f"{where} the level {_shown(finding.level)}; it must be between 0 and 1"
+        return f"{where} the level {brief(finding.level)}; it must be between 0 and 1"
     if finding.p is not None and not (_finite(finding.p) and 0 <= finding.p <= 1):
-        return f"{where} p = {_shown(finding.p)}; it must be from 0 to 1, or None"
+        return f"{where} p = {brief(finding.p)}; it must be from 0 to 1, or None"
     if type(finding.n) is not int or finding.n < 0:
-        return f"{where} n = {_shown(finding.n)}; it must be a whole number"
+        return f"{where} n = {brief(finding.n)}; it must be a whole number"
     if not isinstance(finding.runs, tuple) or not all(_text(one) for one in finding.runs):
         return f"{where} runs that are no tuple of ids"
     for name in ("settings", "numbers"):
@@ -381,27 +365,35 @@ def _plain(value: Any) -> bool:
 
 CHECKS: Mapping[str, Mapping[str, Check]] = {
     "architecture": {
-        "untrained": _same_kind,
+        "untrained": _must_be("an Architecture", _one(Architecture)),
         "normalization": _normalization,
         "prepare": _anything,
-        "build": _chain,
+        "build": _must_be("an ftdd.networks.chain.Chain", _is_chain),
         "layers": _layers,
-        "weight_files": _files,
+        "weight_files": _must_be("a sequence of Paths", _each(Path)),
     },
     "pair": {
-        "image_shape": _shape,
+        "image_shape": _must_be("an ImageShape of whole numbers above zero", _is_shape),
         "classes": _classes,
         "normalization": _normalization,
         "load": _task,
         "class_counts": _counts,
         "prepare": _anything,
-        "expected_test_error": _expected,
-        "remarks": _remarks,
-        "repeats": _repeats,
+        "expected_test_error": _must_be("a number or None", lambda given: given in (None, math.inf) or _finite(given)),
+        "remarks": _must_be("a sequence of sentences", _each(str, _text)),
+        "repeats": _must_be("an ftdd.data.repeats.Repeats or None", _one(Repeats, or_none=True)),
     },
-    "scheme": {"fits": _anything, "prepare": _anything, "needs": _needs, "score": _score},
+    "scheme": {
+        "fits": _anything,
+        "prepare": _anything,
+        "needs": _must_be(f"one of {', '.join(NEEDS)}", lambda given: given in NEEDS),
+        "score": _score,
+    },
     "policy": {"frozen": _frozen},
-    "analysis": {"findings": _findings, "proposals": _proposals},
+    "analysis": {
+        "findings": _findings,
+        "proposals": _must_be("a sequence of Proposal", _each(Proposal, _is_proposal)),
+    },
     "executor": {},
 }
 """By kind, the methods that ftdd calls, and what each may give. An executor's are met where runs are carried out."""

@@ -48,19 +48,19 @@ class DataSet(ABC):
         """
 
 
-Likeness: TypeAlias = Mapping[str, Sequence[Any] | Literal["larger", "smaller"]]
-"""For each field whether larger or smaller numbers are more alike, or the values themselves, most alike first."""
+SimilarityOrder: TypeAlias = Mapping[str, Sequence[Any] | Literal["larger", "smaller"]]
+"""For each field whether larger or smaller numbers are more similar, or the values themselves, most similar first."""
 
 
 class Pair(Component):
     """A source task and a target task."""
 
-    labels: ClassVar[Literal["classes", "numbers"]] = "classes"
+    task: ClassVar[Literal["classification", "regression"]] = "classification"
     """What is learned: a class, or a number, by least squares; its error is then the mean squared one."""
     data_sets: ClassVar[Sequence[DataSet]] = ()
     """Whose files it reads."""
-    likeness: ClassVar[Likeness] = {}
-    """Fields by which source and target are more or less alike."""
+    similarity_order: ClassVar[SimilarityOrder] = {}
+    """Fields by which source and target are more or less similar."""
     split_version: ClassVar[int] = 1
     """Raise it when the code shares the same files out to training and test half differently than before. Runs keep it
     beside the digests of their images, so that a message can say that the code has changed and not the files."""

@@ -7,12 +7,13 @@ import io
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib.metadata import Distribution, EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
-from ftdd.components import KINDS, Component, Kind, Owner, error_words, hookspecs
+from ftdd.components import KINDS, Component, Kind, Owner, hookspecs
+from ftdd.components.base import brief, tried
 from ftdd.components.class_faults import component_fault as component_fault
 from ftdd.components.class_faults import example_faults, schema_fault
 from ftdd.components.guards import guard, said_if_slow
@@ -33,82 +34,77 @@ NAME_WORDS = "a lower-case letter, then lower-case letters, digits and dashes, 3
 class PluginInfo:
     """One plugin as it was found."""
 
-    name: str
-    distribution: str
-    """Name and version of the package it came with, for example `ftdd 0.1.0`."""
-    state: str
-    """`loaded`, `disabled`, or `broken`."""
-    brings: tuple[str, ...] = ()
-    """For example `architecture resnet`."""
-
-
-@dataclass(frozen=True)
-class _Imported:
-    """One plugin before it is asked for components."""
-
     owner: Owner
     state: str
+    """`loaded`, `disabled`, or `broken`."""
     plugin: object = None
+    """What its entry point names: a module, mostly."""
     problems: tuple[str, ...] = ()
+    classes: tuple[tuple[Kind, type[Component]], ...] = ()
 
+    @property
+    def name(self) -> str:
+        """Of its entry point."""
+        return self.owner.plugin
 
-@dataclass(frozen=True)
-class _Brought:
-    """What all plugins bring, and what is wrong with it."""
+    @property
+    def distribution(self) -> str:
+        """Name and version of the package it came with, for example `ftdd 0.1.0`."""
+        return self.owner.distribution
 
-    components: Mapping[str, Mapping[str, type[Component]]]
-    infos: tuple[PluginInfo, ...]
-    problems: tuple[str, ...]
-    clashes: Mapping[tuple[str, str], str]
+    @property
+    def brings(self) -> tuple[str, ...]:
+        """For example `architecture resnet`."""
+        return tuple(f"{kind.word} {kind.name_of(cls)}" for kind, cls in self.classes)
 
 
 class Plugins:
     """All that plugins bring. Components are asked for when they are first wanted: `ftdd --help` wants none."""
 
-    def __init__(self, imported: Sequence[_Imported] = (), problems: Sequence[str] = ()) -> None:
+    def __init__(self, imported: Sequence[PluginInfo] = (), problems: Sequence[str] = ()) -> None:
         self._imported = imported
         self._problems = problems
 
-    @staticmethod
-    def of(owner: Owner, plugin: object) -> "Plugins":
-        """One plugin alone, as it is."""
-        return Plugins([_Imported(owner, "loaded", plugin)])
+    @property
+    def modules(self) -> tuple[tuple[Owner, object], ...]:
+        """The plugins that could be imported."""
+        return tuple((one.owner, one.plugin) for one in self._imported if one.state == "loaded")
 
     @cached_property
-    def _brought(self) -> _Brought:
-        return _all_brought(self._imported, self._problems)
+    def infos(self) -> tuple[PluginInfo, ...]:
+        """Every plugin, by its name, with what it brings."""
+        return tuple(_with_classes(one) if one.state == "loaded" else one for one in self._imported)
 
-    @property
+    @cached_property
+    def _claims(self) -> Mapping[tuple[str, str], Sequence[tuple[Owner, type[Component]]]]:
+        claims: dict[tuple[str, str], list[tuple[Owner, type[Component]]]] = {}
+        for info in self.infos:
+            for kind, cls in info.classes:
+                claims.setdefault((kind.word, kind.name_of(cls)), []).append((info.owner, cls))
+        return claims
+
+    @cached_property
+    def clashes(self) -> Mapping[tuple[str, str], str]:
+        """(kind, name) → the sentence why nobody gets this name."""
+        claims = self._claims.items()
+        return {key: _clash(key, [owner for owner, _ in claimed]) for key, claimed in claims if len(claimed) > 1}
+
+    @cached_property
     def components(self) -> Mapping[str, Mapping[str, type[Component]]]:
         """By kind, then by name, both sorted."""
-        return self._brought.components
-
-    @property
-    def infos(self) -> tuple[PluginInfo, ...]:
-        """Every plugin, by its name."""
-        return self._brought.infos
+        names = sorted(self._claims.keys() - self.clashes.keys())
+        return {word: {name: self._claims[word, name][0][1] for kind, name in names if kind == word} for word in KINDS}
 
     @cached_property
     def problems(self) -> tuple[str, ...]:
         """A sentence for each thing wrong with a plugin: which distribution, what, what to do."""
-        return (*self._brought.problems, *_example_problems(self))
-
-    @property
-    def clashes(self) -> Mapping[tuple[str, str], str]:
-        """(kind, name) → the sentence why nobody gets this name."""
-        return self._brought.clashes
-
-    @property
-    def modules(self) -> tuple[tuple[Owner, object], ...]:
-        """What the entry points of the plugins that could be imported name: modules, mostly."""
-        return tuple((one.owner, one.plugin) for one in self._imported if one.state == "loaded")
+        of_plugins = (problem for info in self.infos for problem in info.problems)
+        return (*self._problems, *of_plugins, *self.clashes.values(), *_example_problems(self))
 
     @property
     def listeners(self) -> Mapping[str, object]:
-        """Those of the loaded plugins, by name and distribution, for whoever calls their other hooks."""
-        loaded = {(info.name, info.distribution) for info in self.infos if info.state == "loaded"}
-        named = {(owner.plugin, owner.distribution): plugin for owner, plugin in self.modules}
-        return {f"{name} ({package})": named[name, package] for name, package in named if (name, package) in loaded}
+        """The loaded plugins by name and distribution, for whoever calls their other hooks."""
+        return {f"{one.name} ({one.distribution})": one.plugin for one in self.infos if one.state == "loaded"}
 
     def named(self, kind: str, name: str) -> type[Component]:
         """The component of a kind by its name. Raises LookupError with a sentence that names the nearest."""
@@ -151,36 +147,21 @@ def load_plugins(points: Sequence[EntryPoint], disabled: Sequence[str] = ()) -> 
     return Plugins([_imported(point, owner, point.name in disabled) for _, (point, owner) in found], problems)
 
 
-def _imported(point: EntryPoint, owner: Owner, disabled: bool) -> _Imported:
+def _imported(point: EntryPoint, owner: Owner, disabled: bool) -> PluginInfo:
     if disabled:
-        return _Imported(owner, "disabled")
+        return PluginInfo(owner, "disabled")
     try:
         plugin, remarks = _load(point, owner)
     except _Broken as broken:
-        return _Imported(owner, "broken", None, (str(broken),))
-    return _Imported(owner, "loaded", plugin, remarks)
+        return PluginInfo(owner, "broken", problems=(str(broken),))
+    return PluginInfo(owner, "loaded", plugin, remarks)
 
 
-def _all_brought(imported: Iterable[_Imported], problems: Iterable[str]) -> _Brought:
-    """Ask each plugin for its components; a name that two bring is nobody's."""
-    said, infos = list(problems), []
-    claims: dict[tuple[str, str], list[tuple[Owner, type[Component]]]] = {}
-    for one in imported:
-        state, brings, found = one.state, [], one.problems
-        if state == "loaded":
-            try:
-                for kind, cls in _components(one.plugin, one.owner):
-                    brings.append(f"{kind.word} {kind.name_of(cls)}")
-                    claims.setdefault((kind.word, kind.name_of(cls)), []).append((one.owner, cls))
-            except _Broken as broken:
-                state, found = "broken", (str(broken),)
-        said += found
-        infos.append(PluginInfo(one.owner.plugin, one.owner.distribution, state, tuple(brings)))
-    clashes = {key: _clash(key, [owner for owner, _ in owned]) for key, owned in claims.items() if len(owned) > 1}
-    components: dict[str, dict[str, type[Component]]] = {word: {} for word in KINDS}
-    for word, name in sorted(claims.keys() - clashes.keys()):
-        components[word][name] = claims[word, name][0][1]
-    return _Brought(components, tuple(infos), (*said, *clashes.values()), clashes)
+def _with_classes(info: PluginInfo) -> PluginInfo:
+    try:
+        return replace(info, classes=tuple(_components(info.plugin, info.owner)))
+    except _Broken as broken:
+        return PluginInfo(info.owner, "broken", problems=(str(broken),))
 
 
 def _example_problems(plugins: Plugins) -> Iterator[str]:
@@ -195,6 +176,10 @@ class _Broken(Exception):
     """A plugin that cannot be used: the sentence that says why."""
 
 
+def _mend(owner: Owner) -> str:
+    return f"mend or uninstall the package, or set {DISABLED}={owner.plugin}"
+
+
 def _of_package(found: Distribution | None) -> tuple[str, str]:
     """Name and version: asking a distribution parses all that it says of itself."""
     return ("an unknown distribution", "") if found is None else (found.name, found.version)
@@ -202,16 +187,12 @@ def _of_package(found: Distribution | None) -> tuple[str, str]:
 
 def _load(point: EntryPoint, owner: Owner) -> tuple[object, tuple[str, ...]]:
     """The plugin, and what is to be said of it although it can be used."""
-    mend = f"mend or uninstall the package, or set {DISABLED}={point.name}"
+    mend = _mend(owner)
     printed = io.StringIO()
-    try:
-        with _apart(f"{owner} to be imported", printed) as changed:
-            plugin: object = point.load()
-            marked = marks(plugin)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # anything may go wrong in a stranger's module, and must not end the rest
-        raise _Broken(f"{owner} could not be imported: {error_words(error)}; {mend}") from error
+    with _apart(f"{owner} to be imported", printed) as changed:
+        plugin, failed = tried(point.load)
+    if failed:
+        raise _Broken(f"{owner} could not be imported: {failed}; {mend}")
     if fault := plugin_fault(plugin):
         raise _Broken(f"{owner} {fault}; {mend}")
     remarks = [f"{owner} changes {what} when it is imported, which was undone; {mend}" for what in changed]
@@ -220,7 +201,7 @@ def _load(point: EntryPoint, owner: Owner) -> tuple[object, tuple[str, ...]]:
         remarks.append(f"{owner} prints when it is imported ({shown!r}), which is kept off the screen; {mend}")
     for name in unmarked_hooks(plugin):
         remarks.append(f"{owner} has a function {name} without @ftdd.hookimpl, which is never called; mark it")
-    if not marked and not remarks:
+    if not marks(plugin) and not remarks:
         remarks.append(f"{owner} implements no hook of ftdd, so it does nothing; {mend}")
     return plugin, tuple(remarks)
 
@@ -296,50 +277,50 @@ def unmarked_hooks(plugin: object) -> Iterator[str]:
             yield name
 
 
-def brought_by(functions: Iterable[Callable[[], Any]]) -> list[Any]:
-    """What a plugin's functions for a hook return, together. Raises ValueError where one returns no list."""
+def brought_by(functions: Iterable[Callable[[], Any]]) -> tuple[list[Any], str]:
+    """What a plugin's functions for a hook return, together; and what is wrong with that."""
     brought: list[Any] = []
     for function in functions:
-        returned = function()
+        returned, failed = tried(function)
+        if failed:
+            return [], failed
         if returned is None or isinstance(returned, (str, bytes, type, Mapping)):
-            raise ValueError(f"it returns {_shown(returned)}, and not a list")
-        brought += list(returned)
+            return [], f"it returns {brief(returned)}, and not a list"
+        more, failed = tried(list, returned)
+        if failed:
+            return [], failed
+        brought += more
+    return brought, ""
+
+
+def _asked(owner: Owner, hook: str, functions: Iterable[Callable[[], Any]]) -> list[Any]:
+    with _apart(f"{owner} in {hook}"):
+        brought, fault = brought_by(functions)
+    if fault:
+        raise _Broken(
+            f"{owner} failed in {hook}: {fault}; mend or uninstall the package, or set {DISABLED}={owner.plugin}"
+        )
     return brought
 
 
-def _shown(value: object) -> str:
-    try:
-        words = " ".join(repr(value).split())
-    except Exception:  # a stranger's repr
-        words = ""
-    return words if 0 < len(words) <= 60 else f"a {type(value).__name__}"
+def _class_fault(kind: Kind, cls: type[Component]) -> str | None:
+    return component_fault(kind, cls) or schema_fault(cls)
 
 
 def _components(plugin: object, owner: Owner) -> list[tuple[Kind, type[Component]]]:
     """What the plugin's hooks return, each class checked and guarded."""
     brought: dict[tuple[str, type[Component]], Kind] = {}
-    mend = f"mend or uninstall the package, or set {DISABLED}={owner.plugin}"
+    mend = _mend(owner)
     functions = implementations(plugin)
     for kind in (kind for kind in KINDS.values() if kind.hook in functions):
-        try:
-            with _apart(f"{owner} in {kind.hook}"):
-                classes = brought_by(functions[kind.hook])
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            words = str(error) if type(error) is ValueError else error_words(error)
-            raise _Broken(f"{owner} failed in {kind.hook}: {words}; {mend}") from error
-        for cls in classes:
-            try:
-                fault = None  # ftdd's own classes are looked at by its tests
-                if owner.package != OWN_PACKAGE:
-                    fault = component_fault(kind, cls) or schema_fault(cls)
-            except KeyboardInterrupt:
-                raise
-            except BaseException as error:  # a class such that it cannot even be looked at
-                fault = f"cannot be looked at: {error_words(error)}"
+        for cls in _asked(owner, kind.hook, functions[kind.hook]):
+            if owner.package == OWN_PACKAGE:  # whose classes are looked at by its tests
+                fault = None
+            else:
+                fault, failed = tried(_class_fault, kind, cls)
+                fault = f"cannot be looked at: {failed}" if failed else fault
             if fault:
-                raise _Broken(f"{kind.hook} of {owner} returns {_shown(cls)}, which {fault}; {mend}")
+                raise _Broken(f"{kind.hook} of {owner} returns {brief(cls)}, which {fault}; {mend}")
             brought[kind.word, cls] = kind
     for (_, cls), kind in brought.items():
         guard(kind, cls, owner)
@@ -356,28 +337,23 @@ def plugin_commands(plugins: "Plugins", own: Iterable[str]) -> tuple[dict[str, "
     problems: list[str] = []
     claims: dict[str, list[BroughtCommand]] = {}
     for owner, plugin in plugins.modules:
-        mend = f"mend or uninstall the package, or set {DISABLED}={owner.plugin}"
+        mend = _mend(owner)
         try:
-            with _apart(f"{owner} in ftdd_commands"):
-                brought = brought_by(implementations(plugin).get("ftdd_commands", ()))
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            words = str(error) if type(error) is ValueError else error_words(error)
-            problems.append(f"{owner} failed in ftdd_commands: {words}; {mend}")
+            brought = _asked(owner, "ftdd_commands", implementations(plugin).get("ftdd_commands", ()))
+        except _Broken as broken:
+            problems.append(str(broken))
             continue
         for command in brought:
             if not isinstance(command, click.Command):
-                problems.append(f"{owner} brings {_shown(command)} as a command, which is no click.Command; {mend}")
+                problems.append(f"{owner} brings {brief(command)} as a command, which is no click.Command; {mend}")
             elif not isinstance(command.name, str) or not COMMAND_NAME.fullmatch(command.name):
                 problems.append(f"{owner} brings a command called {command.name!r}; a name is {NAME_WORDS}; {mend}")
             elif command.name in own:
                 problems.append(f"{owner} brings a command '{command.name}', which is ftdd's own; {mend}")
             elif not any(one.command is command for one in claims.get(command.name, [])):
-                try:
-                    shown = command.get_short_help_str(90)
-                except Exception as error:  # a stranger's class of commands
-                    problems.append(f"command '{command.name}' of {owner} has no help: {error_words(error)}; {mend}")
+                shown, failed = tried(command.get_short_help_str, 90)
+                if failed:
+                    problems.append(f"command '{command.name}' of {owner} has no help: {failed}; {mend}")
                 else:
                     claims.setdefault(command.name, []).append(BroughtCommand(owner, command, shown))
     for name, claimed in claims.items():

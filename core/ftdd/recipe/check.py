@@ -119,7 +119,7 @@ def _task_faults(pair: Pair, side: Side, settings: TaskSettings, data: Path) -> 
         yield _at("pair", unavailable)
         return
     yield from _fit_to_labels(pair, side, settings)
-    if classes < 2 and pair.labels == "classes":
+    if classes < 2 and pair.task == "classification":
         yield "pair", f"the {side} has {classes} class; a task needs two or more"
         return
     try:
@@ -145,9 +145,9 @@ def _fit_to_labels(pair: Pair, side: Side, settings: TaskSettings) -> Iterator[F
     """Numbers are fitted, classes are told apart: what is asked for must be of the pair's kind."""
     training = settings.training
     exact = isinstance(training.optimizer, LeastSquares)
-    if pair.labels == "classes" and exact:
+    if pair.task == "classification" and exact:
         yield f"{side}.training.optimizer", "least_squares fits numbers; the labels of this pair are classes"
-    if pair.labels == "numbers":
+    if pair.task == "regression":
         if settings.label_noise > 0:
             yield (
                 f"{side}.label_noise",

@@ -16,6 +16,10 @@ DEPTHS_OF_OLD = ("freezing.count", "freezing.fraction")
 """Settings that set the number of frozen layers in studies of an ftdd whose records do not say it."""
 
 
+_TASK_OF_LABELS: Mapping[str, Any] = {"classes": "classification", "numbers": "regression"}
+"""As it stood in runs.json until 0.1."""
+
+
 @dataclass(frozen=True)
 class StudyEntry:
     """One target run of a study as the study's folder lists it."""
@@ -40,10 +44,10 @@ class StudyRecord:
     entries: tuple[StudyEntry, ...]
     compared: tuple[str, ...] = ()
     """Source runs that no target starts from, and that are there to be compared with."""
-    labels: Literal["classes", "numbers"] = "classes"
-    """What is learned; see `ftdd.components.Pair.labels`."""
-    likeness: Mapping[str, Json] = field(default_factory=dict)
-    """Swept settings of the pair by which source and target are more or less alike; see `Pair.likeness`."""
+    task: Literal["classification", "regression"] = "classification"
+    """What is learned; see `ftdd.components.Pair.task`."""
+    similarity_order: Mapping[str, Json] = field(default_factory=dict)
+    """Swept settings of the pair by which source and target are more or less similar; see `Pair.similarity_order`."""
     depth: tuple[str, ...] = ()
     """Swept settings that set the number of frozen layers; see `ftdd.components.Policy.depth`."""
     analyses: tuple[Json, ...] | None = None
@@ -71,7 +75,7 @@ class StudyRecord:
         """As it stands in runs.json."""
         plain = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
         runs = [vars(entry) for entry in plain.pop("entries")]
-        return plain | {"runs": runs, "likeness": dict(self.likeness), "inputs": dict(self.inputs)}
+        return plain | {"runs": runs, "similarity_order": dict(self.similarity_order), "inputs": dict(self.inputs)}
 
     @staticmethod
     def from_json(tree: Mapping[str, Any]) -> "StudyRecord":
@@ -88,8 +92,8 @@ class StudyRecord:
             swept,
             entries,
             tuple(tree.get("compared", ())),
-            tree.get("labels", "classes"),
-            tree.get("likeness", {}),
+            tree.get("task") or _TASK_OF_LABELS[tree.get("labels", "classes")],
+            tree.get("similarity_order", tree.get("likeness", {})),
             tuple(tree.get("depth", [path for path in swept if path in DEPTHS_OF_OLD])),
             None if analyses is None else tuple(analyses),
             dict(tree.get("inputs", {})),

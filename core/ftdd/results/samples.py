@@ -66,7 +66,7 @@ def write_samples(study: Study, store: Store, data: Path, say: Callable[[str], N
 
     say: takes a line on what is being done. Whatever goes wrong costs the samples, and is said; nothing is raised.
     """
-    pairs = [pair for pair in dict.fromkeys(point.spec.pair for point in study.points) if pair.labels == "classes"]
+    pairs = [pair for pair in dict.fromkeys(point.spec.pair for point in study.points) if pair.task == "classification"]
     pairs = pairs[:MOST_PAIRS]
     path = store.study_folder(study.name) / FILE
     inputs = known_inputs(study.name, store)

@@ -1,10 +1,11 @@
-"""Carry out a study: sources first, then the runs that need them; one that fails never stops the rest."""
+"""Run a study: sources first, then the runs that need them; one that fails never stops the rest."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from heapq import heappop, heappush
 from pathlib import Path
 
 from filelock import Timeout
@@ -13,6 +14,7 @@ from ftdd.components import Executor, Job
 from ftdd.components.guards import component_words
 from ftdd.components.listeners import Listeners
 from ftdd.recipe.study import Study
+from ftdd.records.curve import Record
 from ftdd.records.events import StudyRef
 from ftdd.records.status import State, Status
 from ftdd.records.study import StudyEntry, StudyRecord
@@ -34,7 +36,7 @@ ENDED_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Machine:
-    """Where and how runs are carried out; none of it changes their numbers' meaning or their ids."""
+    """Where and how runs are executed; none of it changes their numbers' meaning or their ids."""
 
     data: Path
     device: str
@@ -79,7 +81,7 @@ class Outcome:
     changed: Mapping[str, str]
     """Ids of runs that have ended with other inputs than the study's, and what differs."""
     held_back: tuple[str, ...]
-    """Ids of runs that were not carried out because their source is one of these."""
+    """Ids of runs that were not executed because their source is one of these."""
     seconds: float
 
 
@@ -105,7 +107,7 @@ def study_record(study: Study) -> StudyRecord:
         study.swept,
         tuple(entries),
         tuple(run_id for run_id in study.sources if run_id not in started_from),
-        study.points[0].spec.pair.labels,
+        study.points[0].spec.pair.task,
         _likeness(study),
         _depth(study),
         None if header.analyses is None else tuple(one.model_dump(mode="json") for one in header.analyses),
@@ -116,7 +118,7 @@ def _likeness(study: Study) -> dict[str, Json]:
     """What its pairs say of their swept fields."""
     found: dict[str, Json] = {}
     for pair in dict.fromkeys(point.spec.pair for point in study.points):
-        for name, order in pair.likeness.items():
+        for name, order in pair.similarity_order.items():
             if f"pair.{name}" in study.swept:
                 found[f"pair.{name}"] = order if isinstance(order, str) else list(order)
     return found
@@ -187,13 +189,13 @@ def conduct(
     afterwards: Callable[[], None],
     more: More = lambda: None,
 ) -> Outcome:
-    """Carry out what is open of a plan that `write_down` has written.
+    """Execute what is open of a plan that `write_down` has written.
 
     modules: plugin modules, those that listen are told.   show: takes how far it has come, twice a second.
     say: takes a line on something that the user should know at once.   afterwards: draws what is to be seen, before
     listeners hear that the study has finished.   more: asked when all runs have ended, and again after those that it
     adds; listeners hear of the grown study as of one that is started. What failed is not tried again for that.
-    An executor that breaks costs the runs that it does not carry out; what is done is drawn and told all the same.
+    An executor that breaks costs the runs that it does not execute; what is done is drawn and told all the same.
     Interrupted by KeyboardInterrupt, it ends its workers and raises it again; the next call goes on from the
     checkpoints.
     """
@@ -235,12 +237,56 @@ def conduct(
     )
 
 
+class _Watched:
+    """The folder of a run at work; a file is read again only where it was replaced."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+        self._stamps: dict[str, tuple[int, int, int] | None] = {}
+        self._said = self.status = folder.said()
+        """What status.json said at the last look; and whether it was so, as `RunFolder.status` has it."""
+        self.held = False
+        """Whether a living process was at work on the run then."""
+        self._records: tuple[Record, ...] | None = ()
+
+    def look(self) -> Status:
+        """What the folder says now."""
+        if self._replaced("status.json"):
+            self._said = self.status = self._folder.said()
+            if self._said.state.final:
+                self.status = self._folder.status()
+        self.held = not self._said.state.final and self._folder.held
+        if self._said.state is State.RUNNING:
+            self.status = self._said if self.held else replace(self._said, state=State.INTERRUPTED)
+        return self.status
+
+    def records(self) -> tuple[Record, ...] | None:
+        """The curve so far; None where it cannot be read: it was damaged before, and the run will replace it."""
+        if self._replaced("curve.csv"):
+            try:
+                self._records = self._folder.curve().records
+            except Unreadable:
+                self._records = None
+        return self._records
+
+    def _replaced(self, name: str) -> bool:
+        try:
+            stat = (self._folder.path / name).stat()
+            stamp = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
+        except OSError:
+            stamp = None
+        before = self._stamps.get(name, ())
+        self._stamps[name] = stamp
+        return stamp != before
+
+
 @dataclass
 class _Given:
     """A run that was given to a worker, and what has been seen of it."""
 
     run: PlannedRun
     future: "Future[None]"
+    folder: _Watched
     before: Status
     """What its folder said when it was given away."""
     alive: float
@@ -255,10 +301,12 @@ class _Given:
     """Whether no worker was at it for longer than its executor's patience."""
     told: bool = False
     """Whether it was said that it is quiet."""
+    records_told: int = 0
+    """Of how many evaluations listeners were told."""
 
 
 class _Shift:
-    """Some of a plan's open runs on their way through the crew."""
+    """Some of a plan's open runs, from their start to their end."""
 
     def __init__(
         self,
@@ -279,21 +327,30 @@ class _Shift:
         self._show = show
         self._say = say
         self._total = len(plan.runs)
-        self._waiting = list(_in_order(runs))
-        self._states = {run.ref.id: run.state for run in plan.runs} | {run.ref.id: State.WAITING for run in runs}
-        """What was said of open runs before, of a failure, say, is nothing yet."""
+        self._ready: list[tuple[int, PlannedRun]] = []
+        """Runs whose source is done: a heap, in the order in which they are to be started."""
+        self._waiting: dict[str, list[tuple[int, PlannedRun]]] = {}
+        """The others, by the source that they wait for."""
         self._at_work: list[_Given] = []
         self._reasons: dict[str, str] = {}
         """Why runs failed, by their ids."""
-        self._told: dict[str, int] = {}
         self._warned: set[str] = set()
         self._passes_open = sum(run.image_passes for run in runs)
         self._passes_done = 0
         self._began = time.monotonic()
+        states = {run.ref.id: run.state for run in plan.runs}
+        states |= {run.ref.id: State.WAITING for run in runs}  # what was said before, of a failure, say, is nothing yet
+        self._ended_runs = sum(state.final or state is State.FAILED for state in states.values())
+        self._failed_runs = sum(state is State.FAILED for state in states.values())
+        for position, run in enumerate(_in_order(runs)):
+            source_id = run.ref.source_id
+            self._waiting.setdefault(source_id or "", []).append((position, run))
+        for source_id in list(self._waiting):
+            self._release(source_id, states.get(source_id) if source_id else State.DONE)
 
     def work(self) -> Mapping[str, str]:
-        """Until nothing is left that could be carried out; gives the ids of runs that failed, and why."""
-        while self._waiting or self._at_work:
+        """Until nothing is left that could be executed; gives the ids of runs that failed, and why."""
+        while self._ready or self._waiting or self._at_work:
             self._give_out()
             self._wait()
             for given in list(self._at_work):
@@ -310,18 +367,21 @@ class _Shift:
         else:
             time.sleep(LOOK_SECONDS)
 
-    def _give_out(self) -> None:
-        for run in list(self._waiting):
-            source = self._states.get(run.ref.source_id) if run.ref.source_id else State.DONE
-            taken = sum(not given.future.done() for given in self._at_work)
-            if source is State.DONE and taken < self._workplace.slots:
-                self._waiting.remove(run)
-                self._start(run)
-            elif source in (State.FAILED, State.DIVERGED):
-                self._waiting.remove(run)
-                self._hold(run, _failed(f"its source {run.ref.source_id} {_ended(source)}"))
+    def _release(self, source_id: str, state: State | None) -> None:
+        """Have the runs that wait for a source started where it is done, and fail where it has none to give."""
+        if state is State.DONE:
+            for one in self._waiting.pop(source_id, ()):
+                heappush(self._ready, one)
+        elif state in (State.FAILED, State.DIVERGED):
+            for _, run in self._waiting.pop(source_id, ()):
+                self._hold(run, _failed(f"its source {source_id} {_ended(state)}"))
 
-    def _start(self, run: PlannedRun) -> None:
+    def _give_out(self) -> None:
+        taken = sum(not given.future.done() for given in self._at_work)
+        while self._ready and taken < self._workplace.slots:
+            taken += not self._start(heappop(self._ready)[1]).future.done()
+
+    def _start(self, run: PlannedRun) -> _Given:
         machine = self._machine
         job = Job(
             run.ref.id,
@@ -338,18 +398,20 @@ class _Shift:
             given.future = self._workplace.submit(job)
         except SubmitFailed as failed:
             given.future = _failed(str(failed))
+        return given
 
     def _hold(self, run: PlannedRun, future: "Future[None]") -> _Given:
         """Have a run followed until it has ended: one that cannot be given away may be at work in another process."""
-        given = _Given(run, future, self._store.run(run.ref.id).said(), time.monotonic())
+        folder = _Watched(self._store.run(run.ref.id))
+        given = _Given(run, future, folder, folder.status, time.monotonic())
         self._at_work.append(given)
         return given
 
     def _has_ended(self, given: _Given) -> bool:
         """Whether nothing more is to be expected of a run: its executor and its folder are both listened to."""
-        folder, now = self._store.run(given.run.ref.id), time.monotonic()
-        done, ended = given.future.done(), _says_ended(folder.status(), given)
-        at_it = not ended and folder.held
+        now, done = time.monotonic(), given.future.done()
+        ended = _says_ended(given.folder.look(), given)
+        at_it = not ended and given.folder.held
         if at_it:
             given.alive, given.begun = now, given.begun or now
         if ended:
@@ -371,7 +433,7 @@ class _Shift:
         if quiet > QUIET_SECONDS:
             words = f"has had no worker for {quiet:.0f} seconds; Ctrl-C is safe ({self._workplace.words})"
             self._once(given, words)
-        if at_it and now - (given.begun or now) > QUIET_SECONDS and folder.said().state is State.WAITING:
+        if at_it and now - (given.begun or now) > QUIET_SECONDS and given.folder.status.state is State.WAITING:
             pair, network = (component_words(one) for one in (given.run.spec.pair, given.run.spec.architecture))
             self._once(given, f"still waits for {pair} to load its images, or for {network} to be built")
         return given.lost
@@ -389,7 +451,7 @@ class _Shift:
             seconds = f"{self._workplace.patience:g} seconds"
             words = f"{self._workplace.words} has lost it: no worker was at it for {seconds}, its patience"
             given.future, given.lost = _failed(words), False
-        status = self._store.run(run.ref.id).status()
+        status = given.folder.look()
         if not _says_ended(status, given):
             failed = self._failure(given)
             if failed is None:
@@ -398,7 +460,7 @@ class _Shift:
         elif not given.future.done():
             words = f"has ended, but its executor does not say so; it is taken as ended ({self._workplace.words})"
             self._once(given, words)
-        self._tell_records(run)
+        self._tell_records(given)
         self._tell_repeats(run, status)
         self._ended(run, status)
         return True
@@ -423,7 +485,8 @@ class _Shift:
         return status
 
     def _ended(self, run: PlannedRun, status: Status) -> None:
-        self._states[run.ref.id] = status.state
+        self._ended_runs += 1
+        self._failed_runs += status.state is State.FAILED
         self._passes_done += run.image_passes
         if status.state is State.FAILED:
             self._reasons[run.ref.id] = status.error
@@ -434,17 +497,16 @@ class _Shift:
                 "(a smaller optimizer.lr may help); its curve is kept"
             )
         self._listeners.tell("ftdd_run_finished", study=self._study, run=run.ref, state=str(status.state))
+        self._release(run.ref.id, status.state)
 
     def _look(self) -> None:
         at_work = []
-        for run in (given.run for given in self._at_work):
-            test_error = self._tell_records(run)
-            status = self._store.run(run.ref.id).status()
-            self._tell_repeats(run, status)
-            at_work.append(AtWork(run, status, test_error))
-        ended = sum(state.final or state is State.FAILED for state in self._states.values())
-        failed = sum(state is State.FAILED for state in self._states.values())
-        self._show(Snapshot(ended, self._total, failed, tuple(at_work), self._seconds_left(at_work)))
+        for given in self._at_work:
+            test_error = self._tell_records(given)
+            self._tell_repeats(given.run, given.folder.status)
+            at_work.append(AtWork(given.run, given.folder.status, test_error))
+        seconds_left = self._seconds_left(at_work)
+        self._show(Snapshot(self._ended_runs, self._total, self._failed_runs, tuple(at_work), seconds_left))
 
     def _seconds_left(self, at_work: Sequence[AtWork]) -> float | None:
         under_way = sum(
@@ -464,16 +526,14 @@ class _Shift:
             self._warned.add(run.ref.role)
             self._say(f"warning: {sentence}")
 
-    def _tell_records(self, run: PlannedRun) -> float | None:
+    def _tell_records(self, given: _Given) -> float | None:
         """Tell listeners of new evaluations; gives the last test error."""
-        try:
-            records = self._store.run(run.ref.id).curve().records
-        except Unreadable:  # damaged before; the run will put its own in this place
+        records = given.folder.records()
+        if records is None:
             return None
-        told = self._told.get(run.ref.id, 0)
-        if len(records) > told:
-            self._listeners.tell("ftdd_run_evaluated", study=self._study, run=run.ref, records=records[told:])
-            self._told[run.ref.id] = len(records)
+        if new := records[given.records_told :]:
+            self._listeners.tell("ftdd_run_evaluated", study=self._study, run=given.run.ref, records=new)
+            given.records_told = len(records)
         return records[-1].test_error if records else None
 
 

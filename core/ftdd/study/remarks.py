@@ -91,7 +91,7 @@ def repeats_in(status: Status) -> Repeats | None:
 
 
 def _of_loaded(pair: Pair, side: Side, data: Path) -> Repeats | None:
-    if pair.labels == "numbers" or pair.data_sets:
+    if pair.task == "regression" or pair.data_sets:
         return None
     if sum(pair.class_counts(side, data)) * prod(pair.image_shape()) > MOST_BYTES:
         return None

@@ -191,7 +191,7 @@ def _row(
     if kept is None or not comparison.valid(scheme, kept):
         began = time.perf_counter()
         try:
-            if group.pair.labels == "numbers":
+            if group.pair.task == "regression":
                 raise Unfit("compares classes; the labels of this pair are numbers")
             scheme.prepare(say)
             found = {**_plain(scheme.score(comparison.value())), "inputs": comparison.inputs(scheme)}

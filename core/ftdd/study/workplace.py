@@ -32,7 +32,7 @@ class Workplace:
         self.patience = getattr(type(executor), "patience", Executor.patience)
         """Seconds that a job may lie without a worker; None for ever."""
         self.slots = 0
-        """How many jobs are carried out at once; 0 before workers are there."""
+        """How many jobs run at once; 0 before workers are there."""
         self.broken = False
         """Whether it was tried in vain to get workers."""
 
@@ -46,7 +46,7 @@ class Workplace:
         return self._crew is not None
 
     def submit(self, job: Job) -> "Future[None]":
-        """Have a job carried out. Raises SubmitFailed."""
+        """Have a job executed. Raises SubmitFailed."""
         assert self._crew is not None, "workers are there"
         try:
             future = self._crew.submit(job)
@@ -77,7 +77,7 @@ class Workplace:
         def leave() -> None:
             try:
                 context.__exit__(kind, error, trace)
-            except BaseException as raised:  # whatever it is, the study is carried out
+            except BaseException as raised:  # whatever it is, the study has been executed
                 if raised is not error:
                     failed.append(raised)
 
@@ -116,7 +116,7 @@ class Workplace:
 
 
 def last_words(future: "Future[None]", workplace: Workplace) -> str:
-    """Why a future that is done has carried nothing out."""
+    """Why a future that is done has executed nothing."""
     try:
         error = future.exception(timeout=0)
     except CancelledError:

@@ -45,12 +45,12 @@ class _Said:
 def cases() -> Iterator[tuple[str, StudyData]]:
     """In a word, and the study: one as it should be, and all that may be wrong with one."""
     whole = _study(seeds=3)
-    yield "a study of 3 seeds", made_study(whole, likeness={"pair.similarity": ["near", "far"]})
+    yield "a study of 3 seeds", made_study(whole, similarity_order={"pair.similarity": ["near", "far"]})
     yield "nothing", made_study([])
     yield "a single run", made_study(whole[:1])
     yield "half a study", made_study(whole[: len(whole) // 2], asked=len(whole))
     yield "one seed", made_study(_study(seeds=1))
-    yield "numbers instead of classes", made_study(_study(seeds=2), labels="numbers", test_images=None)
+    yield "numbers instead of classes", made_study(_study(seeds=2), task="regression", test_images=None)
     exact = [replace(run, mislabelled=()) for run in _study(seeds=2, noise=0.0)]
     yield "seeds that agree to the last digit", made_study(exact)
     yield "three source seeds with two targets each", made_study(_study(seeds=2, sources=3))

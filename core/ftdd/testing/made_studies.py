@@ -42,8 +42,8 @@ def made_study(
     runs: Sequence[MadeRun],
     *,
     eps: float = 0.0,
-    labels: Literal["classes", "numbers"] = "classes",
-    likeness: Mapping[str, Json] | None = None,
+    task: Literal["classification", "regression"] = "classification",
+    similarity_order: Mapping[str, Json] | None = None,
     test_images: int | None = 1000,
     asked: int | None = None,
 ) -> StudyData:
@@ -68,8 +68,8 @@ def made_study(
         eps,
         swept,
         tuple(StudyEntry(run.id, run.source_id, dict(run.settings)) for run in (*targets, *waiting)),
-        labels=labels,
-        likeness=likeness or {},
+        task=task,
+        similarity_order=similarity_order or {},
         depth=tuple(path for path in swept if path == "freezing.count"),
     )
     scores = [

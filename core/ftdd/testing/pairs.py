@@ -8,26 +8,28 @@ from typing import get_args
 import torch
 
 from ftdd.components import DataUnavailable, Pair, Side, Unfit
+from ftdd.components.guards import answer_fault
 from ftdd.data.images import Task, repeats
 
 SIDES: tuple[Side, ...] = get_args(Side)
 
 
 def says_what_its_images_are(pair: Pair) -> None:
-    """Shape, classes and normalization are known without any file, and fit each other."""
-    image, normalization = pair.image_shape(), pair.normalization()
-    assert len(normalization.mean) == len(normalization.std) == image.channels, (
-        f"images have {image.channels} channels, the normalization has {len(normalization.mean)}"
-    )
-    assert all(std > 0 for std in normalization.std), "a standard deviation is not above zero"
+    """Shape, classes and normalization are known without any file, and fit each other; remarks are sentences."""
+    _is_right(pair, "image_shape", pair.image_shape())
+    _is_right(pair, "normalization", pair.normalization())
     for side in _sides(pair):
         classes = pair.classes(side, _data())
-        _remarks_are_sentences(pair, side)
-        if pair.labels == "numbers":
-            assert len(classes) == 1, f"the {side} has {len(classes)} names for its numbers; there must be one"
+        _is_right(pair, "classes", classes, side)
+        many = pair.task == "classification"
+        assert (len(classes) > 1) == many, f"the {side} has {len(classes)} names; its task is {pair.task}"
+        try:
+            remarks = pair.remarks(side, _data())
+        except DataUnavailable:  # nothing is known of images that are not there
             continue
-        assert len(classes) > 1, f"the {side} has {len(classes)} class"
-        assert len(set(classes)) == len(classes), f"two classes of the {side} have one name"
+        _is_right(pair, "remarks", remarks, side)
+        broken = next((one for one in remarks if len(one.splitlines()) != 1), None)
+        assert broken is None, f"a remark on the {side} is not one line: {broken!r}"
 
 
 def loads_what_it_says(pair: Pair) -> None:
@@ -36,27 +38,14 @@ def loads_what_it_says(pair: Pair) -> None:
         task = _loaded(pair, side)
         if task is None:
             continue
-        for half, images in (("training", task.train), ("test", task.test)):
+        _is_right(pair, "load", task, side)
+        _is_right(pair, "class_counts", pair.class_counts(side, _data()), side)
+        for half, images in (("training", task.train), ("test", task.test)) if pair.task == "classification" else ():
             where = f"the {half} images of the {side}"
-            numbers = pair.labels == "numbers"
-            assert numbers or images.images.dtype == torch.uint8, f"{where} are {images.images.dtype}, not uint8"
-            assert images.numbers == numbers, f"the labels of {where} are not {pair.labels}"
-            assert tuple(images.images.shape[1:]) == tuple(pair.image_shape()), (
-                f"{where} have another shape than it says"
-            )
-            assert images.classes == pair.classes(side, _data()), f"{where} have other classes than it says"
-            if numbers:
-                assert len(images) > 0, f"{where} are none"
-                continue
+            assert images.images.dtype == torch.uint8, f"{where} are {images.images.dtype}, not uint8"
             found = torch.bincount(images.labels, minlength=len(images.classes))
             assert len(found) == len(images.classes), f"{where} have labels past the last class"
             assert bool((found > 0).all()), f"{where} lack a class"
-        counts = [len(task.train)]
-        if pair.labels == "classes":
-            counts = torch.bincount(task.train.labels, minlength=len(task.train.classes)).tolist()
-        assert tuple(counts) == pair.class_counts(side, _data()), (
-            f"class_counts of the {side} are not those of the images"
-        )
 
 
 def loads_the_same_again(pair: Pair) -> None:
@@ -93,15 +82,9 @@ PAIR_CHECKS: tuple[Callable[[Pair], None], ...] = (
 )
 
 
-def _remarks_are_sentences(pair: Pair, side: Side) -> None:
-    try:
-        remarks = pair.remarks(side, _data())
-    except DataUnavailable:  # nothing is known of images that are not there
-        return
-    assert not isinstance(remarks, str), f"remarks on the {side} are one text, not a sequence of sentences"
-    for remark in remarks:
-        assert isinstance(remark, str), f"a remark on the {side} is no text: {remark!r}"
-        assert len(remark.splitlines()) == 1, f"a remark on the {side} is not one line: {remark!r}"
+def _is_right(pair: Pair, method: str, given: object, *side: Side) -> None:
+    fault = answer_fault(pair, method, given, (*side, _data()) if side else ())
+    assert fault is None, f"{' of the '.join((method, *side))} gives {fault}"
 
 
 def _data() -> Path:

@@ -13,6 +13,7 @@ from ftdd.components import KINDS, Owner, error_words
 from ftdd.components.class_faults import component_fault, example_faults, schema_fault
 from ftdd.components.hookspecs import HOOKS, implementations, listening
 from ftdd.components.plugins import (
+    PluginInfo,
     Plugins,
     brought_by,
     installed_plugins,
@@ -71,12 +72,8 @@ def brings_right_classes(plugin: object) -> None:
     """Every class that it brings is a component of its kind, and takes its own examples."""
     others = installed_plugins()
     for kind in KINDS.values():
-        try:
-            classes = brought_by(implementations(plugin).get(kind.hook, ()))
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            raise AssertionError(f"{kind.hook} fails: {error_words(error)}") from error
+        classes, failed = brought_by(implementations(plugin).get(kind.hook, ()))
+        assert not failed, f"{kind.hook} fails: {failed}"
         for cls in classes:
             fault = component_fault(kind, cls) or schema_fault(cls)
             assert fault is None, f"{kind.hook} returns {cls!r}, which {fault}"
@@ -88,7 +85,7 @@ def brings_right_commands(plugin: object) -> None:
     """Each is a click.Command under a name of its own, with a help."""
     from click.testing import CliRunner
 
-    found, problems = plugin_commands(Plugins.of(Owner("checked", "this package"), plugin), ())
+    found, problems = plugin_commands(Plugins([PluginInfo(Owner("checked", "this package"), "loaded", plugin)]), ())
     assert not problems, problems[0]
     for name, one in found.items():
         assert one.command.help or one.command.short_help, f"command '{name}' has no help"

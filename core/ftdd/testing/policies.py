@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from ftdd.components import Every, Policy, Unfit
+from ftdd.components.guards import answer_fault
 
 NETWORKS = (
     ("stem", "block1", "head"),
@@ -20,10 +21,8 @@ def fits_some_network(policy: Policy) -> None:
 def freezes_what_is_there(policy: Policy) -> None:
     """A frozen set of indices of layers, and never the head's."""
     for layers, epoch, frozen in _frozen(policy):
-        assert isinstance(frozen, frozenset), f"gives a {type(frozen).__name__} instead of a frozenset"
-        assert all(type(index) is int for index in frozen), "gives something that is no index"
-        assert len(layers) - 1 not in frozen, f"freezes the head at epoch {epoch}"
-        assert frozen <= set(range(len(layers))), f"freezes layers that are not there: {sorted(frozen)}"
+        fault = answer_fault(policy, "frozen", frozen, (layers, epoch))
+        assert fault is None, f"at epoch {epoch}, frozen gives {fault}"
 
 
 def has_no_history(policy: Policy) -> None:

@@ -53,10 +53,12 @@ class _Listener:
         self._waiting[run.id] = None
         long = now - self._started.setdefault(run.id, now) >= LIVE_SECONDS
         if now - self._mirrored_at >= LIVE_SECONDS or (final and long):
-            with self._given_up_if_unavailable() as mirror:
-                mirror.runs(self._waiting)
-                self._waiting = {}
-            self._mirrored_at = time.monotonic()
+            waiting, self._waiting = self._waiting, {}
+            try:
+                with self._given_up_if_unavailable() as mirror:
+                    mirror.runs(waiting)
+            finally:
+                self._mirrored_at = time.monotonic()
 
     def finish(self) -> None:
         """Mirror the whole study."""
@@ -127,9 +129,9 @@ def ftdd_commands() -> Sequence[click.Command]:
 @click.argument("studies", type=StudyName(), nargs=-1)
 @store_option
 def sync(studies: tuple[str, ...], store: Path) -> int:
-    """Make the MLflow mirror right from the run folders: of STUDIES, or of all studies of the store.
+    """Repair the MLflow mirror from the run folders: of STUDIES, or of all studies of the store.
 
-    Adds what is missing, replaces what was carried out again, and leaves alone what is right, however often it is
+    Adds what is missing, replaces runs that were executed again, and leaves alone what is correct, however often it is
     called. Where MLflow's store was lost, it is made anew. A study is named, or given as its folder,
     STORE/studies/NAME. MLFLOW_TRACKING_URI says where the mirror is; without it, it is mlflow.db in the folder of the
     runs.

@@ -9,11 +9,12 @@ from typing import Any
 
 from ftdd.analysis.tables import measured
 from ftdd.records.curve import COLUMNS, Curve, Record
-from ftdd.records.status import State, Status
-from ftdd.records.study import StudyEntry, StudyRecord
-from ftdd.study.reading import read_run
+from ftdd.records.run import Run
+from ftdd.records.score import scores_by_run
+from ftdd.records.status import State
+from ftdd.records.study import StudyRecord
 from ftdd.study.scores import read_scores
-from ftdd.study.store import BEFORE_ENDING, DAMAGED_ENDING, RunFolder, Store
+from ftdd.study.store import BEFORE_ENDING, DAMAGED_ENDING, Store
 from ftdd.values import Json, flat
 
 STATUS = {
@@ -80,64 +81,54 @@ class Content:
     data_sets: tuple[DataSet, ...]
 
 
-def content(
-    folder: RunFolder, status: Status, study: StudyRecord, entry: StudyEntry | None, scores: Mapping[str, Point]
-) -> Content:
-    """What the folder of a run says. Raises Unreadable and OSError.
-
-    status: what `folder` says of itself, as far as the study accepts it.   entry: of a target; None for a source.
-    scores: of similarity.
-    """
-    run_id, spec, curve = folder.path.name, folder.read_spec(), folder.curve()
-    role = "target" if entry else "source"
-    settings = entry.settings if entry else _of_source(study, spec)
+def content(run: Run, folder: Path, study: StudyRecord, scores: Mapping[str, Point]) -> Content:
+    """What the folder of a run says.   scores: of similarity. Raises OSError."""
+    status = run.status
     tags = {
-        "ftdd.role": role,
-        "ftdd.id": run_id,
+        "ftdd.role": run.role,
+        "ftdd.id": run.id,
         "ftdd.study": study.name,
         "ftdd.state": str(status.state),
         "ftdd.started": repr(status.started),
-        **_kinds(spec),
+        **_kinds(run.spec),
     }
-    if entry and entry.source_id:
-        tags["ftdd.source_id"] = entry.source_id
+    if run.source_id:
+        tags["ftdd.source_id"] = run.source_id
     if status.error:
         tags["mlflow.note.content"] = status.error[:LONGEST_NOTE]
     ended = status.state.final or status.state is State.FAILED
     started, updated = int(status.started * 1000), int(status.updated * 1000)
     return Content(
-        name=run_name(role, settings, run_id),
+        name=run_name(run.role, run.settings if run.role == "target" else _of_source(study, run.spec), run.id),
         tags=tags,
-        params=_params(spec),
-        points=tuple(_points(curve, started, study.eps)),
-        finals=(*_finals(folder, status, study.eps, updated), *scores.values()) if ended else (),
+        params=_params(run.spec),
+        points=tuple(_points(run.curve, started, study.eps)),
+        finals=(*_finals(run, study.eps, updated), *scores.values()) if ended else (),
         status=STATUS[status.state],
         started=started,
         ended=updated if ended or status.state is State.INTERRUPTED else None,
         files=_files(folder) if ended else (),
-        data_sets=_data_sets(spec, status.facts.get("data", {}), role),
+        data_sets=_data_sets(run.spec, status.facts.get("data", {}), run.role),
     )
 
 
-def scores_by_run(store: Store, name: str) -> dict[str, dict[str, Point]]:
+def score_points(store: Store, name: str) -> dict[str, dict[str, Point]]:
     """By run, the similarity scores of a study as metrics.
 
     Of two values at one step and time MLflow shows the larger. Scores can change, so their time is that of their file.
     """
-    path = store.study_folder(name) / "scores.json"
-    found: dict[str, dict[str, Point]] = {}
-    for row in read_scores(store, name):
-        if row.value is not None:
-            point = Point(f"similarity.{row.scheme}", row.value, int(path.stat().st_mtime * 1000), 0)
-            for run_id in row.runs:
-                found.setdefault(run_id, {})[point.key] = point
-    return found
+    rows, path = read_scores(store, name), store.study_folder(name) / "scores.json"
+    written = int(path.stat().st_mtime * 1000) if rows else 0
+    return {
+        run_id: {key: Point(key, value, written, 0) for key, value in scores.items()}
+        for run_id, scores in scores_by_run(rows).items()
+    }
 
 
-def _files(folder: RunFolder) -> tuple[Path, ...]:
+def _files(folder: Path) -> tuple[Path, ...]:
     return tuple(
         path
-        for path in sorted(folder.path.iterdir())
+        for path in sorted(folder.iterdir())
         if path.name != "lock" and not path.name.startswith(".") and path.suffix not in NOT_MIRRORED and path.is_file()
     )
 
@@ -210,7 +201,7 @@ def _some(records: Sequence[Record], eps: float) -> list[Record]:
     return [record for record in records if record.epoch in epochs]
 
 
-def _params(spec: dict[str, Json]) -> dict[str, str]:
+def _params(spec: Mapping[str, Json]) -> dict[str, str]:
     leaves = {path: value for path, value in flat(spec).items() if path not in ("version", "role")}
     return {path: _text(value)[:LONGEST_PARAM] for path, value in leaves.items()}
 
@@ -231,11 +222,11 @@ def _points(curve: Curve, started: int, eps: float) -> list[Point]:
     return points
 
 
-def _finals(folder: RunFolder, status: Status, eps: float, timestamp: int) -> list[Point]:
-    numbers = measured(read_run(folder), eps)
-    numbers["expected_test_error"] = status.facts.get("expected_test_error")
-    numbers["seconds_in_all"] = status.seconds
-    numbers["label_noise_realised"] = status.facts.get("data", {}).get("label_noise_realised")
+def _finals(run: Run, eps: float, timestamp: int) -> list[Point]:
+    numbers = measured(run, eps)
+    numbers["expected_test_error"] = run.status.facts.get("expected_test_error")
+    numbers["seconds_in_all"] = run.status.seconds
+    numbers["label_noise_realised"] = run.status.facts.get("data", {}).get("label_noise_realised")
     return [
         Point(key, float(value), timestamp, 0)
         for key, value in numbers.items()

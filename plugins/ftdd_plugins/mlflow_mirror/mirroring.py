@@ -6,19 +6,20 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ftdd.records.run import Run
 from ftdd.records.status import State, Status
 from ftdd.records.study import StudyEntry, StudyRecord
-from ftdd.study.inputs import statuses
+from ftdd.study.reading import read_run, read_runs
 from ftdd.study.store import Store, Unreadable
 from ftdd_plugins.mlflow_mirror import database
 from ftdd_plugins.mlflow_mirror.addresses import local_path
-from ftdd_plugins.mlflow_mirror.content import Content, DataSet, Point, content, scores_by_run
+from ftdd_plugins.mlflow_mirror.content import Content, DataSet, Point, content, score_points
 from ftdd_plugins.mlflow_mirror.tracking import artifact_location, locked, open_client, own_database, reaching
 
 MOST_METRICS, MOST_PARAMS, MOST_TAGS = 800, 100, 100
@@ -37,6 +38,9 @@ OF_RUNS = {"ftdd.role", STUDY, "ftdd.state", "ftdd.started", MIRRORED}
 
 KIND = {"mlflow.experimentKind": "custom_model_development"}
 """Training rather than talking to language models: which pages MLflow shows of the experiment."""
+
+LEFT_ALONE = (State.WAITING, State.DAMAGED)
+"""Runs in these states stay as MLflow has them."""
 
 STUDY_FILES = ("recipe.yaml", "report.html", "findings.json", "findings.csv", "advice.json")
 
@@ -84,7 +88,7 @@ class Mirror:
 
         Raises Unreadable, after all others were made right, where a file of a run cannot be read.
         """
-        scores = scores_by_run(self.store, self.record.name)
+        scores = score_points(self.store, self.record.name)
         unreadable, new = [], []
         with locked(self.store.path):
             if self._keys is None:
@@ -92,21 +96,23 @@ class Mirror:
                 for has in (run for page in self._pages() for run in page):
                     self._keys.setdefault(str(has.data.tags.get("ftdd.id")), has.info.run_id)
             for run_id in run_ids:
-                status = self.store.run(run_id).status()
-                if status.state in (State.WAITING, State.DAMAGED):
+                run = read_run(self.store.run(run_id))
+                if run.state in LEFT_ALONE:
                     continue
+                if entry := self._entries.get(run_id):
+                    run = replace(run, role="target", source_id=entry.source_id, settings=entry.settings)
                 try:
-                    wanted = self._content(run_id, status, scores)
+                    wanted, digest = self._content(run, scores)
                 except Unreadable as error:
                     unreadable.append(str(error))
                     continue
                 has = self.client.get_run(self._keys[run_id]) if run_id in self._keys else None
                 if has and has.info.lifecycle_stage == "active" and _fits(has, wanted):
-                    self._complete(has, wanted, self._digest(status, scores.get(run_id, {})))
+                    self._complete(has, wanted, digest)
                     continue
                 if has and has.info.lifecycle_stage == "active":
                     self.client.delete_run(has.info.run_id)
-                new.append((wanted, self._digest(status, scores.get(run_id, {}))))
+                new.append((wanted, digest))
             self._create(new)
         if unreadable:
             raise Unreadable("; ".join(unreadable))
@@ -118,17 +124,17 @@ class Mirror:
         Raises Unreadable, after all others were made right, where a run's folder is damaged. A run whose inputs are not
         the study's is taken out of MLflow.
         """
-        found = statuses(self.store, self.store.read_study(self.record.name))
-        scores = scores_by_run(self.store, self.record.name)
-        unreadable = [status.error for status in found.values() if status.state is State.DAMAGED]
+        found, _ = read_runs(self.store, self.store.read_study(self.record.name))
+        scores = score_points(self.store, self.record.name)
+        unreadable = [run.status.error for run in found if run.state is State.DAMAGED]
         changed = 0
         self._keys = {}
         # Sources first: targets link to their runs in MLflow
-        for filter_string, source in (("tags.`ftdd.role` = 'source'", True), ("", False)):
-            some = {run_id: status for run_id, status in found.items() if (run_id in self._sources) is source}
+        for filter_string, role in (("tags.`ftdd.role` = 'source'", "source"), ("", "target")):
+            some = {run.id: run for run in found if run.role == role}
             changed += self._compare(some, scores, filter_string, thorough, unreadable)
         with locked(self.store.path):
-            self._study_files([status.state for status in found.values()])
+            self._study_files([run.state for run in found])
         if unreadable:
             raise Unreadable("; ".join(unreadable))
         return changed
@@ -137,7 +143,7 @@ class Mirror:
 
     def _compare(
         self,
-        found: Mapping[str, Status],
+        found: Mapping[str, Run],
         scores: Mapping[str, Mapping[str, Point]],
         filter_string: str,
         thorough: bool,
@@ -145,15 +151,14 @@ class Mirror:
     ) -> int:
         """Make these runs right, page by page of MLflow's answer; gives how many were changed."""
         assert self._keys is not None
-        left_alone = {run_id for run_id, status in found.items() if status.state in (State.WAITING, State.DAMAGED)}
-        missing = {run_id: status for run_id, status in found.items() if run_id not in left_alone}
+        left_alone = {run_id for run_id, run in found.items() if run.state in LEFT_ALONE}
+        missing = {run_id: run for run_id, run in found.items() if run_id not in left_alone}
         changed = 0
         delete: set[str] = set()  # after all pages: what is deleted would move the others from one page to the next
 
         def read(run_id: str) -> tuple[Content, str] | None:
-            status = found[run_id]
             try:
-                return self._content(run_id, status, scores), self._digest(status, scores.get(run_id, {}))
+                return self._content(found[run_id], scores)
             except Unreadable as error:
                 unreadable.append(str(error))
                 left_alone.add(run_id)
@@ -175,7 +180,7 @@ class Mirror:
                     if run_id not in missing:  # it is there twice
                         delete.add(key)
                         continue
-                    digest = self._digest(found[run_id], scores.get(run_id, {}))
+                    digest = self._digest(found[run_id].status, scores.get(run_id, {}))
                     if thorough or has.data.tags.get(MIRRORED) != digest:
                         given = read(run_id)
                         if given is None:
@@ -190,7 +195,7 @@ class Mirror:
             with locked(self.store.path):
                 for key in delete:
                     self.client.delete_run(key)
-        new = [run_id for run_id, status in missing.items() if status.state is not State.CHANGED]
+        new = [run_id for run_id, run in missing.items() if run.state is not State.CHANGED]
         for some in _pieces(new, RUNS_AT_ONCE):
             wanted = [given for run_id in some if (given := read(run_id))]
             with locked(self.store.path):
@@ -223,11 +228,13 @@ class Mirror:
 
     # ---- one run
 
-    def _content(self, run_id: str, status: Status, scores: Mapping[str, Mapping[str, Point]]) -> Content:
-        """What the run's folder says. Raises Unreadable."""
-        folder, entry = self.store.run(run_id), self._entries.get(run_id)
+    def _content(self, run: Run, scores: Mapping[str, Mapping[str, Point]]) -> tuple[Content, str]:
+        """What the run's folder says, and the digest of it. Raises Unreadable."""
+        own = scores.get(run.id, {})
+        if run.faults:
+            raise Unreadable("; ".join(run.faults))
         try:
-            return content(folder, status, self.record, entry, scores.get(run_id, {}))
+            return content(run, self.store.run(run.id).path, self.record, own), self._digest(run.status, own)
         except OSError as error:
             raise Unreadable(f"the run's folder cannot be read: {error}") from error
 

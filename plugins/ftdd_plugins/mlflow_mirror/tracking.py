@@ -148,7 +148,7 @@ def _of_a_run(store: Path, error: Exception) -> bool:
 
 @contextmanager
 def locked(store: Path) -> Iterator[None]:
-    """One writer at a time, also where two studies of one store are carried out at once. Raises MirrorUnavailable."""
+    """One writer at a time, also where two studies of one store run at once. Raises MirrorUnavailable."""
     store.mkdir(parents=True, exist_ok=True)
     lock = FileLock(store / "mlflow.lock")
     try:

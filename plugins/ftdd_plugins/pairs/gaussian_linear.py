@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 import ftdd
-from ftdd.components import Likeness, Pair, Side, Unfit
+from ftdd.components import Pair, Side, SimilarityOrder, Unfit
 from ftdd.data.image_shape import ImageShape, Normalization
 from ftdd.data.seeds import uniform
 from ftdd.values import Json
@@ -41,8 +41,8 @@ class GaussianLinear(Pair):
     which figures show as a line. Errors are squared, on noisy test labels.
     """
 
-    labels: ClassVar[Literal["classes", "numbers"]] = "numbers"
-    likeness: ClassVar[Likeness] = {"a": "larger", "b": "smaller"}
+    task: ClassVar[Literal["classification", "regression"]] = "regression"
+    similarity_order: ClassVar[SimilarityOrder] = {"a": "larger", "b": "smaller"}
     examples: ClassVar[Sequence[Mapping[str, Json]]] = (
         {"d": 12, "pool": 200},
         {"d": 12, "pool": 200, "source_coordinates": 8, "b": 0.5},

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field
 
 import ftdd
-from ftdd.components import DataUnavailable, Likeness, Pair, Side
+from ftdd.components import DataUnavailable, Pair, Side, SimilarityOrder
 from ftdd.data.image_shape import IMAGENET, ImageShape, Normalization
 from ftdd.data.repeats import Repeats
 from ftdd.values import Json
@@ -50,7 +50,7 @@ class ImageNetSubset(Pair):
     data; only the classes that are needed are read.
     """
 
-    likeness: ClassVar[Likeness] = {"similarity": ("related", "less_related"), "common": "larger"}
+    similarity_order: ClassVar[SimilarityOrder] = {"similarity": ("related", "less_related"), "common": "larger"}
     examples: ClassVar[Sequence[Mapping[str, Json]]] = ({"image_size": 8, "source_classes": 2},)
 
     name: Literal["imagenet_subset"] = "imagenet_subset"

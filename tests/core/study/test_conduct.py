@@ -122,7 +122,7 @@ def test_a_deleted_folder_is_carried_out_again(finished: tuple[Study, Store], tm
     before = store.run(run_id).curve().measurements
     for file in store.run(run_id).path.iterdir():
         file.unlink()
-    outcome, _, _ = carried_out(study, store, tmp_path)
+    outcome, _, _ = carried_out(study, store, tmp_path, executor=toy())
     assert (outcome.carried_out, outcome.found_done) == (1, 3)
     assert store.run(run_id).curve().measurements == before
 
@@ -149,13 +149,13 @@ def test_a_failed_source_fails_its_targets_and_no_others(tmp_path: Path) -> None
     (bad,) = outcome.diverged
     assert set(outcome.failed.values()) == {f"its source {bad} diverged, so there is nothing to transfer"}
     assert any(line.startswith(f"source run {bad} diverged after epoch") for line in said)
-    again, _, _ = carried_out(study, store, tmp_path)
+    again, _, _ = carried_out(study, store, tmp_path, executor=toy())
     assert len(again.failed) == 2
 
 
 def test_a_killed_worker_is_one_failed_run_and_the_next_try_goes_on(tmp_path: Path) -> None:
     """SIGKILL, as the kernel does when memory runs out: that run fails, the others are done."""
-    study = read(tmp_path, "target.training.epochs=300", "sweep.freezing.count=[0, 9]", "target.evaluate=log")
+    study = read(tmp_path, "target.training.epochs=150", "sweep.freezing.count=[0, 9]", "target.evaluate=log")
     store = Store(tmp_path / "runs")
     victim = next(run_id for run_id, spec in study.targets.items() if '"count":0' in spec.model_dump_json())
     killed: list[int] = []
@@ -173,7 +173,7 @@ def test_a_killed_worker_is_one_failed_run_and_the_next_try_goes_on(tmp_path: Pa
     assert "killed by SIGKILL" in outcome.failed[victim]
     assert any(victim in line for line in said)
     assert outcome.carried_out == 2
-    again, _, _ = carried_out(study, store, tmp_path)
+    again, _, _ = carried_out(study, store, tmp_path, executor=toy())
     assert (again.failed, again.carried_out) == ({}, 1)
 
 
@@ -203,7 +203,10 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])
+@pytest.mark.parametrize(
+    "how",
+    [pytest.param(signal.SIGKILL, id="killed"), pytest.param(signal.SIGINT, id="interrupted", marks=pytest.mark.slow)],
+)
 def test_workers_end_with_their_parent(tmp_path: Path, how: signal.Signals) -> None:
     """Ctrl-C ends all within seconds; and a parent that is killed leaves no worker behind."""
     script = tmp_path / "script.py"

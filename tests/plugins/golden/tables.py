@@ -42,7 +42,7 @@ def keep_tables(store: Path, name: str) -> None:
         # No time in it: the same tables make the same file
         (folder / f"{table}.csv.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
     record = study.record
-    rest = {"swept": record.swept, "eps": record.eps, "likeness": record.likeness, "labels": record.labels}
+    rest = {"swept": record.swept, "eps": record.eps, "similarity_order": record.similarity_order, "task": record.task}
     text = json.dumps({**rest, "settings": study.settings})
     (folder / "study.json").write_text(text + "\n", encoding="utf-8")
 
@@ -53,7 +53,9 @@ def read_tables(name: str) -> StudyData:
     rest = json.loads((folder / "study.json").read_text(encoding="utf-8"))
     swept = tuple(rest["swept"])
     entries = tuple(StudyEntry(run_id, None, settings) for run_id, settings in rest["settings"].items())
-    record = StudyRecord(name, "", "", rest["eps"], swept, entries, labels=rest["labels"], likeness=rest["likeness"])
+    record = StudyRecord(
+        name, "", "", rest["eps"], swept, entries, task=rest["task"], similarity_order=rest["similarity_order"]
+    )
     groups = tuple(path for path in swept if path not in ("seed", "source.seed", "freezing.count"))
     return StudyData(record, pd.concat([sources, runs], ignore_index=True), curves, groups)
 

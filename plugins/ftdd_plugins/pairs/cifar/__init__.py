@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 import ftdd
-from ftdd.components import DataSet, Likeness, Pair, Side, Unfit
+from ftdd.components import DataSet, Pair, Side, SimilarityOrder, Unfit
 from ftdd.components.plugins import nearest
 from ftdd.data.image_shape import Normalization
 from ftdd.values import Json
@@ -67,7 +67,7 @@ class Cifar10Halves(_Cifar):
     """
 
     data_sets: ClassVar[Sequence[DataSet]] = (CIFAR_10,)
-    likeness: ClassVar[Likeness] = {"common": "larger", "similarity": ("related", "less_related")}
+    similarity_order: ClassVar[SimilarityOrder] = {"common": "larger", "similarity": ("related", "less_related")}
     examples: ClassVar[Sequence[Mapping[str, Json]]] = (
         {"allow_modified": True, "image_size": 8},
         {"allow_modified": True, "image_size": 16, "similarity": "less_related", "common": 0.4},
@@ -101,7 +101,7 @@ class Cifar100Superclasses(_Cifar):
     """
 
     data_sets: ClassVar[Sequence[DataSet]] = (CIFAR_100,)
-    likeness: ClassVar[Likeness] = {"common": "larger", "similarity": ("related", "less_related")}
+    similarity_order: ClassVar[SimilarityOrder] = {"common": "larger", "similarity": ("related", "less_related")}
     examples: ClassVar[Sequence[Mapping[str, Json]]] = (
         {"allow_modified": True, "image_size": 8},
         {"allow_modified": True, "image_size": 8, "similarity": "less_related", "classes_each": 1, "common": 0.5},
@@ -148,7 +148,7 @@ class Cifar100ToCifar10(_Cifar):
     """
 
     data_sets: ClassVar[Sequence[DataSet]] = (CIFAR_10, CIFAR_100)
-    likeness: ClassVar[Likeness] = {"similarity": ("related", "less_related")}
+    similarity_order: ClassVar[SimilarityOrder] = {"similarity": ("related", "less_related")}
     examples: ClassVar[Sequence[Mapping[str, Json]]] = (
         {"allow_modified": True, "image_size": 8},
         {"allow_modified": True, "image_size": 8, "similarity": "less_related"},

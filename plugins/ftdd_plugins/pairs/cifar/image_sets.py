@@ -8,7 +8,6 @@ from ftdd.components import DataUnavailable, Presence
 from ftdd_plugins.pairs.files.checksums import has_md5
 from ftdd_plugins.pairs.files.download import Remote, fetch
 from ftdd_plugins.pairs.files.image_set import HALVES, Half, ImageSet
-from ftdd_plugins.pairs.files.unpack import extract
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,6 +54,8 @@ class CifarFiles(ImageSet):
         """Fetch the official archive and unpack the files that are not there. Files that are there are left alone."""
         missing, modified = self._faults(data, HALVES)
         if missing:
+            from ftdd_plugins.pairs.files.unpack import extract
+
             archive = fetch(self._archive, data, say)
             extract(archive, [f"{self.folder}/{name}" for name in missing], data)
         if modified:

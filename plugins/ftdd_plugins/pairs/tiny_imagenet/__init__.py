@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 import ftdd
-from ftdd.components import DataSet, Likeness, Pair, Side, Unfit
+from ftdd.components import DataSet, Pair, Side, SimilarityOrder, Unfit
 from ftdd.data.image_shape import IMAGENET, Normalization
 from ftdd.values import Json
 from ftdd_plugins.pairs.cifar.image_sets import CIFAR_10
@@ -30,7 +30,7 @@ class TinyImageNetToCifar10(ChosenClasses):
     """
 
     data_sets: ClassVar[Sequence[DataSet]] = (TINY_IMAGENET, CIFAR_10)
-    likeness: ClassVar[Likeness] = {"similarity": ("related", "less_related")}
+    similarity_order: ClassVar[SimilarityOrder] = {"similarity": ("related", "less_related")}
     examples: ClassVar[Sequence[Mapping[str, Json]]] = (
         {"allow_modified": True, "image_size": 8, "source_classes": 10},
     )
@@ -62,7 +62,7 @@ class TinyImageNetSplit(ChosenClasses):
     """
 
     data_sets: ClassVar[Sequence[DataSet]] = (TINY_IMAGENET,)
-    likeness: ClassVar[Likeness] = {"similarity": ("related", "less_related"), "common": "larger"}
+    similarity_order: ClassVar[SimilarityOrder] = {"similarity": ("related", "less_related"), "common": "larger"}
     examples: ClassVar[Sequence[Mapping[str, Json]]] = (
         {"allow_modified": True, "image_size": 8, "source_classes": 6},
         {"allow_modified": True, "image_size": 8, "source_classes": 6, "similarity": "less_related", "common": 0.5},

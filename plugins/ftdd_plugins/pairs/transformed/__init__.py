@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field, NonNegativeInt
 
 import ftdd
-from ftdd.components import DataUnavailable, Likeness, Pair, Side, Unfit
+from ftdd.components import DataUnavailable, Pair, Side, SimilarityOrder, Unfit
 from ftdd.components.choice import component_choice
 from ftdd.data.image_shape import ImageShape, Normalization
 from ftdd.data.repeats import Repeats
@@ -44,7 +44,7 @@ class Transformed(Pair):
         {"of": "digits", "transformation": "label_permutation", "strength": 0.5},
     )
 
-    likeness: ClassVar[Likeness] = {"strength": "smaller"}
+    similarity_order: ClassVar[SimilarityOrder] = {"strength": "smaller"}
 
     name: Literal["transformed"] = "transformed"
     of: Annotated[Pair, component_choice("pair")]
@@ -106,7 +106,7 @@ class Transformed(Pair):
         return Task(train=self._transformed(target.train, "train"), test=self._transformed(target.test, "test"))
 
     def _refuse_what_cannot_be_transformed(self) -> None:
-        if self.of.labels == "numbers":
+        if self.of.task == "regression":
             raise Unfit("must be a classification of images; this one is a regression", "of")
         image = self.of.image_shape()
         if self.transformation == "hue" and image.channels != 3:
