@@ -374,7 +374,8 @@ def test_thinning_the_dots_changes_no_mean(tmp_path: Path, monkeypatch: pytest.M
     whole = chart_data(study)
     monkeypatch.setattr("ftdd.results.page.charts.MOST_POINTS", 12)
     thin = chart_data(study)
-    assert whole is not None and thin is not None
+    assert whole is not None
+    assert thin is not None
     assert [len(cell["runs"]) for cell in thin["cells"]] == [3, 3, 3, 3]
     assert [cell["values"] for cell in thin["cells"]] == [cell["values"] for cell in whole["cells"]]
     assert (whole["left_out"], thin["curves"]) == ("", whole["curves"])
