@@ -15,7 +15,7 @@ import ftdd
 from ftdd.analysis.study_data import StudyData
 from ftdd.api.study import MOST_ROWS
 from ftdd.records.status import State
-from ftdd.results.freezingwise import AXES
+from ftdd.results.figures.freezingwise import AXES
 from ftdd.study.store import Store
 from ftdd.testing import MadeRun, made_study
 from tests.api.conftest import Place

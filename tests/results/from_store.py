@@ -5,8 +5,10 @@ from pathlib import Path
 import pandas as pd
 
 from ftdd.analysis.study_data import StudyData
-from ftdd.results import compare, figures, report, summary
+from ftdd.results import compare, summary
+from ftdd.results.figures import draw
 from ftdd.results.findings import kept_findings
+from ftdd.results.page import write
 from ftdd.study.reading import read_study_data
 from ftdd.study.store import Store
 
@@ -29,12 +31,12 @@ def summarize(store: Store, name: str) -> tuple[summary.SummaryRow, ...]:
 
 def draw_figures(store: Store, name: str, x: str = "frozen_layers") -> tuple[Path, ...]:
     folder, study = store.study_folder(name) / "figures", read(store, name)
-    return figures.draw_figures(study, folder) if x == "frozen_layers" else figures.draw_over(study, folder, x)
+    return draw.draw_figures(study, folder) if x == "frozen_layers" else draw.draw_over(study, folder, x)
 
 
 def write_report(store: Store, name: str) -> Path:
     folder = store.study_folder(name)
-    return report.write_report(read(store, name), folder, kept_findings(folder))
+    return write.write_report(read(store, name), folder, kept_findings(folder))
 
 
 def overlay(studies: list[tuple[Store, str]], **options: str) -> compare.Overlay | None:

@@ -9,8 +9,8 @@ import pytest
 
 from ftdd.records.status import State
 from ftdd.results.compare import CannotCompare, Cell, Overlay, cells, names_of
-from ftdd.results.compare_figure import overlay_figure
-from ftdd.results.style import journal, save
+from ftdd.results.figures.comparison import overlay_figure
+from ftdd.results.figures.style import journal, save
 from ftdd.study.store import Store
 from tests.results.from_store import overlay
 from tests.results.made_study import DESCENT, MadeRun, higher, made, over_depths, with_setting

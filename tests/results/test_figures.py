@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 
 from ftdd.analysis.study_data import over_transfer
 from ftdd.records.status import State
-from ftdd.results.epochwise import epochwise, height_at
-from ftdd.results.freezingwise import freezingwise, interpolating_depths, spaced, spans
-from ftdd.results.panels import MOST_LINES, MOST_PANELS, Band, band, split
-from ftdd.results.style import colours, journal
+from ftdd.results.figures.epochwise import epochwise, height_at
+from ftdd.results.figures.freezingwise import freezingwise, interpolating_depths, spaced, spans
+from ftdd.results.figures.panels import MOST_LINES, MOST_PANELS, Band, band, split
+from ftdd.results.figures.style import colours, journal
 from ftdd.study.store import Store
 from ftdd.wording import short
 from tests.results.from_store import draw_figures, read

@@ -116,7 +116,7 @@ def test_nothing_is_wider_than_the_window(reader: Reader) -> None:
     assert reader.do("return document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
 
 
-def test_what_users_wrote_was_not_carried_out(reader: Reader) -> None:
+def test_what_users_wrote_was_not_executed(reader: Reader) -> None:
     assert reader.one("h1").text == "</script><script>window.evil = 1</script>"
     assert reader.do("return window.evil") is None
 
@@ -158,7 +158,7 @@ def test_a_line_is_toggled_by_its_legend(reader: Reader) -> None:
     assert len(reader.marks()) == 4
     assert reader.one("#chart-end .legend button").get_attribute("aria-pressed") == "false"
     reader.click("#chart-end .legend button:nth-of-type(2)")
-    assert "Nothing is chosen" in reader.one("#chart-end .plot").text
+    assert "No line is selected" in reader.one("#chart-end .plot").text
     reader.click("#chart-end .legend button")
     assert len(reader.marks()) == 4
 
@@ -202,7 +202,7 @@ def test_findings_are_filtered_by_answer_and_analysis(reader: Reader) -> None:
     reader.one("#findings-filter select").send_keys("other")
     assert len(reader.shown(".finding")) == 1
     assert len(reader.shown(".group")) == 1
-    assert "1 of 9 shown" in reader.one("#findings-filter").text
+    assert "1 of 9 findings" in reader.one("#findings-filter").text
 
 
 def test_a_finding_leads_to_its_runs(reader: Reader) -> None:

@@ -11,7 +11,7 @@ import ftdd
 from ftdd.records.curve import Curve, Record, to_csv
 from ftdd.records.status import State, Status
 from ftdd.records.study import StudyEntry, StudyRecord
-from ftdd.results.freezingwise import interpolating_depths
+from ftdd.results.figures.freezingwise import interpolating_depths
 from ftdd.study.files import write_json, write_text
 from ftdd.study.store import Store
 from ftdd.wording import short

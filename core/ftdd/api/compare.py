@@ -25,8 +25,8 @@ class Comparison:
 
         A matplotlib figure, the caller's own.
         """
-        from ftdd.results.compare_figure import overlay_figure
-        from ftdd.results.style import journal
+        from ftdd.results.figures.comparison import overlay_figure
+        from ftdd.results.figures.style import journal
 
         with journal():
             return overlay_figure(self.overlay)
@@ -45,7 +45,7 @@ class Comparison:
             [
                 {
                     "panel": ", ".join(cell.panel),
-                    self.overlay.over: cell.place,
+                    self.overlay.over: cell.position,
                     "line": cell.line,
                     "mean": cell.mean,
                     "deviation": cell.deviation,

@@ -145,7 +145,7 @@ def run_request(
 def _finish(request: Request, progress: Progress, say: Callable[[str], None]) -> tuple[StudyData, tuple[Finding, ...]]:
     """Scores, findings, figures, sample images and page of a study whose runs have ended."""
     from ftdd.results.findings import find
-    from ftdd.results.samples import write_samples
+    from ftdd.results.page.samples import write_samples
     from ftdd.results.write import write_results
 
     if schemes := request.study.header.similarity:

@@ -129,7 +129,7 @@ class Study:
         `trainable_share_of_parameters` or `trainable_share_of_forward_flops`.
         Raises ValueError with a sentence where the study has no such figure or axis, or no run is done.
         """
-        from ftdd.results.figures import figure
+        from ftdd.results.figures.draw import figure
 
         return figure(self.data, kind, over)
 
@@ -139,7 +139,7 @@ class Study:
         path: where to; `report.html` in the study's folder where it is left out. Findings and figures in the study's
         folder are written anew too.
         """
-        from ftdd.results.report import write_report
+        from ftdd.results.page.write import write_report
         from ftdd.results.write import write_results
 
         *_, page = write_results(self.folder, self.data, self.findings)

@@ -71,7 +71,7 @@ def command(studies: tuple[str, ...], store: Path, by: str, value: str, over: st
     """
     from ftdd.api.compare import Comparison
     from ftdd.results.compare import names_of, overlay
-    from ftdd.results.style import save
+    from ftdd.results.figures.style import save
     from ftdd.study.reading import read_study_data
 
     if output is not None and output.suffix.lower() not in ENDINGS:
@@ -117,7 +117,7 @@ def _tell(laid: "Overlay", labels: Sequence[str]) -> None:
 
 
 def _print(laid: "Overlay") -> None:
-    """A table for each panel: every line at every place, with its difference."""
+    """A table for each panel: every line at every position, with its difference."""
     from ftdd.results.compare import cells
 
     screen = output()
@@ -126,7 +126,7 @@ def _print(laid: "Overlay") -> None:
     digits = 1 if epochs else 3
     for panel, group in groupby(found, key=lambda cell: cell.panel):
         table = Table(title=escape(", ".join(panel)) or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-        table.add_column(escape(laid.places), justify="right")
+        table.add_column(escape(laid.positions), justify="right")
         table.add_column("", overflow="fold")
         for heading in (escape(laid.measure), "runs", "difference", "pairs"):
             table.add_column(heading, justify="right", no_wrap=heading in ("runs", "pairs"))
@@ -134,7 +134,7 @@ def _print(laid: "Overlay") -> None:
         for cell in group:
             apart = cell.difference
             table.add_row(
-                "" if cell.place == last else f"{cell.place:g}",
+                "" if cell.position == last else f"{cell.position:g}",
                 escape(cell.line),
                 _with_error(number(cell.mean, digits), cell.deviation, digits),
                 f"{cell.runs}" if cell.runs == cell.of else f"{cell.runs} of {cell.of}",
@@ -143,7 +143,7 @@ def _print(laid: "Overlay") -> None:
                 else _with_error(f"{apart.mean:+.{digits}f}".replace("-", "−"), apart.error, digits),
                 "" if apart is None else str(apart.pairs),
             )
-            last = cell.place
+            last = cell.position
         screen.print(table)
     to = {cell.difference.to for cell in found if cell.difference}
     words = f"; difference to {escape(to.pop())}" if len(to) == 1 else "; difference to the first study" if to else ""

@@ -23,7 +23,7 @@ def command(study: str, store: Path, over: str | None) -> int:
     Works from the run folders alone, also while the study is running or when some of its runs failed. Findings and
     advice are computed anew. STUDY is a name in the store, or a study's folder, STORE/studies/NAME, in any store.
     """
-    from ftdd.results.figures import draw_over
+    from ftdd.results.figures.draw import draw_over
     from ftdd.results.findings import find
     from ftdd.results.write import write_results
 

@@ -131,8 +131,8 @@ def _range(counts: Sequence[int]) -> str:
 
 
 def _sheet(pair: Pair, name: str, data: Path, sheet: Path) -> bool:
-    from ftdd.results.contact_sheet import contact_sheet
-    from ftdd.results.style import without_words_on_glyphs
+    from ftdd.results.figures.contact_sheet import contact_sheet
+    from ftdd.results.figures.style import without_words_on_glyphs
 
     if pair.task == "regression":
         raise click.UsageError(f"the inputs of {name} are measurements, which are not looked at")

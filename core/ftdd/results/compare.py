@@ -11,8 +11,8 @@ import pandas as pd
 from ftdd.analysis.study_data import StudyData, over_transfer
 from ftdd.components.plugins import nearest
 from ftdd.records.study import SEEDS
-from ftdd.results.freezingwise import AXES
-from ftdd.results.panels import in_order
+from ftdd.results.figures.freezingwise import AXES
+from ftdd.results.figures.panels import in_order
 from ftdd.study.inputs import differences
 from ftdd.values import Json
 from ftdd.wording import column_name, format_value, labels_of
@@ -40,9 +40,9 @@ class LineOf:
 
     label: str
     study: int
-    """Its place among the studies."""
+    """Its index among the studies."""
     value: int
-    """The place of its value among those of the setting that tells lines apart; 0 where there is none."""
+    """The index of its value among those of the setting that tells lines apart; 0 where there is none."""
     reference: str | None
     """The label of the line that it is measured against; None for that line itself, and where there is none."""
 
@@ -54,7 +54,7 @@ class Overlay:
     studies: tuple[str, ...]
     merged: StudyData
     """All target runs, each once; those that are done have the columns `line` (a label), `x` (where it stands on the
-    figure) and `place` (where it stands in a table)."""
+    figure) and `position` (where it stands in a table)."""
     lines: tuple[LineOf, ...]
     by: str
     """The column that tells the lines of one study apart; "" where none does."""
@@ -75,8 +75,8 @@ class Overlay:
     Its runs are its own, whatever their ids, and none of them is paired with one of another study."""
 
     @property
-    def places(self) -> str:
-        """What the places of a table are."""
+    def positions(self) -> str:
+        """What the positions of a table are."""
         if self.over in AXES:
             return self.merged.depth.words
         return "epoch" if self.over == EPOCH else column_name(self.over)
@@ -101,10 +101,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class Cell:
-    """One line at one place of one panel."""
+    """One line at one position of one panel."""
 
     panel: tuple[str, ...]
-    place: float
+    position: float
     line: str
     mean: float | None
     """None where a run has no such number: it never interpolates, or never rises to a peak."""
@@ -202,7 +202,7 @@ def _renamed(study: StudyData, label: str) -> StudyData:
 
 
 def cells(found: Overlay) -> tuple[Cell, ...]:
-    """Every line at every place, panel by panel; along epochs at powers of ten and at the last."""
+    """Every line at every position, panel by panel; along epochs at powers of ten and at the last."""
     points, value = (_at_epochs(found), "test_error") if found.over == EPOCH else (found.merged.done, found.value)
     seeds = _seeds(points, found.by, found.over)
     apart = {line.label for line in found.lines if found.studies[line.study] in found.other_inputs}
@@ -211,13 +211,13 @@ def cells(found: Overlay) -> tuple[Cell, ...]:
     for keys, panel in panels:
         settings = tuple(zip(found.panels, keys, strict=True))
         words = tuple(f"{column_name(column)} {format_value(key)}" for column, key in settings)
-        for place, there in panel.groupby("place", sort=True):
+        for position, there in panel.groupby("position", sort=True):
             by_line = {line.label: there[there["line"] == line.label] for line in found.lines}
             for line in found.lines:
                 rows = by_line[line.label]
                 if len(rows):
                     against = by_line.get(line.reference or "") if line.label not in apart else None
-                    result.append(_cell(words, float(str(place)), line, rows, against, value, seeds))
+                    result.append(_cell(words, float(str(position)), line, rows, against, value, seeds))
     return tuple(result)
 
 
@@ -260,15 +260,15 @@ def _chosen(option: str, given: str, runs: pd.DataFrame, settings: Sequence[str]
 
 
 def _placed(runs: pd.DataFrame, over: str) -> pd.DataFrame:
-    """With `x`, where a run stands on the figure, and `place`, where it stands in a table. Raises CannotCompare."""
+    """With `x`, where a run stands on the figure, and `position`, where it stands in a table. Raises CannotCompare."""
     depth = runs["depth"].astype(float)
     if over == EPOCH:
-        return runs.assign(x=0.0, place=0.0)
+        return runs.assign(x=0.0, position=0.0)
     x = pd.to_numeric(runs[over], errors="coerce").astype(float)
     if x.isna().any():
         odd = next(format_value(value) for value, number in zip(runs[over], x, strict=True) if pd.isna(number))
         raise CannotCompare(f"--over {over}: needs a number in every run, and there is '{odd}'; --by takes words too")
-    return runs.assign(x=x, place=depth if over in AXES else x)
+    return runs.assign(x=x, position=depth if over in AXES else x)
 
 
 def _panels(runs: pd.DataFrame, groups: Sequence[str], by: str, over: str) -> tuple[str, ...]:
@@ -276,7 +276,7 @@ def _panels(runs: pd.DataFrame, groups: Sequence[str], by: str, over: str) -> tu
     found = [group for group in groups if group not in (by, over) and _several(runs[group])]
     if over in AXES or by == "frozen_layers" or not _several(runs["frozen_layers"]):
         return tuple(found)
-    # lines or places may settle the number of frozen layers, as those of freezing.count do
+    # lines or positions may settle the number of frozen layers, as those of freezing.count do
     keys = ["study", *([by] if by else []), *([] if over == EPOCH else ["x"])]
     settled = bool((runs.groupby(keys, dropna=False)["frozen_layers"].nunique() == 1).all())
     return tuple(found) if settled else (*found, "frozen_layers")
@@ -353,7 +353,7 @@ def _at_epochs(found: Overlay) -> pd.DataFrame:
     chosen = {min(common, key=lambda epoch: abs(np.log(max(epoch, 0.5) / ten))) for ten in tens} | {common[-1]}
     columns = ["id", "line", "seed", *(["source.seed"] if "source.seed" in runs else []), *found.panels]
     points = curves.loc[curves["epoch"].isin(chosen), ["id", "epoch", "test_error"]]
-    return points.merge(runs[list(dict.fromkeys(columns))], on="id").assign(place=lambda rows: rows["epoch"])
+    return points.merge(runs[list(dict.fromkeys(columns))], on="id").assign(position=lambda rows: rows["epoch"])
 
 
 def _seeds(points: pd.DataFrame, by: str, over: str) -> list[str]:
@@ -366,7 +366,7 @@ def _seeds(points: pd.DataFrame, by: str, over: str) -> list[str]:
 
 def _cell(
     panel: tuple[str, ...],
-    place: float,
+    position: float,
     line: LineOf,
     rows: pd.DataFrame,
     against: pd.DataFrame | None,
@@ -384,7 +384,7 @@ def _cell(
             difference = Difference(line.reference, float(apart.mean()), error, len(apart))
     return Cell(
         panel,
-        place,
+        position,
         line.label,
         float(values.mean()) if whole and len(values) else None,
         float(values.std(ddof=1)) if whole and len(values) > 1 else None,

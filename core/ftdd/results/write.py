@@ -5,9 +5,9 @@ from pathlib import Path
 
 from ftdd.analysis.finding import Finding
 from ftdd.analysis.study_data import StudyData
-from ftdd.results.figures import draw_figures
+from ftdd.results.figures.draw import draw_figures
 from ftdd.results.findings import keep_findings
-from ftdd.results.report import write_report
+from ftdd.results.page.write import write_report
 
 
 def write_results(

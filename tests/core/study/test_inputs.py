@@ -18,7 +18,7 @@ from ftdd.recipe.read import read_study
 from ftdd.records.curve import Curve
 from ftdd.records.status import State, Status
 from ftdd.results.compare import cells
-from ftdd.results.samples import read_samples, write_samples
+from ftdd.results.page.samples import read_samples, write_samples
 from ftdd.results.watching import look
 from ftdd.study import checkpoint
 from ftdd.study.conduct import begin_changed_anew, write_down

@@ -1,4 +1,4 @@
-"""The likeness figure: final test error over frozen layers, a line for each likeness of source and target."""
+"""The similarity figure: final test error over frozen layers, a line for each similarity of source and target."""
 
 from typing import TYPE_CHECKING
 
@@ -6,10 +6,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ftdd.analysis.study_data import StudyData
-from ftdd.results.freezingwise import THEORY, draw_theory, spaced, squared_scale
-from ftdd.results.layout import Place, finish, frame
-from ftdd.results.panels import Line, band, split
-from ftdd.results.style import colours
+from ftdd.results.figures.freezingwise import THEORY, draw_theory, spaced, squared_scale
+from ftdd.results.figures.layout import PanelAxes, finish, frame
+from ftdd.results.figures.panels import Line, band, split
+from ftdd.results.figures.style import colours
 from ftdd.wording import column_name
 
 if TYPE_CHECKING:
@@ -17,43 +17,43 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def likeness_axis(study: StudyData) -> str | None:
+def similarity_axis(study: StudyData) -> str | None:
     """The swept setting of the pair by which source and target differ more or less; None where there is none."""
     transfer = study.done if "control" not in study.groups else study.done[study.done["control"].eq("transfer")]
     swept = [group for group in study.groups if group.startswith("pair.") or group == "pair"]
     return next((group for group in swept if transfer[group].nunique() > 1), None)
 
 
-def likeness(study: StudyData) -> Figure:
+def similarity(study: StudyData) -> Figure:
     """One panel for each combination of the other settings, one line for each value of the pair's first swept setting.
 
     Where the line of a less related source lies below that of a more related one, it transfers better. Raises
     ValueError where no setting of the pair is swept.
     """
-    axis = likeness_axis(study)
+    axis = similarity_axis(study)
     if axis is None:
         raise ValueError("no setting of the pair is swept")
     parts = split(study, axis, [group for group in study.groups if group != axis])
     shades = dict(zip(parts.labels, colours(len(parts.labels)), strict=True))
-    figure, places = frame(study, parts, study.depth.words)
-    squared_scale(places, study.done)
-    for place, panel in zip(places, parts.panels, strict=True):
+    figure, panels = frame(study, parts, study.depth.words)
+    squared_scale(panels, study.done)
+    for axes, panel in zip(panels, parts.panels, strict=True):
         for line in panel.lines:
-            _draw(place, line, shades[line.label])
+            _draw(axes, line, shades[line.label])
     depths = sorted(int(depth) for depth in study.done["depth"].unique())
-    places[0].train.set_xlim(depths[0] - 0.5, depths[-1] + 0.5)
-    places[0].train.set_xticks(spaced(depths, most=12))
+    panels[0].train.set_xlim(depths[0] - 0.5, depths[-1] + 0.5)
+    panels[0].train.set_xticks(spaced(depths, most=12))
     handles = [Line2D([], [], color=shade, label=label, marker="o", markersize=3.5) for label, shade in shades.items()]
     if study.done["expected_test_error"].notna().any():
         handles.append(Line2D([], [], color=THEORY, linestyle=(0, (4, 2)), label="expected by theory"))
-    return finish(figure, places, handles, column_name(axis))
+    return finish(figure, panels, handles, column_name(axis))
 
 
-def _draw(place: Place, line: Line, colour: str) -> None:
+def _draw(axes: PanelAxes, line: Line, colour: str) -> None:
     runs = line.runs.assign(at=line.runs["depth"].astype(int))
-    _band(place.test, runs, "final_test_error", colour)
-    _band(place.train, runs, "final_train_error", colour)
-    draw_theory(place.test, runs, "at", colour)
+    _band(axes.test, runs, "final_test_error", colour)
+    _band(axes.train, runs, "final_train_error", colour)
+    draw_theory(axes.test, runs, "at", colour)
 
 
 def _band(ax: "Axes", runs: "pd.DataFrame", column: str, colour: str) -> None:

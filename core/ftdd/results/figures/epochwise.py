@@ -9,9 +9,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from ftdd.analysis.study_data import StudyData
-from ftdd.results.layout import Place, finish, frame
-from ftdd.results.panels import Band, Line, Split, band, split
-from ftdd.results.style import OKABE_ITO, colours
+from ftdd.results.figures.layout import PanelAxes, finish, frame
+from ftdd.results.figures.panels import Band, Line, Split, band, split
+from ftdd.results.figures.style import OKABE_ITO, colours
 from ftdd.results.summary import interpolation_epoch
 from ftdd.wording import column_name, short
 
@@ -29,22 +29,22 @@ def epochwise(study: StudyData) -> Figure:
     line_by = "depth" if depths else (study.groups[0] if study.groups else "")
     parts = split(study, line_by, [group for group in study.groups if group != line_by])
     shades = dict(zip(parts.labels, colours(len(parts.labels)), strict=True))
-    figure, places = frame(study, parts, "epochs of target training")
-    for place, part in zip(places, parts.panels, strict=True):
+    figure, panels = frame(study, parts, "epochs of target training")
+    for axes, part in zip(panels, parts.panels, strict=True):
         for line in part.lines:
-            _draw(place, line, shades[line.label], crowded=len(part.lines) > len(OKABE_ITO))
-    epoch_axis(places[0].train, float(study.curves["epoch"].max()))
+            _draw(axes, line, shades[line.label], crowded=len(part.lines) > len(OKABE_ITO))
+    epoch_axis(panels[0].train, float(study.curves["epoch"].max()))
     handles = _handles(study, parts, list(shades.values()))
     return finish(
         figure,
-        places,
+        panels,
         handles,
         (study.depth.words if depths else column_name(line_by)) if len(parts.labels) > 1 else "",
     )
 
 
 def epoch_axis(ax: "Axes", last: float) -> None:
-    """A log axis on which epoch 0 has its place: linear up to 1."""
+    """A log axis on which epoch 0 has a position: linear up to 1."""
     last = max(last, 1)
     decades = [10**i for i in range(int(np.log10(last)) + 1)]
     ax.set_xscale("symlog", linthresh=1, linscale=0.35)
@@ -59,14 +59,14 @@ def height_at(over: Band, epoch: float) -> float:
     return float(np.interp(np.log(max(epoch, 1)), np.log(np.maximum(over.x, 1)), over.mean))
 
 
-def _draw(place: Place, line: Line, colour: str, crowded: bool) -> None:
+def _draw(axes: PanelAxes, line: Line, colour: str, crowded: bool) -> None:
     faint = 0.07 if crowded else 0.15
-    for ax, column, width in ((place.test, "test_error", 1.5), (place.train, "train_error", 1.1)):
+    for ax, column, width in ((axes.test, "test_error", 1.5), (axes.train, "train_error", 1.1)):
         over = band(line.curves, "epoch", column)
         ax.plot(over.x, over.mean, color=colour, linewidth=width, zorder=3)
         ax.fill_between(over.x, over.low, over.high, color=colour, alpha=faint, linewidth=0, zorder=1)
         epoch = interpolation_epoch(line.runs)
-        if ax is place.test and epoch is not None:
+        if ax is axes.test and epoch is not None:
             ax.add_line(_dot(epoch, height_at(over, epoch), colour))
 
 

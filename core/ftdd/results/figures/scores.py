@@ -1,16 +1,15 @@
-"""The scores figure: final test error over the measured likeness of source and target, a panel for each scheme."""
+"""The scores figure: final test error over the measured similarity of source and target, a panel for each scheme."""
 
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ftdd.analysis.study_data import StudyData
-from ftdd.results.layout import broken
-from ftdd.results.panels import band
-from ftdd.results.style import colours
+from ftdd.results.figures.layout import broken
+from ftdd.results.figures.panels import band, evenly
+from ftdd.results.figures.style import colours
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +28,7 @@ def scored(study: StudyData) -> tuple[str, ...]:
 
 
 def scores(study: StudyData) -> Figure:
-    """One panel for each scheme, one line for each of some numbers of frozen layers; larger scores are more alike.
+    """One panel for each scheme, one line for each of some numbers of frozen layers; larger scores are more similar.
 
     A point is the mean over the runs of one source and depth, its bar their range; lines join sources in the order of
     their scores. Raises ValueError where no scheme tells two sources apart.
@@ -37,7 +36,7 @@ def scores(study: StudyData) -> Figure:
     schemes = scored(study)
     if not schemes:
         raise ValueError("no scheme of this study tells two sources apart")
-    depths = _some(sorted(int(depth) for depth in study.done["depth"].unique()))
+    depths = evenly(sorted(int(depth) for depth in study.done["depth"].unique()), MOST_DEPTHS)
     shades = dict(zip(depths, colours(len(depths)), strict=True))
     columns = min(len(schemes), COLUMNS)
     rows = math.ceil(len(schemes) / columns)
@@ -55,7 +54,7 @@ def scores(study: StudyData) -> Figure:
     title = broken(study.record.title, "title", figure.get_figwidth() - LEGEND, lines=4)
     figure.suptitle(title, fontsize=10, weight="bold", x=0.01, ha="left")
     figure.supxlabel(
-        "Larger scores: more alike. Points and bars: mean and range over runs of one source and depth.",
+        "Larger scores: more similar. Points and bars: mean and range over runs of one source and depth.",
         fontsize=7,
         color="#444444",
         x=0.01,
@@ -73,10 +72,3 @@ def _panel(ax: "Axes", runs: "pd.DataFrame", scheme: str, shades: dict[int, str]
     ax.set_title(scheme.removeprefix(PREFIX), loc="left")
     ax.margins(x=0.12)
     ax.locator_params(axis="x", nbins=4)
-
-
-def _some(depths: Sequence[int]) -> list[int]:
-    """The first, the last, and others evenly between them."""
-    if len(depths) <= MOST_DEPTHS:
-        return list(depths)
-    return [depths[round(i * (len(depths) - 1) / (MOST_DEPTHS - 1))] for i in range(MOST_DEPTHS)]

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from ftdd.analysis.study_data import StudyData
 from ftdd.wording import column_name, format_value, labels_of
+
+T = TypeVar("T")
 
 MOST_PANELS = 9
 MOST_LINES = 16
@@ -68,7 +70,7 @@ def split(study: StudyData, line_by: str, panel_by: Sequence[str]) -> Split:
     Where there is no room for all, some lines are left out evenly, and the last panels.
     """
     values = in_order(list(study.done[line_by].unique())) if line_by else [""]
-    labels = {value: label for value, label in labels_of(values).items() if value in _evenly(values, MOST_LINES)}
+    labels = {value: label for value, label in labels_of(values).items() if value in evenly(values, MOST_LINES)}
     parts = _parts(study.done, panel_by)
     panels = [
         Panel(settings, tuple(_line(study, part, line_by, value, label) for value, label in labels.items()))
@@ -124,8 +126,17 @@ def in_order(values: Sequence[Any]) -> list[Any]:
         return list(values)
 
 
-def _evenly(values: Sequence[Any], most: int) -> list[Any]:
+def evenly(values: Sequence[T], most: int) -> list[T]:
     """The first, the last, and others evenly between them, `most` at most."""
     if len(values) <= most:
         return list(values)
-    return [values[round(i * (len(values) - 1) / (most - 1))] for i in range(most)]
+    return [values[round(i * (len(values) - 1) / max(most - 1, 1))] for i in range(most)]
+
+
+def evenly_in_each(rows: pd.DataFrame, by: str, most: int) -> pd.DataFrame:
+    """Some rows of each group, evenly chosen, about `most` in all: the same number of each group, at least one."""
+    if len(rows) <= most:
+        return rows
+    groups = rows.groupby(by, sort=False)[by]
+    rank, size, kept = groups.cumcount(), groups.transform("size"), max(1, most // groups.ngroups)
+    return rows[(size <= kept) | ((rank + 1) * kept // size > rank * kept // size)]

@@ -33,7 +33,7 @@ class Swept:
 
 
 @dataclass(frozen=True)
-class Side:
+class RoleImages:
     """The images that runs of one role were trained and tested on, as words: a number, or several."""
 
     role: str
@@ -73,9 +73,17 @@ class Variant:
         """How many layers are frozen."""
         return sum(self.frozen)
 
+    def words(self, network: "FrozenNetwork") -> str:
+        """What is frozen, in a sentence."""
+        later = f"; {'; '.join(self.phases)}" if self.phases else ""
+        return (
+            f"Run {self.run_id}: {self.count} of {len(network.layers)} layers, {self.share_of_parameters:.1%} of "
+            f"{network.parameters:,} parameters, {self.share_of_flops:.1%} of the forward FLOPs{later}."
+        )
+
 
 @dataclass(frozen=True)
-class Network:
+class FrozenNetwork:
     """A chain of layers, and every way in which runs froze it, by the number of frozen layers."""
 
     layers: tuple[Layer, ...]
@@ -109,12 +117,12 @@ class Design:
     """Whether they are every combination of the swept values."""
     shared: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     """What all target runs have in common: for each part of a recipe, its paths and values."""
-    sides: tuple[Side, ...]
+    sides: tuple[RoleImages, ...]
     repeats: tuple[str, ...]
     """How many images equal others of the same run, a sentence a role."""
     remarks: tuple[str, ...]
     """What else should be known of the images, a sentence each."""
-    networks: tuple[Network, ...]
+    networks: tuple[FrozenNetwork, ...]
 
 
 def read_design(study: StudyData) -> Design:
@@ -160,13 +168,13 @@ def _shared(study: StudyData) -> tuple[tuple[str, tuple[tuple[str, str], ...]], 
     return tuple((column_name(part), tuple(pairs)) for part, pairs in parts.items())
 
 
-def _sides(study: StudyData) -> tuple[Side, ...]:
+def _sides(study: StudyData) -> tuple[RoleImages, ...]:
     sides = []
     for role in ("source", "target"):
         runs = (run for run in study.each if run.role == role and run.state is not State.CHANGED)
         if given := [data for run in runs if (data := run.status.facts.get("data"))]:
             columns = ("train_images", "test_images", "label_noise_realised")
-            sides.append(Side(role, *(_several([one.get(column) for one in given]) for column in columns)))
+            sides.append(RoleImages(role, *(_several([one.get(column) for one in given]) for column in columns)))
     return tuple(sides)
 
 
@@ -178,7 +186,7 @@ def _several(values: Sequence[Any]) -> str:
     return ", ".join(words) if len(words) <= 6 else f"{words[0]} to {words[-1]}"
 
 
-def _networks(study: StudyData) -> tuple[Network, ...]:
+def _networks(study: StudyData) -> tuple[FrozenNetwork, ...]:
     """Every network with the ways in which it was frozen; the one that most runs have first."""
     found: dict[tuple[tuple[str, int, int], ...], dict[tuple[Any, ...], Variant]] = {}
     for run in study.each:
@@ -192,7 +200,7 @@ def _networks(study: StudyData) -> tuple[Network, ...]:
         way = (variant.frozen, variant.phases, variant.share_of_parameters)
         ways[way] = replace(ways[way], runs=ways[way].runs + 1) if way in ways else variant
     networks = [
-        Network(_layers(sizes), tuple(sorted(ways.values(), key=lambda variant: variant.count)))
+        FrozenNetwork(_layers(sizes), tuple(sorted(ways.values(), key=lambda variant: variant.count)))
         for sizes, ways in found.items()
     ]
     return tuple(sorted(networks, key=lambda network: -sum(variant.runs for variant in network.variants)))

@@ -17,7 +17,7 @@ import numpy as np
 from ftdd.components import Pair, Side, Unfit
 from ftdd.data.images import LabelledImages
 from ftdd.recipe.study import Study
-from ftdd.results.contact_sheet import short_class
+from ftdd.results.figures.contact_sheet import short_class
 from ftdd.study.files import write_json
 from ftdd.study.inputs import images_name, known_inputs
 from ftdd.study.store import Store
@@ -38,7 +38,7 @@ LARGEST_SIDE = 48
 
 
 @dataclass(frozen=True)
-class Row:
+class ClassRow:
     """The images of one class, side by side."""
 
     name: str
@@ -47,7 +47,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Sheet:
+class SampleSheet:
     """One side of a pair."""
 
     side: str
@@ -58,7 +58,7 @@ class Sheet:
     """Training images that there are."""
     shape: tuple[int, int, int]
     """Channels, height and width of an image."""
-    rows: tuple[Row, ...]
+    rows: tuple[ClassRow, ...]
 
 
 def write_samples(study: Study, store: Store, data: Path, say: Callable[[str], None]) -> None:
@@ -84,12 +84,12 @@ def write_samples(study: Study, store: Store, data: Path, say: Callable[[str], N
         say(f"no sample images: {error}")
 
 
-def read_samples(folder: Path) -> tuple[Sheet, ...]:
+def read_samples(folder: Path) -> tuple[SampleSheet, ...]:
     """What was written last; nothing where there is none, or none that can be read."""
     try:
         sheets = _written(folder / FILE)["sheets"]
         return tuple(
-            Sheet(**{**one, "shape": tuple(one["shape"]), "rows": tuple(Row(**row) for row in one["rows"])})
+            SampleSheet(**{**one, "shape": tuple(one["shape"]), "rows": tuple(ClassRow(**row) for row in one["rows"])})
             for one in sheets
         )
     except (KeyError, TypeError):
@@ -104,7 +104,7 @@ def _written(path: Path) -> dict[str, Any]:
     return tree if isinstance(tree, dict) else {}
 
 
-def _sheets(pairs: Sequence[Pair], data: Path) -> tuple[Sheet, ...]:
+def _sheets(pairs: Sequence[Pair], data: Path) -> tuple[SampleSheet, ...]:
     """Both sides of every pair; a side that looks like one before stands there once."""
     leaves = [flat(pair.model_dump(mode="json")) for pair in pairs]
     differing = [path for path in leaves[0] if len({str(one.get(path)) for one in leaves}) > 1]
@@ -129,13 +129,13 @@ def _sheets(pairs: Sequence[Pair], data: Path) -> tuple[Sheet, ...]:
     return sheets
 
 
-def _sheet(side: Side, pair: str, images: LabelledImages, per_class: int) -> Sheet:
+def _sheet(side: Side, pair: str, images: LabelledImages, per_class: int) -> SampleSheet:
     count = len(images.classes)
     shown_classes = min(count, MOST_CLASSES)
     chosen = [i * (count - 1) // max(shown_classes - 1, 1) for i in range(shown_classes)]
     channels, height, width = images.shape
-    rows = tuple(Row(short_class(images.classes[i]), _png(_row(images, i, per_class))) for i in chosen)
-    return Sheet(side, pair, count, len(images), (channels, height, width), rows)
+    rows = tuple(ClassRow(short_class(images.classes[i]), _png(_row(images, i, per_class))) for i in chosen)
+    return SampleSheet(side, pair, count, len(images), (channels, height, width), rows)
 
 
 def _row(images: LabelledImages, label: int, count: int) -> "npt.NDArray[np.uint8]":

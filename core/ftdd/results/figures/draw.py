@@ -6,16 +6,16 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from ftdd.analysis.study_data import StudyData, over_transfer
-from ftdd.results.epochwise import epochwise
-from ftdd.results.freezingwise import AXES, freezingwise
-from ftdd.results.likeness import likeness, likeness_axis
-from ftdd.results.scores import scored, scores
-from ftdd.results.style import journal, save
+from ftdd.results.figures.epochwise import epochwise
+from ftdd.results.figures.freezingwise import AXES, freezingwise
+from ftdd.results.figures.scores import scored, scores
+from ftdd.results.figures.similarity import similarity, similarity_axis
+from ftdd.results.figures.style import journal, save
 
 FIGURES: dict[str, tuple[Callable[[StudyData], Figure], Callable[[StudyData], bool]]] = {
     "freezingwise": (freezingwise, lambda study: True),
     "epochwise": (epochwise, lambda study: True),
-    "similarity": (likeness, lambda study: likeness_axis(study) is not None),
+    "similarity": (similarity, lambda study: similarity_axis(study) is not None),
     "scores": (scores, lambda study: bool(scored(study))),
 }
 """By kind: what draws it, and whether a study has it."""

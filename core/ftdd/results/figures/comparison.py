@@ -10,11 +10,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
 from ftdd.results.compare import EPOCH, LineOf, Overlay
-from ftdd.results.epochwise import epoch_axis
-from ftdd.results.freezingwise import AXES, MOST_MARKERS, spaced, squared_scale
-from ftdd.results.layout import Place, finish, frame
-from ftdd.results.panels import Line, band, split
-from ftdd.results.style import OKABE_ITO, colours
+from ftdd.results.figures.epochwise import epoch_axis
+from ftdd.results.figures.freezingwise import AXES, MOST_MARKERS, spaced, squared_scale
+from ftdd.results.figures.layout import PanelAxes, finish, frame
+from ftdd.results.figures.panels import Line, band, split
+from ftdd.results.figures.style import OKABE_ITO, colours
 from ftdd.wording import column_name, short
 
 if TYPE_CHECKING:
@@ -31,24 +31,24 @@ def overlay_figure(found: Overlay) -> Figure:
     parts = split(found.merged, "line", found.panels)
     notes = [parts.left_out.replace("values of line are", "lines are"), _shared_words(found.shared), _gaps(found)]
     parts = replace(parts, left_out="; ".join(filter(None, notes)))
-    figure, places = frame(found.merged, parts, found.words)
+    figure, panels = frame(found.merged, parts, found.words)
     looks = _looks(found)
-    for place, panel in zip(places, parts.panels, strict=True):
+    for axes, panel in zip(panels, parts.panels, strict=True):
         for line in panel.lines:
-            _draw(place, line, found, looks[line.label])
+            _draw(axes, line, found, looks[line.label])
     if found.merged.regression:
-        squared_scale(places, found.merged.done)
-    _scale(places, found)
-    for place in places:
-        if place.test.get_ylabel():
-            place.test.set_ylabel(found.measure)
+        squared_scale(panels, found.merged.done)
+    _scale(panels, found)
+    for axes in panels:
+        if axes.test.get_ylabel():
+            axes.test.set_ylabel(found.measure)
     handles = [
         Line2D([], [], **looks[label], markersize=4, linewidth=1.5, label=label)
         for label in parts.labels
         if len(parts.labels) > 1
     ]
     title = ", ".join((["study"] if len(found.studies) > 1 else []) + ([column_name(found.by)] if found.by else []))
-    return finish(figure, places, handles, title if handles else "")
+    return finish(figure, panels, handles, title if handles else "")
 
 
 def _shared_words(shared: int) -> str:
@@ -89,17 +89,17 @@ def _looks(found: Overlay) -> dict[str, dict[str, Any]]:
     }
 
 
-def _draw(place: Place, line: Line, found: Overlay, look: Mapping[str, Any]) -> None:
+def _draw(axes: PanelAxes, line: Line, found: Overlay, look: Mapping[str, Any]) -> None:
     faint = 0.07 if len(found.lines) > len(OKABE_ITO) else 0.15
     if found.over == EPOCH:
-        axes = ((place.test, line.curves, "test_error", 1.5), (place.train, line.curves, "train_error", 1.1))
+        sides = ((axes.test, line.curves, "test_error", 1.5), (axes.train, line.curves, "train_error", 1.1))
     else:
-        whole = line.runs.groupby("place")[found.value].transform(lambda values: values.notna().all())
-        axes = (
-            (place.test, line.runs[whole.astype(bool)], found.value, 1.5),
-            (place.train, line.runs, "final_train_error", 1.1),
+        whole = line.runs.groupby("position")[found.value].transform(lambda values: values.notna().all())
+        sides = (
+            (axes.test, line.runs[whole.astype(bool)], found.value, 1.5),
+            (axes.train, line.runs, "final_train_error", 1.1),
         )
-    for ax, points, column, width in axes:
+    for ax, points, column, width in sides:
         if not len(points):
             continue
         over = band(points, "x", column)
@@ -108,25 +108,25 @@ def _draw(place: Place, line: Line, found: Overlay, look: Mapping[str, Any]) -> 
         ax.plot(over.x, over.mean, **(dict(look) | ({"marker": ""} if many else {})), markersize=3.6, linewidth=width)
 
 
-def _scale(places: Sequence[Place], found: Overlay) -> None:
+def _scale(panels: Sequence[PanelAxes], found: Overlay) -> None:
     """Range and ticks of the axes."""
     x = found.merged.done["x"]
     if found.over == EPOCH:
-        epoch_axis(places[0].train, float(found.merged.curves["epoch"].max()))
-    for place in places:
+        epoch_axis(panels[0].train, float(found.merged.curves["epoch"].max()))
+    for axes in panels:
         if found.over == "frozen_layers":
             depths = sorted({int(depth) for depth in x})
-            place.train.set_xlim(depths[0] - 0.5, depths[-1] + 0.5)
-            place.train.set_xticks(spaced(depths, most=12))
+            axes.train.set_xlim(depths[0] - 0.5, depths[-1] + 0.5)
+            axes.train.set_xticks(spaced(depths, most=12))
         elif (found.over in AXES and AXES[found.over].log) or (found.over not in (*AXES, EPOCH) and _wide(x)):
-            _log(place.test, "x")
-            _log(place.train, "x")
+            _log(axes.test, "x")
+            _log(axes.train, "x")
             if found.over not in AXES:
                 at = sorted(set(x))
-                place.train.set_xticks(at if len(at) <= 8 else at[:: -(-len(at) // 8)])
-                place.train.xaxis.set_minor_locator(NullLocator())
+                axes.train.set_xticks(at if len(at) <= 8 else at[:: -(-len(at) // 8)])
+                axes.train.xaxis.set_minor_locator(NullLocator())
         if found.value == "interpolation_epoch" and found.over != EPOCH and _wide(found.merged.done[found.value]):
-            _log(place.test, "y")
+            _log(axes.test, "y")
 
 
 def _wide(column: "pd.Series[Any]") -> bool:

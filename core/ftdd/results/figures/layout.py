@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from matplotlib.figure import Figure
 
 from ftdd.analysis.study_data import StudyData
-from ftdd.results.panels import Panel, Split, seeds_of
+from ftdd.results.figures.panels import Panel, Split, seeds_of
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -23,8 +23,8 @@ LETTERS_PER_INCH = {"title": 10.5, "panel": 14.0, "note": 19.5}
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where one panel is drawn.
+class PanelAxes:
+    """The axes of one panel.
 
     Test errors have an axis to themselves: their rises are small beside the train error's fall.
     """
@@ -33,8 +33,10 @@ class Place:
     train: "Axes"
 
 
-def frame(study: StudyData, parts: Split, x_label: str, width: float = PANEL_WIDTH) -> tuple[Figure, tuple[Place, ...]]:
-    """A figure with an empty place for each panel, all test axes alike and all train axes alike.
+def frame(
+    study: StudyData, parts: Split, x_label: str, width: float = PANEL_WIDTH
+) -> tuple[Figure, tuple[PanelAxes, ...]]:
+    """A figure with empty axes for each panel; all test axes share one scale, and all train axes.
 
     width: of a panel, in inches.
     """
@@ -43,28 +45,28 @@ def frame(study: StudyData, parts: Split, x_label: str, width: float = PANEL_WID
     rows = -(-count // columns)
     whole = max(width * columns + LEGEND_WIDTH, PANEL_WIDTH + LEGEND_WIDTH)
     figure = Figure(figsize=(whole, 3.7 * rows + 0.8), layout="constrained")
-    axes = figure.subplots(
+    grid = figure.subplots(
         2 * rows, columns, sharex=True, squeeze=False, height_ratios=(TEST_HEIGHT, TRAIN_HEIGHT) * rows
     )
-    places = [
-        Place(axes[2 * (i // columns), i % columns], axes[2 * (i // columns) + 1, i % columns])
+    panels = [
+        PanelAxes(grid[2 * (i // columns), i % columns], grid[2 * (i // columns) + 1, i % columns])
         for i in range(rows * columns)
     ]
-    for place in places[count:]:
-        place.test.remove()
-        place.train.remove()
-    for i, (place, panel) in enumerate(zip(places, parts.panels, strict=False)):
+    for axes in panels[count:]:
+        axes.test.remove()
+        axes.train.remove()
+    for i, (axes, panel) in enumerate(zip(panels, parts.panels, strict=False)):
         if i:
-            place.test.sharey(places[0].test)
-            place.train.sharey(places[0].train)
-        place.test.tick_params(labelbottom=False, labelleft=i % columns == 0)
-        place.train.tick_params(labelbottom=True, labelleft=i % columns == 0)
-        place.test.set_title(_panel_title(panel, width * 0.85), loc="left")
+            axes.test.sharey(panels[0].test)
+            axes.train.sharey(panels[0].train)
+        axes.test.tick_params(labelbottom=False, labelleft=i % columns == 0)
+        axes.train.tick_params(labelbottom=True, labelleft=i % columns == 0)
+        axes.test.set_title(_panel_title(panel, width * 0.85), loc="left")
         if i % columns == 0:
-            place.test.set_ylabel("test error")
-            place.train.set_ylabel("train error")
+            axes.test.set_ylabel("test error")
+            axes.train.set_ylabel("train error")
         if i + columns >= count:
-            place.train.set_xlabel(x_label)
+            axes.train.set_xlabel(x_label)
     figure.suptitle(
         broken(study.record.title, "title", whole - LEGEND_WIDTH, lines=4),
         fontsize=10,
@@ -73,14 +75,14 @@ def frame(study: StudyData, parts: Split, x_label: str, width: float = PANEL_WID
         ha="left",
     )
     figure.supxlabel(broken(footnote(study, parts), "note", whole), fontsize=7, color="#444444", x=0.01, ha="left")
-    return figure, tuple(places[:count])
+    return figure, tuple(panels[:count])
 
 
-def finish(figure: Figure, places: Sequence[Place], handles: "Sequence[Artist]", title: str = "") -> Figure:
+def finish(figure: Figure, panels: Sequence[PanelAxes], handles: "Sequence[Artist]", title: str = "") -> Figure:
     """Give the train axes their range, and the figure its legend outside the panels."""
-    top = max(place.train.get_ylim()[1] for place in places)
+    top = max(axes.train.get_ylim()[1] for axes in panels)
     top = max(top, 0.05)
-    places[0].train.set_ylim(-0.05 * top, top)  # below zero, so that a marker at zero is whole
+    panels[0].train.set_ylim(-0.05 * top, top)  # below zero, so that a marker at zero is whole
     legend = figure.legend(
         handles=list(handles), loc="outside right upper", handlelength=1.8, labelspacing=0.4, alignment="left"
     )

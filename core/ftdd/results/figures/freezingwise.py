@@ -1,8 +1,8 @@
 """The freezing-wise figure: errors after training over the number of frozen layers."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
@@ -14,10 +14,10 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
 from ftdd.analysis.study_data import StudyData
-from ftdd.results.epochwise import interpolated_words
-from ftdd.results.layout import PANEL_WIDTH, Place, finish, frame
-from ftdd.results.panels import band, split
-from ftdd.results.style import OKABE_ITO
+from ftdd.results.figures.epochwise import interpolated_words
+from ftdd.results.figures.layout import PANEL_WIDTH, PanelAxes, finish, frame
+from ftdd.results.figures.panels import band, evenly_in_each, split
+from ftdd.results.figures.style import OKABE_ITO
 from ftdd.wording import short
 
 if TYPE_CHECKING:
@@ -29,10 +29,12 @@ NARROW = 1.9
 """Inches of a panel with a single depth."""
 MOST_MARKERS = 25
 """Depths more than this are a line without markers."""
+MOST_DOTS = 2_000
+"""Single runs, over all panels and errors."""
 
 
 @dataclass(frozen=True)
-class Measure:
+class ErrorLine:
     """A column of the runs' table and how it is drawn."""
 
     column: str
@@ -44,7 +46,7 @@ class Measure:
 
 
 @dataclass(frozen=True)
-class Axis:
+class DepthAxis:
     """What stands on the horizontal axis: a column of the runs' table that says how much is frozen or trained."""
 
     column: str
@@ -55,10 +57,10 @@ class Axis:
 AXES = {
     axis.column: axis
     for axis in (
-        Axis("frozen_layers", "frozen layers"),
-        Axis("trainable_parameters", "trainable parameters", log=True),
-        Axis("trainable_share_of_parameters", "trainable share of parameters"),
-        Axis("trainable_share_of_forward_flops", "trainable share of forward FLOPs"),
+        DepthAxis("frozen_layers", "frozen layers"),
+        DepthAxis("trainable_parameters", "trainable parameters", log=True),
+        DepthAxis("trainable_share_of_parameters", "trainable share of parameters"),
+        DepthAxis("trainable_share_of_forward_flops", "trainable share of forward FLOPs"),
     )
 }
 
@@ -72,9 +74,9 @@ CONTROLS: dict[str, tuple[str, LineStyle, str]] = {
 """Colour, line and marker of each control, where it stands beside the transfer that it controls."""
 
 MEASURES = (
-    Measure("final_test_error", "test error, final", "test", OKABE_ITO[1], "s", 1.8),
-    Measure("best_test_error", "test error, best epoch", "test", OKABE_ITO[2], "o", 1.0),
-    Measure("final_train_error", "train error, final", "train", OKABE_ITO[0], "^", 1.2),
+    ErrorLine("final_test_error", "test error, final", "test", OKABE_ITO[1], "s", 1.8),
+    ErrorLine("best_test_error", "test error, best epoch", "test", OKABE_ITO[2], "o", 1.0),
+    ErrorLine("final_train_error", "train error, final", "train", OKABE_ITO[0], "^", 1.2),
 )
 
 
@@ -90,35 +92,41 @@ def freezingwise(study: StudyData, x: str = "frozen_layers") -> Figure:
     groups = [group for group in study.groups if not (controlled and group == "control")]
     parts = split(study, "control" if controlled else "", groups)
     if x == "frozen_layers":
-        axis = Axis("depth", study.depth.words)
+        axis = DepthAxis("depth", study.depth.words)
     several = study.done[axis.column].nunique() > 1
-    figure, places = frame(study, parts, axis.words, PANEL_WIDTH if several else NARROW)
-    for place in places:
-        _scale(place, study.done, axis)
+    shown = [{line.label: line.runs for line in panel.lines} for panel in parts.panels]
+    mains = [
+        lines.pop("transfer") if controlled and "transfer" in lines else panel.lines[0].runs
+        for lines, panel in zip(shown, parts.panels, strict=True)
+    ]
+    dots = MOST_DOTS // (len(MEASURES) * len(mains))
+    if max(map(len, mains)) > dots:
+        thinned = "dots: some of the runs, evenly chosen; mean and range are over all"
+        parts = replace(parts, left_out="; ".join(filter(None, (thinned, parts.left_out))))
+    figure, panels = frame(study, parts, axis.words, PANEL_WIDTH if several else NARROW)
+    squared_scale(panels, study.done)
     shaded, drawn = False, dict.fromkeys(CONTROLS, False)
-    squared_scale(places, study.done)
-    for place, part in zip(places, parts.panels, strict=True):
-        lines = {line.label: line.runs for line in part.lines}
-        main = lines.pop("transfer") if controlled and "transfer" in lines else part.lines[0].runs
-        shaded |= _panel(place, main, axis)
+    for axes, lines, main in zip(panels, shown, mains, strict=True):
+        _scale(axes, study.done, axis)
+        shaded |= _panel(axes, main, axis, dots)
         for label, runs in lines.items():
             if controlled:
-                _control(place.test, runs, label, axis)
+                _control(axes.test, runs, label, axis)
                 drawn[label] = True
     controls = [label for label, there in drawn.items() if there]
     theory = bool(study.done["expected_test_error"].notna().any())
-    return finish(figure, places, _handles(study.eps, shaded, controls, theory))
+    return finish(figure, panels, _handles(study.eps, shaded, controls, theory))
 
 
-def squared_scale(places: Sequence[Place], runs: pd.DataFrame) -> None:
+def squared_scale(panels: Sequence[PanelAxes], runs: pd.DataFrame) -> None:
     """A log axis where errors are no fractions: squared ones have peaks a hundred times as high as what is beside."""
     if float(runs["final_test_error"].max()) > 1:
-        for place in places:
-            place.test.set_yscale("log")
-            place.test.yaxis.set_major_formatter(FuncFormatter(lambda error, _: f"{error:g}"))
-            place.test.yaxis.set_minor_formatter(NullFormatter())
-        places[0].test.set_ylabel("squared test error")
-        places[0].train.set_ylabel("squared\ntrain error")
+        for axes in panels:
+            axes.test.set_yscale("log")
+            axes.test.yaxis.set_major_formatter(FuncFormatter(lambda error, _: f"{error:g}"))
+            axes.test.yaxis.set_minor_formatter(NullFormatter())
+        panels[0].test.set_ylabel("squared test error")
+        panels[0].train.set_ylabel("squared\ntrain error")
 
 
 def draw_theory(ax: "Axes", runs: pd.DataFrame, at: str, colour: str = THEORY) -> None:
@@ -138,59 +146,63 @@ def interpolating_depths(runs: pd.DataFrame) -> tuple[int, ...]:
     return tuple(int(depth) for depth in every.index[every])
 
 
-def spans(measured: Sequence[float], chosen: Sequence[float], log: bool = False) -> list[tuple[float, float]]:
-    """The stretches of the axis that belong to the chosen ones of the measured places, which rise.
+def edges(
+    measured: Sequence[float], warp: Callable[[float], float] = float, back: Callable[[float], float] = float
+) -> list[float]:
+    """Where the stretch of the axis that belongs to each measured position begins and ends, one more than positions.
 
-    Each measured place has the axis half-way to its neighbours, the first and last as far beyond as the next is
-    near, at most half a layer. log: half-way on a log axis.
+    measured: rising.   warp: from a value to its position on the axis; linear by default.   back: its inverse.
+    Each position has the axis half-way to its neighbours, the first and last as far beyond as the next is near, at
+    most half a layer.
     """
-    given = [math.log(place) for place in measured] if log else [float(place) for place in measured]
+    given = [warp(value) for value in measured]
     halves = [(b - a) / 2 for a, b in pairwise(given)] or [0.5]
-    edges = [
-        given[0] - min(halves[0], 0.5),
-        *((a + b) / 2 for a, b in pairwise(given)),
-        given[-1] + min(halves[-1], 0.5),
-    ]
-    edges = [math.exp(edge) for edge in edges] if log else edges
+    between = [(a + b) / 2 for a, b in pairwise(given)]
+    return [back(edge) for edge in (given[0] - min(halves[0], 0.5), *between, given[-1] + min(halves[-1], 0.5))]
+
+
+def spans(measured: Sequence[float], chosen: Sequence[float], log: bool = False) -> list[tuple[float, float]]:
+    """The stretches of the axis, by `edges`, that belong to the chosen ones of the measured positions, which rise."""
+    ends = edges(measured, math.log, math.exp) if log else edges(measured)
     found: list[tuple[float, float]] = []
-    for place, low, high in zip(measured, edges, edges[1:], strict=False):
-        if place in chosen and found and found[-1][1] == low:
+    for value, low, high in zip(measured, ends, ends[1:], strict=False):
+        if value in chosen and found and found[-1][1] == low:
             found[-1] = (found[-1][0], high)
-        elif place in chosen:
+        elif value in chosen:
             found.append((low, high))
     return found
 
 
-def spaced(places: Sequence[int], most: int) -> list[int]:
-    """The places that have room for a label where `most` fit side by side: the first and the last in any case."""
-    first, last = places[0], places[-1]
+def spaced(positions: Sequence[int], most: int) -> list[int]:
+    """The positions that have room for a label where `most` fit side by side: the first and the last in any case."""
+    first, last = positions[0], positions[-1]
     apart = (last - first) / most
     kept = [first]
-    for place in places[1:]:
-        if place - kept[-1] >= apart and (place == last or last - place >= apart):
-            kept.append(place)
+    for position in positions[1:]:
+        if position - kept[-1] >= apart and (position == last or last - position >= apart):
+            kept.append(position)
     return kept
 
 
-def _panel(place: Place, runs: pd.DataFrame, axis: Axis) -> bool:
+def _panel(axes: PanelAxes, runs: pd.DataFrame, axis: DepthAxis, dots: int) -> bool:
     """Draw the transfer; whether any of it interpolates."""
     depths = interpolating_depths(runs)
     at = runs.groupby(runs["depth"].astype(int))[axis.column].mean().astype(float)
     chosen = sorted(at[list(depths)])
     stretches = spans(sorted(set(at)), chosen, axis.log)
-    for ax in (place.test, place.train):
+    for ax in (axes.test, axes.train):
         for low, high in stretches:
             ax.axvspan(low, high, color=SHADE, linewidth=0, zorder=0)
         ax.grid(axis="x", visible=False)
-    placed = runs.assign(at=runs["depth"].astype(int).map(at))
+    positioned = runs.assign(at=runs["depth"].astype(int).map(at))
     for measure in MEASURES:
-        _draw(place.test if measure.axis == "test" else place.train, placed, measure)
-    draw_theory(place.test, placed, "at")
-    _axis_above(place.test, runs, at, axis)
+        _draw(axes.test if measure.axis == "test" else axes.train, positioned, measure, dots)
+    draw_theory(axes.test, positioned, "at")
+    _axis_above(axes.test, runs, at, axis)
     return bool(stretches)
 
 
-def _control(ax: "Axes", runs: pd.DataFrame, label: str, axis: Axis) -> None:
+def _control(ax: "Axes", runs: pd.DataFrame, label: str, axis: DepthAxis) -> None:
     """The final test error of a control, with its range over seeds."""
     colour, line, marker = CONTROLS.get(label, ("#777777", "--", "x"))
     if label == "scratch":
@@ -205,27 +217,28 @@ def _control(ax: "Axes", runs: pd.DataFrame, label: str, axis: Axis) -> None:
     ax.plot(over.x, over.mean, color=colour, linestyle=line, linewidth=1.2, marker=marker, markersize=3.2, zorder=2)
 
 
-def _scale(place: Place, runs: pd.DataFrame, axis: Axis) -> None:
+def _scale(axes: PanelAxes, runs: pd.DataFrame, axis: DepthAxis) -> None:
     """Range and ticks of the horizontal axis."""
-    ax = place.train
+    ax = axes.train
     if axis.column == "depth":
         depths = sorted(int(depth) for depth in runs["depth"].unique())
         ax.set_xlim(depths[0] - 0.5, depths[-1] + 0.5)
         ax.set_xticks(spaced(depths, most=12))
     elif axis.log:
-        place.test.set_xscale("log")
+        axes.test.set_xscale("log")
         ax.set_xscale("log")
         ax.xaxis.set_major_formatter(FuncFormatter(lambda count, _: short(count)))
         ax.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _draw(ax: "Axes", runs: pd.DataFrame, measure: Measure) -> None:
+def _draw(ax: "Axes", runs: pd.DataFrame, measure: ErrorLine, dots: int) -> None:
     over = band(runs, "at", measure.column)
     if len(runs) > len(over.x):
         if len(over.x) <= MOST_MARKERS:
             ax.vlines(over.x, over.low, over.high, color=measure.colour, alpha=0.5, linewidth=0.8, zorder=2)
         ax.fill_between(over.x, over.low, over.high, color=measure.colour, alpha=0.15, linewidth=0, zorder=1)
-        ax.scatter(runs["at"], runs[measure.column], s=5, color=measure.colour, alpha=0.6, linewidths=0, zorder=2)
+        single = evenly_in_each(runs, "at", dots)
+        ax.scatter(single["at"], single[measure.column], s=5, color=measure.colour, alpha=0.6, linewidths=0, zorder=2)
     ax.plot(
         over.x,
         over.mean,
@@ -237,8 +250,8 @@ def _draw(ax: "Axes", runs: pd.DataFrame, measure: Measure) -> None:
     )
 
 
-def _axis_above(ax: "Axes", runs: pd.DataFrame, at: "pd.Series[float]", axis: Axis) -> None:
-    """A second axis above, at the same places: trainable parameters over frozen layers, and the other way round."""
+def _axis_above(ax: "Axes", runs: pd.DataFrame, at: "pd.Series[float]", axis: DepthAxis) -> None:
+    """A second axis above, at the same positions: trainable parameters over frozen layers, and the other way round."""
     counts = runs.groupby(runs["depth"].astype(int))["trainable_parameters"].first()
     layers = axis.column == "depth"
     depths = [int(depth) for depth in at.index]
@@ -256,7 +269,7 @@ def _axis_above(ax: "Axes", runs: pd.DataFrame, at: "pd.Series[float]", axis: Ax
 
 
 def _apart(depths: Sequence[int], position: dict[int, float], most: int) -> list[int]:
-    """The depths whose places leave room for a label, where `most` fit side by side; the last first, then the rest."""
+    """The depths that have room for a label, where `most` fit side by side; the last first, then the rest."""
     room = (max(position.values()) - min(position.values())) / most
     kept: list[int] = []
     for depth in sorted(depths, reverse=True):

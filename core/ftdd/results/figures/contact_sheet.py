@@ -39,13 +39,13 @@ def contact_sheet(sides: Sequence[tuple[str, LabelledImages]], title: str) -> Fi
     bottom, tall = 0.1, height * IMAGE_INCHES * 1.06
     for i, (name, images, classes) in enumerate(columns):
         share = len(classes) / height
-        place = (
+        box = (
             (i * width + LABEL_INCHES) / figure.get_figwidth(),
             (bottom + tall * (1 - share)) / figure.get_figheight(),
             PER_CLASS * IMAGE_INCHES / figure.get_figwidth(),
             tall * share / figure.get_figheight(),
         )
-        _column(figure.add_axes(place), images, classes, name)
+        _column(figure.add_axes(box), images, classes, name)
     return figure
 
 
@@ -53,8 +53,8 @@ def _column(ax: "Axes", images: LabelledImages, classes: Sequence[int], name: st
     rows = [_row(images, label) for label in classes]
     ax.imshow(np.concatenate(rows), interpolation="nearest", aspect="auto", cmap="gray", vmin=0, vmax=255)
     side = rows[0].shape[0]
-    places = [(i + 0.5) * side - 0.5 for i in range(len(classes))]
-    ax.set_yticks(places, [short_class(images.classes[label]) for label in classes], fontsize=6.5, parse_math=False)
+    middles = [(i + 0.5) * side - 0.5 for i in range(len(classes))]
+    ax.set_yticks(middles, [short_class(images.classes[label]) for label in classes], fontsize=6.5, parse_math=False)
     ax.set_xticks([])
     ax.tick_params(length=0)
     for spine in ax.spines.values():

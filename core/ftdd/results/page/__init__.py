@@ -1,0 +1,1 @@
+"""The page of a study: what stands on it, and how it is written."""
