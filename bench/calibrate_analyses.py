@@ -17,7 +17,7 @@ from ftdd.statistics.best import best_places
 from ftdd.statistics.differences import differences
 from ftdd.statistics.ranks import nearer
 from ftdd.statistics.times import later, times
-from ftdd.testing import MadeRun, made_evidence
+from ftdd.testing import MadeRun, made_study
 from ftdd_plugins.analyses.emc import EffectiveModelComplexity
 
 RESULT = RESULTS / "calibration_analyses.json"
@@ -196,7 +196,7 @@ def _complexity_once(seeds: int) -> Callable[[np.random.Generator], Answers]:
                             epochs=(0, 100),
                         )
                     )
-        found = EffectiveModelComplexity(level=LEVEL).findings(made_evidence(runs))
+        found = EffectiveModelComplexity(level=LEVEL).findings(made_study(runs))
         return [one.answer for one in found]
 
     def once(random: np.random.Generator) -> Answers:

@@ -28,8 +28,8 @@ from noise_of_runs import surroundings
 
 from ftdd.components.plugins import installed_plugins
 from ftdd.recipe.specs import TargetSpec, read_spec
-from ftdd.results.findings import read_evidence
 from ftdd.study.drawing import draw
+from ftdd.study.reading import read_study_data
 from ftdd.study.start import starting_chain
 from ftdd.study.store import Store
 from ftdd.training.evaluation import measure
@@ -105,7 +105,7 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     store = Store(given.study.resolve().parent.parent)
-    runs = read_evidence(store, given.study.name).runs
+    runs = read_study_data(store, given.study.name).done
     epochs = tuple(sorted(given.epochs))
     wrong: dict[tuple[int, int], list[Floats]] = {}
     for frozen in given.frozen:

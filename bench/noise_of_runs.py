@@ -27,9 +27,10 @@ import numpy.typing as npt
 import scipy
 import torch
 
-from ftdd.analysis.evidence import Evidence, Grid, over_epochs, over_setting
-from ftdd.results.findings import read_evidence
+from ftdd.analysis.replicates import Grid, over_epochs, over_setting
+from ftdd.analysis.study_data import StudyData
 from ftdd.statistics.noise import LONG, measure_noise
+from ftdd.study.reading import read_study_data
 from ftdd.study.store import Store
 
 Floats = npt.NDArray[np.float64]
@@ -119,20 +120,20 @@ def without_start(grid: Grid) -> Grid:
 
 def study(folder: Path) -> dict[str, Any]:
     store = Store(folder.resolve().parent.parent)
-    evidence = read_evidence(store, folder.name)
+    data = read_study_data(store, folder.name)
     curves = []
-    for grid in over_epochs(evidence):
+    for grid in over_epochs(data):
         if len(grid.values) >= FEWEST and len(grid.x) >= LONG:
             kept = without_start(grid)
-            curves.append(measured(kept, _interpolates_at(evidence, kept)))
-    for grid in over_setting(evidence, "frozen_layers", "final_test_error", fewest=4):
+            curves.append(measured(kept, _interpolates_at(data, kept)))
+    for grid in over_setting(data, "frozen_layers", "final_test_error", fewest=4):
         full = ~np.isnan(grid.values).any(axis=1)
         if full.sum() >= FEWEST:
             kept = Grid(grid.settings, grid.over, grid.x, grid.values[full], grid.seeds, grid.runs)
-            curves.append(measured(kept, _last_to_interpolate(evidence, kept)))
+            curves.append(measured(kept, _last_to_interpolate(data, kept)))
     if not curves:
         raise SystemExit(f"{folder}: no curve of {FEWEST} seeds or more")
-    runs = evidence.runs
+    runs = data.done
     return {
         "study": folder.name,
         "settings": {
@@ -146,17 +147,17 @@ def study(folder: Path) -> dict[str, Any]:
     }
 
 
-def _interpolates_at(evidence: Evidence, grid: Grid) -> int | None:
+def _interpolates_at(data: StudyData, grid: Grid) -> int | None:
     """The place by which half of the runs interpolate."""
-    rows = evidence.runs[evidence.runs["id"].isin(grid.runs)]
+    rows = data.done[data.done["id"].isin(grid.runs)]
     epochs = rows["interpolation_epoch"].astype(float).fillna(np.inf)
     median = float(np.median(epochs))
     return int(np.searchsorted(grid.x, median)) if np.isfinite(median) else None
 
 
-def _last_to_interpolate(evidence: Evidence, grid: Grid) -> int | None:
+def _last_to_interpolate(data: StudyData, grid: Grid) -> int | None:
     """The largest number of frozen layers with which half of the runs interpolate."""
-    rows = evidence.runs[evidence.runs["id"].isin(grid.runs)]
+    rows = data.done[data.done["id"].isin(grid.runs)]
     share = rows["interpolation_epoch"].notna().groupby(rows["frozen_layers"].astype(float)).mean()
     there = [x for x, part in share.items() if part >= 0.5]
     return int(np.searchsorted(grid.x, max(there))) if there else None

@@ -11,10 +11,6 @@ installed_plugins = lru_cache(maxsize=1)(plugins.installed_plugins)
 
 def with_components(**brought: Mapping[str, type[Component]]) -> plugins.Plugins:
     """The installed plugins, with these components as all there are of their kinds."""
-
     changed = copy(installed_plugins())
-    vars(changed)["components"] = {
-        **installed_plugins().components,
-        **brought,
-    }  # where a cached property keeps its value
+    vars(changed)["components"] = {**changed.components, **brought}  # where a cached property keeps its value
     return changed

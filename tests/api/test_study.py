@@ -41,7 +41,7 @@ def scored() -> StudyData:
             for depth in (0, 3, 9)
             for seed in (0, 1)
         ],
-        likeness={"pair.strength": "less"},
+        similarity_order={"pair.strength": [0.0, 1.0]},
     )
 
 

@@ -62,7 +62,7 @@ def analysis(name: str, body: str) -> str:
 class A(Analysis):
     """An analysis."""
     name: Literal["{name}"] = "{name}"
-    def findings(self, evidence):
+    def findings(self, study):
         {body}
 
 @ftdd.hookimpl
@@ -282,7 +282,7 @@ COSTS_ITSELF = {
         "findings gave 20,000 findings; 1,000 at most",
     ),
     "findings_panic": (
-        analysis("findings_panic", "evidence.runs.drop(evidence.runs.index, inplace=True); raise GeneratorExit"),
+        analysis("findings_panic", "study.runs.drop(study.runs.index, inplace=True); raise GeneratorExit"),
         "failed in findings: GeneratorExit",
     ),
     "findings_none": (analysis("findings_none", "return None"), "findings gave None; it must be a sequence of Finding"),

@@ -330,7 +330,7 @@ def test_a_damaged_file_of_a_run_is_a_sentence(file: str, text: str, damaged: St
     shown = ftdd("show", "target000", cwd=tmp_path)
     assert shown.code == 1
     assert f"ftdd: {path} cannot be read: " in shown.err
-    assert "`ftdd run` carries the run out again" in shown.err
+    assert "`ftdd run` executes the run again" in shown.err
 
 
 @pytest.mark.parametrize("file", ["curve.csv", "ledger.json"])

@@ -166,7 +166,7 @@ def test_findings(changes: dict[str, Any], part: str) -> None:
 
         name: Literal["toy"] = "toy"
 
-        def findings(self, evidence: Any) -> Any:
+        def findings(self, study: Any) -> Any:
             yield Finding(**{**plain, **changes})
 
     with pytest.raises(ComponentFailed) as caught:

@@ -1,4 +1,4 @@
-"""Evidence: from a study's tables to curves that several seeds have measured."""
+"""Replicates: from a study's tables to curves that several seeds have measured."""
 
 from collections.abc import Sequence
 from typing import Any

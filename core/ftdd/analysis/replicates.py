@@ -51,7 +51,7 @@ def over_setting(
     fewest: places that a curve must have.
 
     Where there are three source seeds or more, and more target seeds, the rows are means over the targets of a source:
-    those share its luck, so they are no replicates of transfer.
+    those share its seed effect, so they are no replicates of transfer.
     """
     if by is None:
         by = _others(study, over)

@@ -113,5 +113,5 @@ def _read_mapping(recipe: Mapping[str, Any], data: Path, overrides: Sequence[str
     slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60].rstrip("-")
     try:
         return read_text(text, "", slug or "study", plugins(), data, overrides)
-    except RecipeError as error:  # lines are those of a text that nobody has written
+    except RecipeError as error:  # lines are those of a text that the user has not written
         raise RecipeError([replace(mistake, line=0) for mistake in error.mistakes]) from None

@@ -51,15 +51,15 @@ def print_short(findings: Sequence[Finding], study: str) -> None:
     lines: dict[tuple[str, str, str], list[Finding]] = {}
     for finding in findings:
         lines.setdefault((finding.analysis, finding.statement, finding.answer), []).append(finding)
-    for (analysis, statement, _), alike in list(lines.items())[:MOST_LINES]:
-        of_all = f"{len(alike)} of {curves[analysis, statement]} curves"
-        where = of_all if len(alike) > 1 else as_options(alike[0].settings)
+    for (analysis, statement, _), same in list(lines.items())[:MOST_LINES]:
+        of_all = f"{len(same)} of {curves[analysis, statement]} curves"
+        where = of_all if len(same) > 1 else as_options(same[0].settings)
         where = f" ({where})" if where else ""
         line = f"{analysis}: {statement}"
         room = screen.width - 13 - len(where)
         line = line if len(line) <= room else f"{line[: max(room - 1, 0)]}…"
-        screen.print(f"{_answer(alike[0])}  {escape(line + where)}", soft_wrap=True)
-    rest = [finding for alike in list(lines.values())[MOST_LINES:] for finding in alike]
+        screen.print(f"{_answer(same[0])}  {escape(line + where)}", soft_wrap=True)
+    rest = [finding for same in list(lines.values())[MOST_LINES:] for finding in same]
     counts = Counter(finding.answer for finding in rest)
     others = ", ".join(f"{counts[answer]} {answer}" for answer in get_args(Answer) if counts[answer])
     more = f"and {len(rest)} more: {others}; " if rest else ""

@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from ftdd.components.plugins import BroughtCommand
 
 COMMANDS = {
-    "run": "Carry out a study: train what is missing, draw its figures.",
+    "run": "Run a study: train what is missing, draw its figures.",
     "plan": "Show what a study would do, what is done, and what the rest will cost.",
     "validate": "Check recipes; name every mistake with its line.",
-    "similarity": "Score how alike the source and the target of a recipe are.",
+    "similarity": "Score how similar the source and the target of a recipe are.",
     "data": "List the data sets, and get them.",
     "advise": "Say how many layers to freeze, what it costs to be wrong by one, and what would help.",
     "results": "Print or write the tables of a study.",
     "compare": "Lay studies over each other: one figure, and a table of their differences.",
-    "watch": "Watch a study at work: its runs, with sparklines of the test error.",
+    "watch": "Watch a running study: its runs, with sparklines of the test error.",
     "findings": "What the study shows: seen, not seen, or cannot tell, with effect and interval.",
     "report": "Draw a study's figures and its page again.",
     "list": "List components, plugins, recipes and studies.",
@@ -104,7 +104,7 @@ class Commands(click.Group):
 def ftdd_command() -> None:
     """Run transfer-learning studies with frozen layers, and learn what they show.
 
-    A recipe says what to train, transfer, freeze and measure; `ftdd run RECIPE` carries it out and draws its
+    A recipe says what to train, transfer, freeze and measure; `ftdd run RECIPE` executes it and draws its
     curves. Start with:
 
     \b

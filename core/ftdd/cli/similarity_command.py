@@ -1,4 +1,4 @@
-"""`ftdd similarity`: how alike the pairs of a recipe are, by every scheme."""
+"""`ftdd similarity`: how similar the pairs of a recipe are, by every scheme."""
 
 import json
 from collections.abc import Sequence
@@ -43,13 +43,13 @@ def command(
     as_json: bool,
     **workers: Any,
 ) -> int:
-    """Score how alike source and target are, for every pair and source of RECIPE; larger means more alike.
+    """Score how similar source and target are, for every pair and source of RECIPE; larger means more similar.
 
     Takes the schemes of the recipe's `similarity`, or all there are (ftdd list schemes). Source networks that a scheme
     looks at are trained first where they are missing; target runs are not. Scores are kept by what they depend on, so
     that asking again costs nothing, and are columns of the study's table and metrics in MLflow: `similarity.<scheme>`.
 
-    What cannot be had is a dash, and why is said below the table. The command has failed then where the scheme was
+    What is not available is a dash, and why is said below the table. The command has failed then where the scheme was
     asked for, by --scheme or by the recipe; where all there are were tried, only if none could say anything.
 
     \b
@@ -114,7 +114,7 @@ def _print(rows: Sequence[ScoreRow]) -> None:
         score = number(row.value, 4) if row.value is not None else "–"
         table.add_row(*map(escape, shown), row.scheme, score, f"{row.seconds:.2f} s" if row.value is not None else "")
     screen.print(table)
-    screen.print("larger means more alike; what a score means and where it comes from: ftdd show SCHEME")
+    screen.print("larger means more similar; what a score means and where it comes from: ftdd show SCHEME")
 
 
 def _print_errors(rows: Sequence[ScoreRow]) -> None:

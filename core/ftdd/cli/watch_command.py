@@ -1,4 +1,4 @@
-"""`ftdd watch`: a study at work, live in the terminal."""
+"""`ftdd watch`: a running study, live in the terminal."""
 
 import time
 from collections import Counter
@@ -48,9 +48,9 @@ AROUND = 5
     help="How long to wait between two looks.",
 )
 def command(study: str, store: Path, once: bool, every: float) -> int:
-    """Watch the runs of STUDY while `ftdd run` carries them out in another terminal.
+    """Watch the runs of STUDY while `ftdd run` executes them in another terminal.
 
-    A line for each run: those at work first, then those that ended last. The sparkline is the test error over epochs,
+    A line for each run: those running first, then those that ended last. The sparkline is the test error over epochs,
     on a log axis of epochs; all targets share one scale, and all sources another, which the last line gives. `left`
     is the time left at the pace so far, in minutes:seconds.
 
@@ -156,7 +156,7 @@ def _counts(view: "View") -> Text:
     if view.ended:
         line.append(" · ended")
     elif not counts[State.RUNNING]:
-        line.append(" · nobody is at work")
+        line.append(" · no run is being executed")
     elif left is not None:
         line.append(f" · about {duration(left)} left")
     return line

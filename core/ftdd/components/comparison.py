@@ -1,4 +1,4 @@
-"""Comparison: what a scheme may look at to say how alike two tasks are."""
+"""Comparison: what a scheme may look at to say how similar two tasks are."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -53,8 +53,10 @@ def listening(plugin: object) -> pluggy.HookRelay:
     """The hooks of a study and its runs, as this plugin alone implements them."""
     manager = _Manager("ftdd")
     manager.add_hookspecs(sys.modules[__name__])
-    heard = {name: getattr(plugin, name) for name, options in marks(plugin).items() if hook_of(name, options) in HEARD}
-    manager.register(SimpleNamespace(**heard), "plugin")
+    implemented = {
+        name: getattr(plugin, name) for name, options in marks(plugin).items() if hook_of(name, options) in HEARD
+    }
+    manager.register(SimpleNamespace(**implemented), "plugin")
     return manager.hook
 
 
@@ -85,7 +87,7 @@ def ftdd_pairs() -> "Sequence[type[Pair]]":
 
 @hookspec
 def ftdd_schemes() -> "Sequence[type[Scheme]]":
-    """Schemes that this plugin brings: scores of how alike source and target of a pair are.
+    """Schemes that this plugin brings: scores of how similar source and target of a pair are.
 
     Asked once per process, when plugins are loaded.
     """

@@ -328,7 +328,7 @@ def _components(plugin: object, owner: Owner) -> list[tuple[Kind, type[Component
 
 
 def plugin_commands(plugins: "Plugins", own: Iterable[str]) -> tuple[dict[str, "BroughtCommand"], tuple[str, ...]]:
-    """The commands that plugins bring, by name, and a sentence for each that cannot be had.
+    """The commands that plugins bring, by name, and a sentence for each that is not available.
 
     own: names of ftdd's own commands, which no other may have.
     """

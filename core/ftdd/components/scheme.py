@@ -12,16 +12,16 @@ from ftdd.data.image_shape import ImageShape
 
 @dataclass(frozen=True)
 class Score:
-    """How alike two tasks are, by one scheme."""
+    """How similar two tasks are, by one scheme."""
 
     value: float
-    """Larger = more alike."""
+    """Larger = more similar."""
     details: Mapping[str, float] = field(default_factory=dict)
     """What else it found, by name: the score of every layer, for one."""
 
 
 class Scheme(Component):
-    """A score of how alike source and target of a pair are; larger = more alike."""
+    """A score of how similar source and target of a pair are; larger = more similar."""
 
     best: ClassVar[float | None] = None
     """The score of a task with itself, than which none is greater; None where there is no such number."""
@@ -49,6 +49,6 @@ class Scheme(Component):
     def score(self, given: Comparison) -> Score:
         """The score of what is compared.
 
-        Draws of its own are the same each time. Raises Unfit where it cannot be had for these tasks, and ImportError
+        Draws of its own are the same each time. Raises Unfit where it is not defined for these tasks, and ImportError
         with a sentence where a package is missing.
         """

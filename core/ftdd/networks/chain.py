@@ -118,7 +118,7 @@ class Chain(nn.Module):
         """Set training mode for what is trained; frozen layers stay in evaluation mode whatever is asked.
 
         Where the running statistics of frozen layers are spared, their batch normalizations are in training mode.
-        A module that a frozen and a trained layer share, such as a dropout, has the mode of the layer at work.
+        A module that a frozen and a trained layer share, such as a dropout, has the mode of the layer that runs.
         """
         self.training = mode
         for index in range(len(self.layers)):

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-MOST_ALIKE = 5
+MOST_OF_ONE = 5
 LONGEST_WORDS = 300
 """Characters that are said of an option, and of a path."""
 
@@ -35,17 +35,17 @@ class RecipeError(Exception):
 
 
 def place(file: str, line: int) -> str:
-    """File and line; "" for a text that nobody has written."""
+    """File and line; "" for a recipe that is no file."""
     return f"{file}:{line}" if file else ""
 
 
 def _abridged(mistakes: Iterable[Mistake]) -> Iterator[Mistake]:
     """Of many mistakes of one field in one line (a long range, mostly) the first few, and how many more there are."""
     for (line, where, path), group in groupby(mistakes, key=lambda one: (one.line, one.where, one.path)):
-        alike = list(group)
-        yield from alike[:MOST_ALIKE]
-        if len(alike) > MOST_ALIKE:
-            yield Mistake(line, where, path, f"and {len(alike) - MOST_ALIKE:,} more such values")
+        same = list(group)
+        yield from same[:MOST_OF_ONE]
+        if len(same) > MOST_OF_ONE:
+            yield Mistake(line, where, path, f"and {len(same) - MOST_OF_ONE:,} more such values")
 
 
 def shortened(text: str, longest: int) -> str:

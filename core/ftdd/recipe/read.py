@@ -50,7 +50,7 @@ def read_text(
 ) -> Study:
     """The study that a recipe's text asks for.
 
-    file: the file's name, for the places of mistakes; "" for a text that nobody has written, of which they name paths
+    file: the file's name, for the places of mistakes; "" for a recipe that is no file, whose mistakes have paths
     alone.   name: the study's, where the recipe does not say it. Raises RecipeError.
     """
     try:

@@ -41,7 +41,7 @@ class Header(Value):
     eps: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """A run interpolates when its train error is at or below this."""
     similarity: tuple[SchemeField, ...] = ()
-    """Schemes that score how alike source and target are: names, or mappings with `name` and a scheme's own fields."""
+    """Schemes that score how similar source and target are: names, or mappings with `name` and the scheme's fields."""
     analyses: tuple[AnalysisField, ...] | None = None
     """Analyses that look at the runs: names, or mappings with `name` and an analysis's own fields; all that are
     installed where it is left out."""
@@ -49,11 +49,11 @@ class Header(Value):
     """`{runs: n}` has `ftdd run` add runs where the answer is *cannot tell*, n target runs at most, as
     `--more-seeds-where-unsure --budget n` does."""
     executor: str | None = None
-    """Who carries runs out; `local`, processes on this machine, where it is left out."""
+    """What executes runs; `local`, processes on this machine, where it is left out."""
     device: str | None = None
     """`cpu`, `cuda`, `mps`; the fastest there is where it is left out."""
     workers: PositiveInt | None = None
-    """Runs carried out at once; one for each physical core or GPU where it is left out."""
+    """Runs executed at once; one for each physical core or GPU where it is left out."""
     store: str | None = None
     """The folder of the runs."""
 

@@ -12,9 +12,9 @@ class State(str, Enum):
     WAITING = "waiting"
     """Nothing was done yet."""
     RUNNING = "running"
-    """A process is at work on it."""
+    """A process executes it."""
     INTERRUPTED = "interrupted"
-    """It was begun, and nobody is at work on it: the next `ftdd run` goes on from its checkpoint."""
+    """It was begun, and no process executes it: the next `ftdd run` goes on from its checkpoint."""
     DONE = "done"
     DIVERGED = "diverged"
     """A loss was not finite; the curve up to there is kept. It would come out the same again."""
@@ -25,11 +25,11 @@ class State(str, Enum):
 
     CHANGED = "changed"
     """It has ended, with other inputs than its study's: other images or weights. Only a study can tell; see
-    `ftdd.study.inputs.statuses`. It is not carried out again unless that is asked for."""
+    `ftdd.study.inputs.statuses`. It is not executed again unless that is asked for."""
 
     @property
     def final(self) -> bool:
-        """Whether the run need not be carried out again."""
+        """Whether the run need not be executed again."""
         return self in (State.DONE, State.DIVERGED)
 
     def __str__(self) -> str:

@@ -21,7 +21,7 @@ class Best:
     probability `level`, and are infinite where one seed is all."""
     high: Floats
     as_good: tuple[int, ...]
-    """Places that are not surely worse than another: they have the truly best one with probability `level`."""
+    """Places that are not significantly worse than another: they have the truly best one with probability `level`."""
 
     @property
     def known(self) -> bool:

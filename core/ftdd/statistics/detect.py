@@ -57,16 +57,16 @@ class Descent:
     ends_below: Interval | None
     """Of first minimum − last: above 0 the second descent is strong, below 0 weak."""
     peak_places: tuple[int, int] | None
-    """The first and the last place between the two minima that may be the peak: none of them is surely lower."""
+    """The first and the last place between the two minima that may be the peak: none of them is significantly lower."""
     p: float
     """That a monotone or single-valley curve looks like this or more so, times the number of curves looked at."""
     smallest: float
     """The effect that `not seen` rules out."""
     seeds: int
     width: int
-    """Places in the windows that were compared where the peak stands out most surely."""
+    """Places in the windows that were compared where the peak stands out with the largest margin."""
     seeds_needed: int | None = None
-    """Where nobody can tell: about how many seeds would; None where one seed says nothing, or MOST_SEEDS would not."""
+    """Where it is inconclusive, about how many seeds would decide; None for one seed, or if MOST_SEEDS would not."""
 
 
 def find_descent(
@@ -86,8 +86,8 @@ def find_descent(
     most: what no difference is above: 1 of shares, such as error rates; intervals of few seeds would reach far beyond.
 
     The null hypothesis is every curve that is monotone or has a single valley. In such a curve no point is above both
-    an earlier and a later one, so `seen` needs a window of the curve that is surely above an earlier and a later
-    window of its width, where `surely` allows for having looked at all pairs of windows of all widths
+    an earlier and a later one, so `seen` needs a window of the curve that is significantly above an earlier and a later
+    window of its width, where significance allows for having looked at all pairs of windows of all widths
     (docs/method.md). Raises ValueError where the values have another shape, no value at some point, or an infinite one.
     """
     table = measured(np.atleast_2d(np.asarray(values, dtype=float)))
@@ -176,7 +176,7 @@ class _Peak:
 
 
 def _stands_out(given: Contrasts) -> _Peak | None:
-    """The window that is most surely above both an earlier and a later one; None where there is no room for three."""
+    """The window with the largest margin above an earlier and a later one; None where there is no room for three."""
     rises, falls = _sides(given.z)
     both = np.minimum(rises, falls)
     if not np.isfinite(both).any():
@@ -197,8 +197,8 @@ def _lower_end(given: Contrasts, critical: float) -> float | None:
 def _upper_end(given: Contrasts, level: float) -> float:
     """What the effect of windows of this width is below with probability `level`.
 
-    The true effect is that of one triple of windows, chosen by nobody. Its rise and its fall are each below their upper
-    ends but for half the allowed chance, and so the effect is below the greatest of all smaller upper ends.
+    The true effect is that of one triple of windows, not selected by the data. Its rise and its fall are each below
+    their upper ends but for half the allowed chance, and so the effect is below the greatest of all smaller upper ends.
     """
     rises, falls = _sides(given.difference + given.half_width(float(norm.isf((1 - level) / 2))))
     both = np.minimum(rises, falls)

@@ -9,8 +9,8 @@ from scipy.stats import chi2, t
 from ftdd.statistics.noise import TEST_IMAGES_SHARED, Floats, moderated
 
 SURE = 0.75
-"""With which the luck that a seed has in common is no larger than is allowed for. Two or three seeds that by chance
-have alike luck would else be taken for many independent values, just where their variance is too small as well."""
+"""With which the effect that a seed has at all positions is no larger than is allowed for. Two or three seeds that by
+chance have similar effects would else be taken for many independent values, where their variance is too small too."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def differences(
 
 
 def largest_difference(found: Differences) -> int:
-    """The index of the place where the second curve is most surely below the first; the lowest upper end."""
+    """The index of the place where the upper confidence limit of the difference is lowest."""
     return int(np.nanargmin(np.where(np.isfinite(found.high), found.high, found.mean)))
 
 
@@ -97,12 +97,12 @@ def _of_mean(values: Floats) -> tuple[Floats, Floats, float, Floats]:
 
 
 def _told(residuals: Floats) -> float:
-    """Degrees of freedom of a variance from all places, of which each seed may have some luck in common.
+    """Degrees of freedom of a variance from all places, within which each seed may have an effect in common.
 
     The variance is what a seed has in common plus what it has at a place, each with the degrees of freedom of its mean
     square (Satterthwaite 1946): as many as values tell where seeds have nothing in common, as seeds where all is. What
     is in common is taken at the upper end of its interval (chi-squared, one-sided, SURE): read off two seeds as it is,
-    10 places whose luck is nine parts in ten in common were falsely told apart in 9 of 100.
+    10 places with nine parts in ten of the variance between seeds were falsely told apart in 9 of 100.
     """
     there = ~np.isnan(residuals)
     residuals = residuals[there.any(axis=1)]

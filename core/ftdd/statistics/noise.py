@@ -11,7 +11,7 @@ Floats = npt.NDArray[np.float64]
 LONG = 16
 """Places from which on the memory of noise along a curve is estimated; shorter curves have too few neighbours."""
 NEAR = 5
-"""A place of a long curve and its neighbours, so many in all, whose noise is taken to be alike."""
+"""A place of a long curve and its neighbours, so many in all, whose noise is taken to be the same."""
 FEW = 4
 """Places from which on a place may be taken to be quieter than all are on the average: two or three variances differ by
 chance, and the smaller of them, drawn to their geometric mean, made intervals miss in 6 of 100 instead of 5."""
@@ -19,7 +19,7 @@ SMALLEST_SHARE = 0.01
 """A place's variance is not taken smaller than this share of the others', before it is moderated: errors are counts of
 a few images, so two seeds may agree by chance to the last digit."""
 TEST_IMAGES_SHARED = 0.5
-"""How alike images are in being hard at two places of a curve: the correlation of their chances of being misclassified.
+"""How far the same images are hard at two places of a curve: the correlation of their chances of being misclassified.
 What they share cancels in differences of errors on the same images; bench/hard_images.py measures it."""
 
 
@@ -34,7 +34,7 @@ class Noise:
     mean: Floats
     """Shape (points,)."""
     counts: Floats
-    """Seeds at each place; fewer where a difference from another place hangs on the few seeds that were at both."""
+    """Seeds at each place; fewer where a difference from another place depends on the few seeds that were at both."""
     variance: Floats
     """Of one seed's value at a place, offset taken out; along long curves with its neighbours', and moderated (Smyth
     2004)."""
@@ -75,7 +75,7 @@ def measure_noise(values: Floats, test_images: Floats | None = None) -> Noise:
         local_df = np.maximum(counts - 1, 0.0) * free / max((counts - 1).sum(), 1.0)
         squares = np.nansum(residuals**2, axis=0)
         if points >= LONG and there.all():
-            # Along epochs noise is large at first, then small: neighbours are alike, so few seeds still tell
+            # Along epochs noise is large at first, then small: neighbours are similar, so few seeds still tell
             near = _near(squares)
             share, decay = _memory(residuals / np.sqrt(np.maximum(near / local_df, np.finfo(float).tiny)))
             repeated = correlations(share, decay, points)[1:] ** 2
@@ -127,7 +127,7 @@ def _additive(values: Floats) -> tuple[Floats, Floats]:
 
 
 def _effective(there: "npt.NDArray[np.bool_]") -> Floats | None:
-    """Of each place as many seeds as a difference from any other place is worth; None where some hang on offsets alone.
+    """Of each place the seeds that a difference from any other place is worth; None where some depend on offsets alone.
 
     there: shape (seeds, points), where a seed has a value. Offsets are fitted with the places' means, so the variance
     of a difference is that of least squares in a two-way layout, (X'X)⁻¹ with the offsets eliminated: larger than by

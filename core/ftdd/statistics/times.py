@@ -72,7 +72,7 @@ def times(reached: Sequence[float | None], given: Sequence[float]) -> Times:
 
 
 def later(first: Times, second: Times) -> float:
-    """The chance of the second's being so much later were they alike (one-sided log-rank, Mantel 1966).
+    """The chance of the second's being so much later under the null hypothesis (one-sided log-rank, Mantel 1966).
 
     1 where nothing was ever reached, or where one of them is a single run.
     """
@@ -101,7 +101,7 @@ def _by_splits(first: Times, second: Times) -> float:
 
 
 def _scores(first: Times, second: Times) -> Floats:
-    """Of each run, those of the first before those of the second: events minus those expected of all runs alike.
+    """Of each run, those of the first before those of the second: events minus those expected under the null.
 
     Their sum over a sample is the log-rank test's observed minus expected.
     """

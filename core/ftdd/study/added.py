@@ -89,15 +89,15 @@ def with_added(study: Study, added: Iterable[Added], plugins: Plugins, data: Pat
     """
     points = {point.spec.id: point for point in study.points}
     own = [_leaves(point.spec) for point in study.points if not point.added]
-    alike: dict[tuple[str, ...], set[frozenset[tuple[str, str]]]] = {}
+    similar: dict[tuple[str, ...], set[frozenset[tuple[str, str]]]] = {}
     left_out = []
     for one in added:
         try:
             point = added_point(study.base, one.settings, plugins, data)
             _check_fixed(study, one.new)
-            if one.new not in alike:
-                alike[one.new] = {_rest(leaves, one.new) for leaves in own}
-            if _rest(_leaves(point.spec), one.new) not in alike[one.new]:
+            if one.new not in similar:
+                similar[one.new] = {_rest(leaves, one.new) for leaves in own}
+            if _rest(_leaves(point.spec), one.new) not in similar[one.new]:
                 raise NoPoint("the recipe has no run like it any more")
         except NoPoint as error:
             left_out.append(f"{_words(one.settings)}: {error}")

@@ -27,7 +27,7 @@ from ftdd.study.workplace import SubmitFailed, Workplace, last_words
 from ftdd.values import Json
 
 LOOK_SECONDS = 0.5
-"""How often the folders of runs at work are looked at."""
+"""How often the folders of running runs are read."""
 QUIET_SECONDS = 30.0
 """How long a run may lie without a worker, or be begun without training, before one says so."""
 ENDED_SECONDS = 10.0
@@ -50,7 +50,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class AtWork:
-    """A run at work, as it looks now."""
+    """A running run, as it is now."""
 
     run: PlannedRun
     status: Status
@@ -108,13 +108,13 @@ def study_record(study: Study) -> StudyRecord:
         tuple(entries),
         tuple(run_id for run_id in study.sources if run_id not in started_from),
         study.points[0].spec.pair.task,
-        _likeness(study),
+        _similarity_order(study),
         _depth(study),
         None if header.analyses is None else tuple(one.model_dump(mode="json") for one in header.analyses),
     )
 
 
-def _likeness(study: Study) -> dict[str, Json]:
+def _similarity_order(study: Study) -> dict[str, Json]:
     """What its pairs say of their swept fields."""
     found: dict[str, Json] = {}
     for pair in dict.fromkeys(point.spec.pair for point in study.points):
@@ -420,7 +420,7 @@ class _Shift:
         if done:
             given.answer = given.answer or now
             if at_it and (given.future.cancelled() or given.future.exception()):
-                self._once(given, "is at work in another process, and counts as what it ends as")
+                self._once(given, "is executed by another process, and counts as what it ends as")
             elif at_it and now - given.answer > ENDED_SECONDS:
                 self._once(
                     given,

@@ -42,7 +42,7 @@ def inputs_of(spec: Spec, task: "Task", store: Store) -> dict[str, Json]:
 def inputs_now(specs: Iterable[Spec], store: Store, data: Path, known: Inputs) -> dict[str, Json]:
     """What those runs that have ended would be trained with now; each side of a pair is loaded once.
 
-    Images that cannot be loaded are passed over: nobody knows then what they would be.
+    Images that cannot be loaded are passed over: what they would be is not known then.
     known: what was found out before; it is believed.
     """
     given = tuple(specs)

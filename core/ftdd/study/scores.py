@@ -1,4 +1,4 @@
-"""How alike source and target are: every scheme of a study on every pair and source, each computed once.
+"""How similar source and target are: every scheme of a study on every pair and source, each computed once.
 
 A score is kept in `scores/<id>.json` of the store, by all that it depends on: the scheme with its fields, the pair, and
 the runs whose networks it looks at. Beside it lie digests of the images and weights, and where these have changed it is
@@ -65,7 +65,7 @@ def score_study(
     """Every scheme on every pair and source of a study, written into the study's `scores.json`.
 
     What other schemes said of the study's runs before is kept there.
-    say: takes a line on what is being computed. What cannot be had is a row with an error; nothing is raised for it.
+    say: takes a line on what is being computed. What is not available is a row with an error; nothing is raised for it.
     """
     rows = []
     named = labels(schemes)

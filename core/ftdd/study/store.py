@@ -9,7 +9,7 @@
                       checkpoint.pt    while it runs: where to go on
                       log.txt          the traceback of a run that failed
                       *.before         what it had said before it was trained anew with other inputs
-                      lock             held by the process that carries it out; freed by the kernel with its holder
+                      lock             held by the process that executes it; freed by the kernel with its holder
     studies/<name>/   recipe.yaml  runs.json  added.json  scores.json  findings.json  figures/  report.html
     scores/<id>.json  a scheme's score of two tasks, kept by what it depends on
 
@@ -52,10 +52,10 @@ WHOLLY_READ = 1 << 16
 
 
 class FolderGone(FileNotFoundError):
-    """A run's folder was deleted, or put in its place by another one, while the run was at work."""
+    """A run's folder was deleted, or put in its place by another one, while the run was executed."""
 
     def __init__(self, path: Path) -> None:
-        reason = "the folder was deleted while the run was at work; `ftdd run` carries the run out again"
+        reason = "the folder was deleted while the run was executed; `ftdd run` executes the run again"
         super().__init__(errno.ENOENT, reason, str(path))
 
 
@@ -99,7 +99,7 @@ class RunFolder:
         return self.path / "log.txt"
 
     def lock(self, timeout: float = -1) -> "FileLock":
-        """The lock of whoever carries the run out. timeout: seconds to wait for it; without end where it is negative.
+        """The lock of whoever executes the run. timeout: seconds to wait for it; without end where it is negative.
 
         Taking it raises filelock.Timeout where another process has it for longer.
         """
@@ -114,7 +114,7 @@ class RunFolder:
 
     @property
     def held(self) -> bool:
-        """Whether a living process is at work on the run."""
+        """Whether a living process executes the run."""
         if not (self.path / "lock").exists():
             return False
         from filelock import FileLock, Timeout
@@ -237,7 +237,7 @@ class RunFolder:
     def tidy(self) -> None:
         """Remove what a process that was killed has left of a run that has ended: checkpoint, log, features.
 
-        Nothing is removed while another process is at work on the run.
+        Nothing is removed while another process executes the run.
         """
         if not any(self._leftovers()):
             return
@@ -372,7 +372,7 @@ def _file_of(folder: Path) -> tuple[int, int]:
 
 def _unreadable(path: Path, reason: str) -> Unreadable:
     """Of a file in a run's folder."""
-    return Unreadable(f"{path} cannot be read: {reason}; `ftdd run` carries the run out again")
+    return Unreadable(f"{path} cannot be read: {reason}; `ftdd run` executes the run again")
 
 
 @dataclass(frozen=True)

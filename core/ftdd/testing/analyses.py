@@ -57,7 +57,7 @@ def cases() -> Iterator[tuple[str, StudyData]]:
 
 
 def _study(seeds: int, sources: int = 1, noise: float = 0.01) -> list[MadeRun]:
-    """Two sizes of each training set, two likenesses and a control, over four numbers of frozen layers."""
+    """Two sizes of each training set, two similarities and a control, over four numbers of frozen layers."""
     random = np.random.default_rng(5)
     return [
         MadeRun(
@@ -147,14 +147,14 @@ def says_the_same_again(analysis: Analysis) -> None:
     """What it draws, it draws the same each time."""
     for said in _said(analysis):
         again = _findings(analysis, said.given)[0]
-        assert _alike(_told(said.findings), _told(again)), f"finds something else for {said.words} when asked again"
+        assert _equal(_told(said.findings), _told(again)), f"finds something else for {said.words} when asked again"
 
 
 def does_not_mind_the_order_of_rows(analysis: Analysis) -> None:
     """Rows stand in the order in which a sweep was written."""
     for said in _said(analysis):
         again = _findings(analysis, turned(said.untouched))[0]
-        assert _alike(_told(said.findings), _told(again)), (
+        assert _equal(_told(said.findings), _told(again)), (
             f"finds something else for {said.words} when the rows of its tables are turned round"
         )
 
@@ -227,12 +227,12 @@ def _told(findings: Sequence[Finding]) -> list[dict[str, Any]]:
     return sorted(told, key=lambda one: (one["statement"], sorted(map(str, one["settings"].items())), one["runs"]))
 
 
-def _alike(one: Any, other: Any) -> bool:
+def _equal(one: Any, other: Any) -> bool:
     """Equal but for the last digits of numbers: sums in another order round otherwise."""
     if isinstance(one, float) and isinstance(other, float):
         return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-9) or (math.isnan(one) and math.isnan(other))
     if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
-        return len(one) == len(other) and all(map(_alike, one, other))
+        return len(one) == len(other) and all(map(_equal, one, other))
     if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_alike(one[key], other[key]) for key in one)
+        return one.keys() == other.keys() and all(_equal(one[key], other[key]) for key in one)
     return bool(one == other)

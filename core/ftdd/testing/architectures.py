@@ -63,7 +63,7 @@ def goes_on_from_any_layer(architecture: Architecture) -> None:
 
 
 def treats_images_apart(architecture: Architecture) -> None:
-    """In evaluation mode an image's features hang on that image alone: without it nothing could be cached."""
+    """In evaluation mode an image's features depend on that image alone: without it nothing could be cached."""
     chain, images = _built(architecture).eval(), _images(architecture, 4)
     with torch.no_grad():
         for k in range(1, len(chain.names) + 1):
@@ -119,7 +119,7 @@ def keeps_its_state(architecture: Architecture) -> None:
         ) from error
     with torch.no_grad():
         same = torch.equal(one.eval()(images), other.eval()(images))
-    assert same, "something that its logits hang on is neither a parameter nor a buffer of its state dict"
+    assert same, "something that its logits depend on is neither a parameter nor a buffer of its state dict"
 
 
 def learns_where_it_is_not_frozen(architecture: Architecture) -> None:

@@ -26,7 +26,7 @@ def freezes_what_is_there(policy: Policy) -> None:
 
 
 def has_no_history(policy: Policy) -> None:
-    """What is frozen at an epoch hangs on the epoch alone, not on what was asked before: resuming cannot change it."""
+    """What is frozen at an epoch depends on the epoch alone, not on earlier calls: resuming cannot change it."""
     forward = {(layers, epoch): frozen for layers, epoch, frozen in _frozen(policy)}
     for (layers, epoch), frozen in reversed(forward.items()):
         again = policy.model_copy().frozen(layers, epoch)

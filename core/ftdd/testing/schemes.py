@@ -1,4 +1,4 @@
-"""What every scheme must do, on small tasks with known likeness, and on tasks that have broken published scores.
+"""What every scheme must do, on small tasks with known similarity, and on tasks that have broken published scores.
 
 Where its package is not installed, it passes unseen.
 """
@@ -176,7 +176,7 @@ def _noisy(task: Task, share: float) -> Task:
 
 
 def _network(task: Task) -> TrainedNetwork:
-    """Small, with weights that hang on the task: its head tells the classes' mean features apart."""
+    """Small, with weights that depend on the task: its head tells the classes' mean features apart."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(task.train.images.sum()) % 1000)
         layers = [

@@ -12,7 +12,7 @@ from ftdd.networks.chain import Chain, Features, normalizations
 def recalibrate(chain: Chain, layers: Collection[int], batches: Iterable[Features]) -> None:
     """Replace running means and variances in these layers by their averages over batches, in place.
 
-    Every batch counts alike, so make them of one size. Weights stay as they are, and so do modes.
+    Every batch has the same weight, so make them of one size. Weights stay as they are, and so do modes.
     """
     chosen = [part for index in layers for _, part in _estimated(chain.layers[index])]
     if not chosen:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ftdd_plugins.mlflow_mirror.mirroring import Mirror
 
 LIVE_SECONDS = 5.0
-"""A run at work is mirrored at most this often: a batch every few seconds costs next to nothing."""
+"""A running run is mirrored at most this often: a batch every few seconds costs next to nothing."""
 
 
 class _Listener:

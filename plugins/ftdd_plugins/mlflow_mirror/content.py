@@ -167,7 +167,7 @@ def _of_source(study: StudyRecord, spec: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def _kinds(spec: Mapping[str, Json]) -> dict[str, str]:
-    """What to filter by: which pair, network, policy and control, and how alike source and target are."""
+    """What to filter by: which pair, network, policy and control, and the similarity of source and target."""
     leaves = flat(spec)
     paths = {
         "ftdd.pair": "pair.name",

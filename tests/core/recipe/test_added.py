@@ -102,7 +102,7 @@ def test_an_analysis_that_needs_a_setting_is_there_only_where_it_is_named() -> N
 
         word: str
 
-        def findings(self, evidence: object) -> tuple[()]:
+        def findings(self, study: object) -> tuple[()]:
             return ()
 
     assert chosen_analyses(Header(), with_components(analysis={"needy": Needy})) == ()

@@ -208,7 +208,7 @@ def test_a_run_whose_folder_is_deleted_while_it_is_at_work_fails_and_brings_noth
     folder = store.run(next(iter(study.targets)))
     monkeypatch.setattr(runs, "SHOW_SECONDS", 0.0)
     monkeypatch.setattr(runs, "train", _disturbed(lambda: shutil.rmtree(folder.path)))
-    with pytest.raises(FolderGone, match="the folder was deleted while the run was at work"):
+    with pytest.raises(FolderGone, match="the folder was deleted while the run was executed"):
         carry_out(job(store, folder.path.name))
     assert not folder.path.exists()
     with pytest.raises(FolderGone):
