@@ -87,8 +87,8 @@ def _depths(targets: pd.DataFrame, swept: Sequence[str], groups: Sequence[str]) 
     settings = [path for path in swept if path not in SEEDS]
     for by in (settings, [path for path in settings if path not in groups]):
         if by:
-            alike = targets.groupby(by, dropna=False)["frozen_layers"]
-            depths = depths.fillna(alike.transform("first").where(alike.transform("nunique") == 1))
+            same = targets.groupby(by, dropna=False)["frozen_layers"]
+            depths = depths.fillna(same.transform("first").where(same.transform("nunique") == 1))
     return depths
 
 
