@@ -47,9 +47,12 @@ def curves_table(runs: Sequence[Run], swept: Sequence[str]) -> pd.DataFrame:
     return _frame(columns)
 
 
-def measured(run: Run, eps: float) -> dict[str, Any]:
-    """A run's numbers, by the names of `ftdd.analysis.columns.MEASURED`; None where there is none (yet)."""
-    ledger, curve = run.ledger, run.curve
+def measured(run: Run, eps: float, ledger: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """A run's numbers, by the names of `ftdd.analysis.columns.MEASURED`; None where there is none (yet).
+
+    ledger: the run's, where it is parsed already.
+    """
+    ledger, curve = run.ledger if ledger is None else ledger, run.curve
     last, best = (curve.last, curve.best) if len(curve) else (None, None)
     peak, reached = curve.peak, curve.interpolation(eps)
     return {
@@ -80,7 +83,8 @@ def _rest(share: float | None) -> float | None:
 def _row(
     run: Run, swept: Sequence[str], eps: float, source_test_error: float | None, scores: Mapping[str, float]
 ) -> dict[str, Any]:
-    facts, phases = run.status.facts, run.ledger.get("phases")
+    ledger = run.ledger if run.ended else {}
+    facts, phases = run.status.facts, ledger.get("phases")
     data = facts.get("data", {})
     known = {"version", "role", *swept}
     return {
@@ -89,7 +93,7 @@ def _row(
         "source_id": run.source_id,
         "state": str(run.state),
         **_swept(run, swept),
-        **(measured(run, eps) if run.ended else _NOTHING),
+        **(measured(run, eps, ledger) if run.ended else _NOTHING),
         "freezing_changes": len(phases) - 1 if run.ended and phases else None,
         "regime": run.curve.regime(eps) if run.ended else None,
         "expected_test_error": facts.get("expected_test_error"),

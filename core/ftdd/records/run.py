@@ -1,5 +1,6 @@
 """One run of a study as its folder has it."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,8 +31,8 @@ class Run:
     status: Status = field(default_factory=lambda: Status(State.WAITING))
     """As its study sees it: `changed` where it has ended with other inputs than the study's."""
     curve: Curve = field(default_factory=Curve)
-    ledger: Mapping[str, Any] = field(default_factory=dict)
-    """What was frozen, and the proof of it; empty before the run has ended."""
+    ledger_text: bytes = b""
+    """ledger.json as it was read: ten thousand of them, taken apart, would take half a gigabyte."""
     faults: tuple[str, ...] = ()
     """A sentence for each of its files that cannot be read."""
     stamp: Stamp = ()
@@ -40,6 +41,12 @@ class Run:
     def state(self) -> State:
         """How far it has come."""
         return self.status.state
+
+    @property
+    def ledger(self) -> Mapping[str, Any]:
+        """What was frozen, and the proof of it; empty before the run has ended. Parsed each time it is asked for."""
+        found: Mapping[str, Any] = json.loads(self.ledger_text) if self.ledger_text else {}
+        return found
 
     @property
     def ended(self) -> bool:

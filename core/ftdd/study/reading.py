@@ -70,10 +70,11 @@ def read_run(folder: RunFolder) -> Run:
     except Unreadable as error:
         spec = {}
         faults.append(str(error))
+    ledger = b""
     try:
-        ledger = folder.read_ledger()
+        if folder.read_ledger():
+            ledger = folder.read_bytes("ledger.json")
     except Unreadable as error:
-        ledger = {}
         faults += [str(error)] if status.state.final else []
     try:
         curve = folder.curve()
@@ -86,7 +87,7 @@ def read_run(folder: RunFolder) -> Run:
         spec=spec,
         status=status,
         curve=curve,
-        ledger=ledger,
+        ledger_text=ledger,
         faults=tuple(faults),
         stamp=stamp,
     )

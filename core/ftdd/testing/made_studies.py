@@ -1,5 +1,6 @@
 """Studies made by hand, without training: what analyses are tried on."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -103,14 +104,16 @@ def _target(run_id: str, source_id: str, run: MadeRun, test_images: int | None) 
         spec={"seed": 0, "source": {"seed": 0, "training": {"epochs": 10}}, "control": "transfer"},
         status=Status(run.state, curve.last.epoch, 100, seconds=curve.last.seconds, facts={"data": data, **run.facts}),
         curve=curve,
-        ledger={
-            "frozen_layers": frozen,
-            "layers": LAYERS,
-            "parameters": 1000,
-            "trainable_parameters": 1000 - 90 * frozen,
-            "frozen_share_of_parameters": 0.09 * frozen,
-            "frozen_share_of_forward_flops": frozen / LAYERS,
-        },
+        ledger_text=json.dumps(
+            {
+                "frozen_layers": frozen,
+                "layers": LAYERS,
+                "parameters": 1000,
+                "trainable_parameters": 1000 - 90 * frozen,
+                "frozen_share_of_parameters": 0.09 * frozen,
+                "frozen_share_of_forward_flops": frozen / LAYERS,
+            }
+        ).encode(),
     )
 
 
