@@ -36,8 +36,8 @@ def laid(*studies: tuple[Store, str], **options: Any) -> Overlay:
     return found
 
 
-def cell(found: Sequence[Cell], line: str, place: float, panel: tuple[str, ...] = ()) -> Cell:
-    (one,) = (cell for cell in found if (cell.line, cell.place, cell.panel) == (line, place, panel))
+def cell(found: Sequence[Cell], line: str, position: float, panel: tuple[str, ...] = ()) -> Cell:
+    (one,) = (cell for cell in found if (cell.line, cell.position, cell.panel) == (line, position, panel))
     return one
 
 
@@ -139,7 +139,7 @@ def test_a_run_of_two_studies_is_counted_once_and_said(store: Store) -> None:
     assert found.shared == 4
     assert len(found.merged.done) == 6
     assert (found.merged.asked, found.merged.missing) == (6, 0)
-    assert [(cell.line, cell.place) for cell in cells(found)] == [("first", 0.0), ("first", 2.0), ("second", 3.0)]
+    assert [(cell.line, cell.position) for cell in cells(found)] == [("first", 0.0), ("first", 2.0), ("second", 3.0)]
 
 
 def test_a_number_that_some_runs_do_not_have_has_no_mean(store: Store) -> None:
@@ -156,7 +156,7 @@ def test_along_epochs_the_table_has_powers_of_ten_and_the_last_epoch(two: Any) -
     found = laid(*two, over="epoch")
     assert found.panels == ("frozen_layers",)
     panel = [cell for cell in cells(found) if cell.panel == ("frozen layers 2",) and cell.line == "second"]
-    assert [cell.place for cell in panel] == [1, 10, 100]
+    assert [cell.position for cell in panel] == [1, 10, 100]
     assert [cell.mean for cell in panel] == [pytest.approx(error + 0.01 + 0.2) for error in (0.3, 0.5, 0.25)]
 
 
@@ -169,7 +169,7 @@ def test_a_setting_of_numbers_may_stand_on_the_axis_and_words_may_not(store: Sto
     one = study(store, "one", [*similar(100), *similar(500)])
     found = laid(one, over="target.images", by="similarity")
     assert found.panels == ("frozen_layers",)
-    assert {cell.place for cell in cells(found)} == {100.0, 500.0}
+    assert {cell.position for cell in cells(found)} == {100.0, 500.0}
     with pytest.raises(CannotCompare, match=r"--over pair.similarity: needs a number in every run, and there is 'rel"):
         laid(one, over="similarity")
 
