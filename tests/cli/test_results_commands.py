@@ -342,7 +342,7 @@ def test_every_command_that_shows_numbers_says_that_a_run_is_damaged(file: str, 
         assert f"ftdd: left out, for it is damaged: {path} cannot be read: " in said.err, command
         assert said.err.count("damaged") == 1
     page = (damaged.study_folder("made") / "report.html").read_text()
-    assert "1 of 5 runs had ended and is damaged since" in page
+    assert "1 of 5 runs has damaged files and is left out" in page
     assert str(path) in page
     assert "damaged" in ftdd("watch", "made", "--once", cwd=tmp_path).out
 

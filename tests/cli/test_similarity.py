@@ -122,7 +122,7 @@ def test_a_run_draws_test_error_over_likeness_and_mlflow_has_the_scores(tmp_path
     table = ftdd("results", "turned", "--csv", cwd=tmp_path).out.splitlines()
     assert {"similarity.frechet", "similarity.linear_probe", "source_test_error"} <= set(table[0].split(","))
     page = (tmp_path / "ftdd-runs/studies/turned/report.html").read_text()
-    assert "How alike source and target are" in page
+    assert "Similarity of source and target" in page
     assert "<th>strength 1</th>" in page
     import mlflow
 

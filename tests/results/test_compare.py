@@ -36,8 +36,8 @@ def laid(*studies: tuple[Store, str], **options: Any) -> Overlay:
     return found
 
 
-def cell(found: Sequence[Cell], line: str, place: float, panel: tuple[str, ...] = ()) -> Cell:
-    (one,) = (cell for cell in found if (cell.line, cell.position, cell.panel) == (line, place, panel))
+def cell(found: Sequence[Cell], line: str, position: float, panel: tuple[str, ...] = ()) -> Cell:
+    (one,) = (cell for cell in found if (cell.line, cell.position, cell.panel) == (line, position, panel))
     return one
 
 

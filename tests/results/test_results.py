@@ -12,6 +12,7 @@ from ftdd.records.curve import Curve, Record, to_csv
 from ftdd.records.status import State, Status
 from ftdd.records.study import StudyEntry, StudyRecord
 from ftdd.results.figures.freezingwise import interpolating_depths
+from ftdd.results.page.write import SCRIPTS
 from ftdd.study.files import write_json, write_text
 from ftdd.study.store import Store
 from ftdd.wording import short
@@ -190,7 +191,7 @@ def test_the_page_stands_alone_and_escapes_what_users_wrote(store: Store) -> Non
     store.write_study(replace(record, title="<script>alert(1)</script> & more"), "title: <b>x</b>\n")
     draw_figures(store, "one")
     page = write_report(store, "one").read_text()
-    assert page.count("<script") == 2  # its data and its own script
+    assert page.count("<script") == 1 + len(SCRIPTS)  # its data and its own scripts
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; more" in page
     assert page.count("<svg") == 2
     for outside in ('src="http', 'href="http', "@import", "url(http"):
