@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 from matplotlib.artist import Artist
@@ -118,6 +118,13 @@ def freezingwise(study: StudyData, x: str = "frozen_layers") -> Figure:
     return finish(figure, panels, _handles(study.eps, shaded, controls, theory))
 
 
+def depth_axis(ax: "Axes", column: "pd.Series[Any]") -> None:
+    """Range and ticks for these numbers of layers."""
+    depths = sorted({int(depth) for depth in column})
+    ax.set_xlim(depths[0] - 0.5, depths[-1] + 0.5)
+    ax.set_xticks(spaced(depths, most=12))
+
+
 def squared_scale(panels: Sequence[PanelAxes], runs: pd.DataFrame) -> None:
     """A log axis where errors are no fractions: squared ones have peaks a hundred times as high as what is beside."""
     if float(runs["final_test_error"].max()) > 1:
@@ -221,9 +228,7 @@ def _scale(axes: PanelAxes, runs: pd.DataFrame, axis: DepthAxis) -> None:
     """Range and ticks of the horizontal axis."""
     ax = axes.train
     if axis.column == "depth":
-        depths = sorted(int(depth) for depth in runs["depth"].unique())
-        ax.set_xlim(depths[0] - 0.5, depths[-1] + 0.5)
-        ax.set_xticks(spaced(depths, most=12))
+        depth_axis(ax, runs["depth"])
     elif axis.log:
         axes.test.set_xscale("log")
         ax.set_xscale("log")
