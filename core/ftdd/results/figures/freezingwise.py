@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -101,8 +101,7 @@ def freezingwise(study: StudyData, x: str = "frozen_layers") -> Figure:
     ]
     dots = MOST_DOTS // (len(MEASURES) * len(mains))
     if max(map(len, mains)) > dots:
-        thinned = "dots: some of the runs, evenly chosen; mean and range are over all"
-        parts = replace(parts, left_out="; ".join(filter(None, (thinned, parts.left_out))))
+        parts = parts.noting("dots: some of the runs, evenly chosen; mean and range are over all")
     figure, panels = frame(study, parts, axis.words, PANEL_WIDTH if several else NARROW)
     squared_scale(panels, study.done)
     shaded, drawn = False, dict.fromkeys(CONTROLS, False)
