@@ -153,7 +153,7 @@ def _number(value: object) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(map(_number, value))
     if isinstance(value, dict):
-        return ", ".join(f"{column_name(str(key))} {_number(one)}" for key, one in value.items())
+        return ", ".join(f"{column_name(str(key))}: {_number(one)}" for key, one in value.items())
     return format_value(value)
 
 
