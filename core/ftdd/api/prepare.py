@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from ftdd.api.environment import RequestError
 from ftdd.api.request import Request, check_networks, with_added_runs
-from ftdd.components import Executor, error_words
+from ftdd.components import DataUnavailable, Executor, Unfit, error_words
 from ftdd.components.plugins import Plugins, nearest
 from ftdd.study.conduct import Machine
 from ftdd.study.devices import DeviceUnavailable, fitting_device
+from ftdd.study.remarks import sides_of
 
 MIB = 1 << 20
 
@@ -83,19 +84,30 @@ def prepare_data(request: Request, say: Callable[[str], None], for_schemes: bool
         scheme.prepare(say)
 
 
+def _sizes_are_known(request: Request) -> bool:
+    """Whether the recipe was checked against the number of images that there are."""
+    try:
+        for pair, side in sides_of(request.study):
+            pair.class_counts(side, request.data)
+    except (DataUnavailable, Unfit):
+        return False
+    return True
+
+
 def prepared(
     read: Callable[[], Request], workers: Workers, say: Callable[[str], None], for_schemes: bool = True
 ) -> tuple[Request, Executor, Machine]:
     """A request whose data, networks, executor and device are there.
 
-    read: reads the request; it is read again when images are there, for set sizes are known for certain then.
+    read: reads the request; again when images are there, if the number of images was not known before.
     for_schemes: whether what the recipe's schemes need must be there too; else a scheme that lacks it costs its score
     alone. Raises RecipeError, RequestError, DataUnavailable, Unfit or ComponentFailed.
     """
     request = with_added_runs(read())
+    known = _sizes_are_known(request)
     machine = machine_for(request, workers)
     executor = executor_for(request.plugins, workers.executor or request.study.header.executor)
     prepare_data(request, say, for_schemes)
-    request = with_added_runs(read())
+    request = request if known else with_added_runs(read())
     check_networks(request)
     return request, executor, machine

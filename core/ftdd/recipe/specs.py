@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt
@@ -110,7 +111,7 @@ class SourceSpec(Value):
     source: SourceSettings
     task: Side = "source"
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The hash of all that determines its numbers."""
         return identity(self)
@@ -147,7 +148,7 @@ class TargetSpec(Value):
     seed: NonNegativeInt = 0
     """Moves the target's subset, noise, head, batch order and augmentation."""
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The hash of all that determines its numbers, those of its source included."""
         return tree_identity(self.determining())
@@ -156,7 +157,7 @@ class TargetSpec(Value):
         """The spec as plain values, without what its control leaves without effect: one run has one id."""
         return _determining(self.model_dump(mode="json"), self.architecture.untrained().model_dump(mode="json"))
 
-    @property
+    @cached_property
     def source_spec(self) -> SourceSpec | None:
         """The spec of the source run it starts from; None where it starts from no run."""
         if self.source is None or self.control in ("random", "scratch"):

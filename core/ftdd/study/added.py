@@ -87,6 +87,9 @@ def with_added(study: Study, added: Iterable[Added], plugins: Plugins, data: Pat
 
     What the sweep has itself is not added.   data: the folder where data sets lie.
     """
+    added = tuple(added)
+    if not added:
+        return study, ()
     points = {point.spec.id: point for point in study.points}
     own = [_leaves(point.spec) for point in study.points if not point.added]
     similar: dict[tuple[str, ...], set[frozenset[tuple[str, str]]]] = {}
