@@ -27,7 +27,12 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_both_packages_the_recipes_and_the_types(built: Path) -> None:
     (wheel,) = built.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
-    assert {"ftdd/py.typed", "ftdd_plugins/py.typed", "ftdd/results/page/page.html.jinja"} <= names
+    assert {
+        "ftdd/py.typed",
+        "ftdd_plugins/py.typed",
+        "ftdd/results/page/page.html.jinja",
+        "ftdd/results/page/scripts/plot.js",
+    } <= names
     assert {f"ftdd/recipes/{path.name}" for path in (ROOT / "recipes").glob("*.yaml")} <= names
     entry_points = next(name for name in names if name.endswith("entry_points.txt"))
     text = zipfile.ZipFile(wheel).read(entry_points).decode()

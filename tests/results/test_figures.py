@@ -207,6 +207,16 @@ def test_between_two_evaluations_the_height_is_that_of_the_drawn_line() -> None:
     assert height_at(over, 10) == pytest.approx(0.2)
 
 
+def test_a_curve_with_very_many_evaluations_is_thinned_out_and_the_figure_says_so(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    made(store, [MadeRun({"seed": 0}, 0, [(epoch, 0.5, 0.5) for epoch in range(1000)])])
+    figure = drawn(epochwise, store)
+    (line,) = figure.axes[0].lines
+    drawn_at = np.asarray(line.get_xdata())
+    assert (len(drawn_at), drawn_at[0], drawn_at[-1]) == (300, 0, 999)
+    assert "curves have at most 300 of their evaluations" in words(figure)
+
+
 def test_where_nothing_interpolates_no_legend_speaks_of_it(tmp_path: Path) -> None:
     store = Store(tmp_path)
     never = tuple((epoch, train + 0.2, test) for epoch, train, test in DESCENT)

@@ -20,8 +20,9 @@ from ftdd.components import Pair
 from ftdd.recipe.read import read_study
 from ftdd.recipe.study import Study
 from ftdd.records.status import State
+from ftdd.results.figures.panels import thinned
 from ftdd.results.findings import keep_findings
-from ftdd.results.page.charts import chart_data, script_json, thinned
+from ftdd.results.page.charts import chart_data, script_json
 from ftdd.results.page.samples import MOST_BYTES, read_samples, write_samples
 from ftdd.results.page.write import SCRIPTS
 from ftdd.study.files import write_json

@@ -87,8 +87,8 @@ def _depths(targets: pd.DataFrame, swept: Sequence[str], groups: Sequence[str]) 
     settings = [path for path in swept if path not in SEEDS]
     for by in (settings, [path for path in settings if path not in groups]):
         if by:
-            alike = targets.groupby(by, dropna=False)["frozen_layers"]
-            depths = depths.fillna(alike.transform("first").where(alike.transform("nunique") == 1))
+            same = targets.groupby(by, dropna=False)["frozen_layers"]
+            depths = depths.fillna(same.transform("first").where(same.transform("nunique") == 1))
     return depths
 
 
@@ -97,7 +97,7 @@ def _row(keys: dict[str, Any], part: pd.DataFrame) -> SummaryRow:
     frozen = keys.pop("frozen_layers")
     parameters = part["trainable_parameters"].dropna()
     return SummaryRow(
-        settings={path: _plain(value) for path, value in keys.items()},
+        settings={path: plain(value) for path, value in keys.items()},
         frozen_layers=None if pd.isna(frozen) else int(frozen),
         trainable_parameters=int(parameters.iloc[0]) if len(parameters) else None,
         runs=len(done),
@@ -111,7 +111,7 @@ def _row(keys: dict[str, Any], part: pd.DataFrame) -> SummaryRow:
     )
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Python's own value for one of a table's cells."""
     if pd.isna(value):
         return None

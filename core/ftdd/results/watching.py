@@ -51,7 +51,7 @@ class View:
 
     @property
     def ended(self) -> bool:
-        """Whether nobody is at work and nothing is left that could be begun.
+        """Whether no run is running and none could still be started.
 
         A target whose source failed, or has other inputs than the study's, waits for the next `ftdd run`, not for this.
         """
@@ -60,7 +60,7 @@ class View:
 
     @property
     def seconds_left(self) -> float | None:
-        """Until the study has ended, with as many at work as now; None where nobody is, or nothing is known yet."""
+        """Until the study has ended, at the present rate; None where no run is running, or nothing is known yet."""
         at_work = self.counts[State.RUNNING]
         left = 0.0
         for row in self.rows:
@@ -76,9 +76,9 @@ class View:
 
     def _whole(self, role: Role) -> float | None:
         """Seconds that a run of this role takes: the mean of those that are done, else what one at work will take."""
-        alike = [row for row in self.rows if row.role == role]
-        done = [row.status.seconds for row in alike if row.state is State.DONE and row.status.seconds]
-        coming = [row.status.seconds + left for row in alike if (left := seconds_left(row)) is not None]
+        same = [row for row in self.rows if row.role == role]
+        done = [row.status.seconds for row in same if row.state is State.DONE and row.status.seconds]
+        coming = [row.status.seconds + left for row in same if (left := seconds_left(row)) is not None]
         return sum(done or coming) / len(done or coming) if done or coming else None
 
 
@@ -128,7 +128,8 @@ def _rank(row: Run, place: int) -> tuple[int, float]:
 def _scale(curves: Sequence[Curve]) -> Scale | None:
     """From the smallest test error to one that all but a few evaluations stay below.
 
-    The largest are those of the first epochs, where every network errs alike: with them, a second descent were flat.
+    The largest are those of the first epochs, where every network has about the same error: with them, a second
+    descent would look flat.
     """
     errors = sorted(record.test_error for curve in curves for record in curve.records)
     errors = [error for error in errors if math.isfinite(error)]

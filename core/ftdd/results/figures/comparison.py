@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
 from ftdd.results.compare import EPOCH, LineOf, Overlay
 from ftdd.results.figures.epochwise import epoch_axis
-from ftdd.results.figures.freezingwise import AXES, MOST_MARKERS, spaced, squared_scale
+from ftdd.results.figures.freezingwise import AXES, MOST_MARKERS, depth_axis, squared_scale
 from ftdd.results.figures.layout import PanelAxes, finish, frame
 from ftdd.results.figures.panels import Line, band, split
 from ftdd.results.figures.style import OKABE_ITO, colours
@@ -115,9 +115,7 @@ def _scale(panels: Sequence[PanelAxes], found: Overlay) -> None:
         epoch_axis(panels[0].train, float(found.merged.curves["epoch"].max()))
     for axes in panels:
         if found.over == "frozen_layers":
-            depths = sorted({int(depth) for depth in x})
-            axes.train.set_xlim(depths[0] - 0.5, depths[-1] + 0.5)
-            axes.train.set_xticks(spaced(depths, most=12))
+            depth_axis(axes.train, x)
         elif (found.over in AXES and AXES[found.over].log) or (found.over not in (*AXES, EPOCH) and _wide(x)):
             _log(axes.test, "x")
             _log(axes.train, "x")

@@ -10,13 +10,16 @@ from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from ftdd.analysis.study_data import StudyData
 from ftdd.results.figures.layout import PanelAxes, finish, frame
-from ftdd.results.figures.panels import Band, Line, Split, band, split
+from ftdd.results.figures.panels import Band, Line, Split, band, split, thinned
 from ftdd.results.figures.style import OKABE_ITO, colours
 from ftdd.results.summary import interpolation_epoch
 from ftdd.wording import column_name, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+MOST_EPOCHS = 300
+"""Evaluations of one curve, evenly on the log axis."""
 
 
 def epochwise(study: StudyData) -> Figure:
@@ -29,6 +32,8 @@ def epochwise(study: StudyData) -> Figure:
     line_by = "depth" if depths else (study.groups[0] if study.groups else "")
     parts = split(study, line_by, [group for group in study.groups if group != line_by])
     shades = dict(zip(parts.labels, colours(len(parts.labels)), strict=True))
+    if study.curves["epoch"].nunique() > MOST_EPOCHS:
+        parts = parts.noting(f"curves have at most {MOST_EPOCHS} of their evaluations")
     figure, panels = frame(study, parts, "epochs of target training")
     for axes, part in zip(panels, parts.panels, strict=True):
         for line in part.lines:
@@ -63,6 +68,8 @@ def _draw(axes: PanelAxes, line: Line, colour: str, crowded: bool) -> None:
     faint = 0.07 if crowded else 0.15
     for ax, column, width in ((axes.test, "test_error", 1.5), (axes.train, "train_error", 1.1)):
         over = band(line.curves, "epoch", column)
+        kept = thinned([int(epoch) for epoch in over.x], MOST_EPOCHS)
+        over = Band(over.x[kept], over.mean[kept], over.low[kept], over.high[kept])
         ax.plot(over.x, over.mean, color=colour, linewidth=width, zorder=3)
         ax.fill_between(over.x, over.low, over.high, color=colour, alpha=faint, linewidth=0, zorder=1)
         epoch = interpolation_epoch(line.runs)

@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 from matplotlib.artist import Artist
@@ -101,8 +101,7 @@ def freezingwise(study: StudyData, x: str = "frozen_layers") -> Figure:
     ]
     dots = MOST_DOTS // (len(MEASURES) * len(mains))
     if max(map(len, mains)) > dots:
-        thinned = "dots: some of the runs, evenly chosen; mean and range are over all"
-        parts = replace(parts, left_out="; ".join(filter(None, (thinned, parts.left_out))))
+        parts = parts.noting("dots: some of the runs, evenly chosen; mean and range are over all")
     figure, panels = frame(study, parts, axis.words, PANEL_WIDTH if several else NARROW)
     squared_scale(panels, study.done)
     shaded, drawn = False, dict.fromkeys(CONTROLS, False)
@@ -116,6 +115,13 @@ def freezingwise(study: StudyData, x: str = "frozen_layers") -> Figure:
     controls = [label for label, there in drawn.items() if there]
     theory = bool(study.done["expected_test_error"].notna().any())
     return finish(figure, panels, _handles(study.eps, shaded, controls, theory))
+
+
+def depth_axis(ax: "Axes", column: "pd.Series[Any]") -> None:
+    """Range and ticks for these numbers of layers."""
+    depths = sorted({int(depth) for depth in column})
+    ax.set_xlim(depths[0] - 0.5, depths[-1] + 0.5)
+    ax.set_xticks(spaced(depths, most=12))
 
 
 def squared_scale(panels: Sequence[PanelAxes], runs: pd.DataFrame) -> None:
@@ -221,9 +227,7 @@ def _scale(axes: PanelAxes, runs: pd.DataFrame, axis: DepthAxis) -> None:
     """Range and ticks of the horizontal axis."""
     ax = axes.train
     if axis.column == "depth":
-        depths = sorted(int(depth) for depth in runs["depth"].unique())
-        ax.set_xlim(depths[0] - 0.5, depths[-1] + 0.5)
-        ax.set_xticks(spaced(depths, most=12))
+        depth_axis(ax, runs["depth"])
     elif axis.log:
         axes.test.set_xscale("log")
         ax.set_xscale("log")

@@ -1,7 +1,7 @@
 """From a study to what a figure draws: panels, lines, and means with a band over seeds."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -46,6 +46,10 @@ class Split:
     """Of all lines of all panels, in order: a label means the same line, and colour, in each panel."""
     left_out: str
     """What there was no room for, as a sentence; "" where all is drawn."""
+
+    def noting(self, sentence: str) -> "Split":
+        """The same, with one more sentence on what is left out."""
+        return replace(self, left_out="; ".join(filter(None, (sentence, self.left_out))))
 
 
 @dataclass(frozen=True)
@@ -140,3 +144,23 @@ def evenly_in_each(rows: pd.DataFrame, by: str, most: int) -> pd.DataFrame:
     groups = rows.groupby(by, sort=False)[by]
     rank, size, kept = groups.cumcount(), groups.transform("size"), max(1, most // groups.ngroups)
     return rows[(size <= kept) | ((rank + 1) * kept // size > rank * kept // size)]
+
+
+def thinned(epochs: Sequence[int], most: int) -> list[int]:
+    """Indices of so many epochs, the first and the last among them, the others even on a log axis.
+
+    What lies between is left out; a curve evaluated at every epoch has most of its points where nothing happens.
+    """
+    if len(epochs) <= most:
+        return list(range(len(epochs)))
+    kept = [0]
+    span = (epochs[-1] + 1) / (epochs[0] + 1)
+    for i, epoch in enumerate(epochs[1:], start=1):
+        # the step that is left, shared among the points that are left: dense beginnings cost later points nothing
+        left = most - len(kept)
+        if left <= 1:
+            break
+        ratio = (span * (epochs[0] + 1) / (epochs[kept[-1]] + 1)) ** (1 / left)
+        if epoch + 1 >= (epochs[kept[-1]] + 1) * ratio:
+            kept.append(i)
+    return [*kept[: most - 1], len(epochs) - 1] if kept[-1] != len(epochs) - 1 else kept

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ftdd.analysis.study_data import StudyData
-from ftdd.results.figures.freezingwise import THEORY, draw_theory, spaced, squared_scale
+from ftdd.results.figures.freezingwise import THEORY, depth_axis, draw_theory, squared_scale
 from ftdd.results.figures.layout import PanelAxes, finish, frame
 from ftdd.results.figures.panels import Line, band, split
 from ftdd.results.figures.style import colours
@@ -40,9 +40,7 @@ def similarity(study: StudyData) -> Figure:
     for axes, panel in zip(panels, parts.panels, strict=True):
         for line in panel.lines:
             _draw(axes, line, shades[line.label])
-    depths = sorted(int(depth) for depth in study.done["depth"].unique())
-    panels[0].train.set_xlim(depths[0] - 0.5, depths[-1] + 0.5)
-    panels[0].train.set_xticks(spaced(depths, most=12))
+    depth_axis(panels[0].train, study.done["depth"])
     handles = [Line2D([], [], color=shade, label=label, marker="o", markersize=3.5) for label, shade in shades.items()]
     if study.done["expected_test_error"].notna().any():
         handles.append(Line2D([], [], color=THEORY, linestyle=(0, (4, 2)), label="expected by theory"))

@@ -16,7 +16,7 @@ from ftdd.analysis.study_data import StudyData
 from ftdd.records.study import SEEDS
 from ftdd.results.figures.epochwise import height_at, interpolated_words
 from ftdd.results.figures.freezingwise import edges
-from ftdd.results.figures.panels import band, evenly, evenly_in_each
+from ftdd.results.figures.panels import band, evenly, evenly_in_each, thinned
 from ftdd.results.summary import interpolation_epoch
 from ftdd.wording import column_name, format_value, labels_of
 
@@ -109,26 +109,6 @@ def rounded(value: Any) -> float | int | None:
         return None
     short = float(f"{float(value):.{DIGITS}g}")
     return int(short) if short == int(short) else short
-
-
-def thinned(epochs: Sequence[int], most: int) -> list[int]:
-    """Indices of so many epochs, the first and the last among them, the others even on a log axis.
-
-    What lies between is left out; a curve evaluated at every epoch has most of its points where nothing happens.
-    """
-    if len(epochs) <= most:
-        return list(range(len(epochs)))
-    kept = [0]
-    span = (epochs[-1] + 1) / (epochs[0] + 1)
-    for i, epoch in enumerate(epochs[1:], start=1):
-        # the step that is left, shared among the points that are left: dense beginnings cost later points nothing
-        left = most - len(kept)
-        if left <= 1:
-            break
-        ratio = (span * (epochs[0] + 1) / (epochs[kept[-1]] + 1)) ** (1 / left)
-        if epoch + 1 >= (epochs[kept[-1]] + 1) * ratio:
-            kept.append(i)
-    return [*kept[: most - 1], len(epochs) - 1] if kept[-1] != len(epochs) - 1 else kept
 
 
 def _left_out(some: int, lines: int, dots: int, runs: pd.DataFrame) -> str:

@@ -5,10 +5,9 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
-import pandas as pd
-
 from ftdd.analysis.study_data import StudyData
 from ftdd.records.status import State
+from ftdd.results.summary import plain
 from ftdd.study.remarks import remarks_of_runs, repeats_of_runs
 from ftdd.values import flat
 from ftdd.wording import column_name, format_value
@@ -129,8 +128,7 @@ def read_design(study: StudyData) -> Design:
     """The design of a study. Files that cannot be read are left out."""
     targets = study.targets
     sweep = tuple(
-        Swept(path, tuple(dict.fromkeys(format_value(_known(value)) for value in targets[path])))
-        for path in study.swept
+        Swept(path, tuple(dict.fromkeys(format_value(plain(value)) for value in targets[path]))) for path in study.swept
     )
     statuses = [run.status for run in study.each]
     return Design(
@@ -145,13 +143,6 @@ def read_design(study: StudyData) -> Design:
     )
 
 
-def _known(value: Any) -> Any:
-    """Python's own value for one of a table's cells."""
-    if value is None or (not isinstance(value, str) and pd.isna(value)):
-        return None
-    return value.item() if hasattr(value, "item") else value
-
-
 def _shared(study: StudyData) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
     targets = study.targets
     paths: dict[str, None] = {}
@@ -162,7 +153,7 @@ def _shared(study: StudyData) -> tuple[tuple[str, tuple[tuple[str, str], ...]], 
     for path in paths:
         if path in ("version", "role", *study.swept) or targets[path].nunique(dropna=False) != 1:
             continue
-        if (value := _known(targets[path].iloc[0])) is not None and value != "":
+        if (value := plain(targets[path].iloc[0])) is not None and value != "":
             part, _, rest = path.partition(".")
             parts.setdefault(part, []).append((column_name(rest), format_value(value)))
     return tuple((column_name(part), tuple(pairs)) for part, pairs in parts.items())

@@ -17,11 +17,12 @@ from ftdd.analysis.finding import Finding
 from ftdd.analysis.study_data import StudyData, over_transfer
 from ftdd.records.status import State
 from ftdd.records.study import SEEDS
+from ftdd.results.figures.panels import evenly
 from ftdd.results.page.charts import chart_data, script_json
 from ftdd.results.page.cost import caches, costs, days, machines, seconds_by_depth
 from ftdd.results.page.design import Design, read_design
 from ftdd.results.page.findings import grouped, on_strip, scales
-from ftdd.results.page.runs import run_rows
+from ftdd.results.page.runs import MOST_ROWS, run_rows
 from ftdd.results.page.samples import read_samples
 from ftdd.results.page.similarity import score_table
 from ftdd.results.summary import summarize
@@ -62,7 +63,7 @@ def write_report(study: StudyData, folder: Path, findings: Sequence[Finding], pa
     shown = [finding for finding in findings if finding.key != KEY]
     charts = chart_data(over_transfer(study))
     scripts = [_text(f"scripts/{name}.js") for name in SCRIPTS]
-    runs = study.runs
+    runs, rows = study.runs, summarize(study)
     page = _environment().from_string(_text("page.html.jinja"))
     html = page.render(
         study=study.record,
@@ -79,7 +80,8 @@ def write_report(study: StudyData, folder: Path, findings: Sequence[Finding], pa
         data=Markup(script_json({"charts": charts, "networks": _frozen_ways(design)})),  # escaped for a script element
         design=design,
         samples=read_samples(folder),
-        rows=summarize(study),
+        rows=evenly(rows, MOST_ROWS),
+        combinations=len(rows),
         runs=run_rows(study),
         problems=_problems(study),
         scores=score_table(study.scores),
