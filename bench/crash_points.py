@@ -57,13 +57,13 @@ from typing import Any, Literal
 os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "NO_COLOR": "1"}
 os.environ.pop("MLFLOW_TRACKING_URI", None)
 
-import ftdd.cli.conducting
 import torch
 
+import ftdd.api.prepare
 import ftdd.study.runs
 from ftdd.cli.commands import executed
 from ftdd.components import Crew, Executor, Job
-from ftdd.results import report
+from ftdd.results.page import write as page
 
 PAGE = Path(__file__).parents[1] / "docs" / "reliability.md"
 RECIPE = """\
@@ -461,7 +461,7 @@ def warm() -> None:
         return code[source]
 
     Environment.compile = compiled_once  # type: ignore[method-assign]
-    report._environment().from_string(report.TEMPLATE.read_text(encoding="utf-8"))
+    page._environment().from_string(page._text("page.html.jinja"))
     gc.collect()
     gc.freeze()  # a fork that looks through all of this copies it
 
@@ -604,7 +604,7 @@ def main() -> int:
     torch.set_num_threads(1)
     ftdd.study.runs.CHECKPOINT_SECONDS = 0.0
     ftdd.study.runs.CHECKPOINT_SHARE = 0
-    ftdd.cli.conducting._executor = lambda name: Here()
+    ftdd.api.prepare.executor_for = lambda plugins, name: Here()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         parts = [
             started(
