@@ -39,8 +39,8 @@ MEASURES = (
     ("final_train_error", "train error, final"),
 )
 
-Scale = tuple[Callable[[float], float], Callable[[float], float]]
-SCALES: dict[str, Scale] = {
+Warp = tuple[Callable[[float], float], Callable[[float], float]]
+SCALES: dict[str, Warp] = {
     "linear": (float, float),
     "log": (math.log10, lambda at: 10.0**at),
     # 0 has a position: linear up to 1
