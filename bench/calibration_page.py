@@ -87,7 +87,7 @@ def calibrate(
     result: Path,
     **also: Any,
 ) -> None:
-    """Carry out what the command line of a script asks for.
+    """Execute what the command line of a script asks for.
 
     parts: each figure's name, and what measures it, given whether to be quick.   tables: the page's parts by their
     marks, from the figures as JSON.   also: what else the figures hang on, kept beside them.

@@ -6,8 +6,8 @@
     python bench/crash_points.py --write         the table in docs/reliability.md too
 
 The study has a source and a target run with a checkpoint after every epoch, findings, figures, a page, and the mirror
-in MLflow. It is carried out in this process by `ftdd run`, with an executor that needs no worker: what a worker does to
-files is `carry_out`, which is the same here. Torch, MLflow and matplotlib are imported once; each study is a fork.
+in MLflow. It is executed in this process by `ftdd run`, with an executor that needs no worker: what a worker does to
+files is `execute`, which is the same here. Torch, MLflow and matplotlib are imported once; each study is a fork.
 Figures are files of the numbers that they show: drawing them takes as long as all the rest.
 
 **A kill**: what a process leaves that ends before the k-th event, which is a copy of the store at that moment. An event
@@ -57,13 +57,13 @@ from typing import Any, Literal
 os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "NO_COLOR": "1"}
 os.environ.pop("MLFLOW_TRACKING_URI", None)
 
-import ftdd.cli.conducting
 import torch
 
+import ftdd.api.prepare
 import ftdd.study.runs
-from ftdd.cli.commands import carried_out
+from ftdd.cli.commands import executed
 from ftdd.components import Crew, Executor, Job
-from ftdd.results import report
+from ftdd.results.page import write as page
 
 PAGE = Path(__file__).parents[1] / "docs" / "reliability.md"
 RECIPE = """\
@@ -236,14 +236,14 @@ class Watch:
 
 
 class Hand:
-    """A crew that carries runs out in this process, one at a time."""
+    """A crew that executes runs in this process, one at a time."""
 
     slots = 1
 
     def submit(self, job: Job) -> "Future[None]":
         done: Future[None] = Future()
         try:
-            ftdd.study.runs.carry_out(job)
+            ftdd.study.runs.execute(job)
             done.set_result(None)
         except OSError as error:
             done.set_exception(error)
@@ -307,7 +307,7 @@ def tell(line: int, answer: object) -> None:
 
 
 def ftdd_run(store: Path, name: str = STUDY) -> int:
-    return carried_out(["run", str(store.parent / f"{name}.yaml"), "--store", str(store)])
+    return executed(["run", str(store.parent / f"{name}.yaml"), "--store", str(store)])
 
 
 @dataclass(frozen=True)
@@ -353,7 +353,7 @@ class Stand:
             shutil.rmtree(self.folder / "template")
             (self.folder / "template").mkdir()
         events, _ = self._watched(lambda watch: None)
-        forked(lambda: carried_out(["sync", "--store", str(self.store)]))
+        forked(lambda: executed(["sync", "--store", str(self.store)]))
         self.store.rename(self.folder / "reference")
         return len(events)
 
@@ -382,7 +382,7 @@ class Stand:
     def _watched(
         self, before: Callable[[Watch], None], more: Callable[[], Any] = lambda: None
     ) -> tuple[list[Any], Any]:
-        """The events of a study that is carried out, and what is to be said besides."""
+        """The events of a study that is executed, and what is to be said besides."""
         shutil.copytree(self.folder / "template", self.store)
 
         def study() -> object:
@@ -417,7 +417,7 @@ class Stand:
 
     def _gone_on(self) -> dict[str, list[str]]:
         def again() -> list[int]:
-            return [ftdd_run(self.store), carried_out(["sync", "--store", str(self.store)])]
+            return [ftdd_run(self.store), executed(["sync", "--store", str(self.store)])]
 
         try:
             codes = forked(again)
@@ -461,7 +461,7 @@ def warm() -> None:
         return code[source]
 
     Environment.compile = compiled_once  # type: ignore[method-assign]
-    report._environment().from_string(report.TEMPLATE.read_text(encoding="utf-8"))
+    page._environment().from_string(page._text("page.html.jinja"))
     gc.collect()
     gc.freeze()  # a fork that looks through all of this copies it
 
@@ -604,7 +604,7 @@ def main() -> int:
     torch.set_num_threads(1)
     ftdd.study.runs.CHECKPOINT_SECONDS = 0.0
     ftdd.study.runs.CHECKPOINT_SHARE = 0
-    ftdd.cli.conducting._executor = lambda name: Here()
+    ftdd.api.prepare.executor_for = lambda plugins, name: Here()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         parts = [
             started(

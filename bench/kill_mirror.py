@@ -2,7 +2,7 @@
 
     python bench/kill_mirror.py 50
 
-Each time a process carries out a study of two runs, and SIGKILL ends it and all that it has started, at moments spread
+Each time a process executes a study of two runs, and SIGKILL ends it and all that it has started, at moments spread
 evenly from the store's first file to the end of an undisturbed run. Processes are forked from one that has imported
 ftdd and MLflow, so that the moments fall into their work and not into their imports. Then `ftdd run` goes on to the
 end, `ftdd sync` is called, and the database is read without MLflow. Prints a line for each kill and a table; exits with

@@ -31,7 +31,7 @@ from typing import Any
 import yaml
 
 from ftdd.api.environment import data_path, plugins, recipe_path
-from ftdd.recipe.read import read_study
+from ftdd.recipe.read import read_recipe
 from ftdd.recipe.specs import Spec, TargetSpec
 from ftdd.records.curve import Curve, from_csv, to_csv
 from ftdd.study.conduct import write_down
@@ -65,7 +65,7 @@ def make(path: Path, runs: int) -> int:
     _delete_mirror(path)
     shutil.rmtree(path / "studies")
     recipe = _write_recipe(path, seeds)
-    store, study = Store(path), read_study(recipe, plugins(), data_path(None), ())
+    store, study = Store(path), read_recipe(recipe, plugins(), data_path(None), ())
     trained = {_without_seed(point.spec): point.spec.id for point in study.points if point.spec.seed == 0}
     for number, point in enumerate(study.points):
         if point.spec.seed != 0:
@@ -151,7 +151,7 @@ def run(path: Path, runs: int) -> dict[str, dict[str, float]]:
     """The same of the parent process of `ftdd run`, where all runs are to be trained."""
     path.mkdir(parents=True, exist_ok=True)
     recipe = _write_recipe(path, -(-(runs - SOURCES) // (DEPTHS * SOURCES)), "trained")
-    store, study = Store(path), read_study(recipe, plugins(), data_path(None), ())
+    store, study = Store(path), read_recipe(recipe, plugins(), data_path(None), ())
     new = sum(not store.run(run_id).said().state.final for run_id in (*study.sources, *study.targets))
     print(f"{'':<12} {'ms a run':>9} {'seconds':>9} {'MB':>7}   of {new} runs")
     return {"parent": _timed(path, "parent", ["run", str(recipe), "--store", str(path)], new)}

@@ -23,11 +23,11 @@ from torch.nn.functional import cross_entropy
 from ftdd.components import Job
 from ftdd.components.plugins import installed_plugins
 from ftdd.data.image_shape import ImageShape
-from ftdd.recipe.read import read_study
+from ftdd.recipe.read import read_recipe
 from ftdd.records.status import State
 from ftdd.study.conduct import write_down
 from ftdd.study.plan import make_plan
-from ftdd.study.runs import carry_out
+from ftdd.study.runs import execute
 from ftdd.study.store import Store
 from ftdd.training import loop
 from ftdd.training.freezing import close_phase, open_phase
@@ -54,13 +54,13 @@ def quickstart(epochs: int, folder: Path) -> list[tuple[int, float, float]]:
     """Of every target run: frozen layers, seconds, and those of the proof."""
     global spent
     recipe = Path(__file__).parents[1] / "recipes" / "quickstart.yaml"
-    study = read_study(recipe, installed_plugins(), folder, [f"target.training.epochs={epochs}", "sweep.seed=[0]"])
+    study = read_recipe(recipe, installed_plugins(), folder, [f"target.training.epochs={epochs}", "sweep.seed=[0]"])
     store = Store(folder / "store")
     write_down(study, make_plan(study, store, folder), store)
     found = []
     for run_id in [*study.sources, *study.targets]:
         spent, began = 0.0, time.process_time()
-        carry_out(Job(run_id, store.path, folder, device="cpu", threads=1, cache_memory=4 << 30, cache_disk=0))
+        execute(Job(run_id, store.path, folder, device="cpu", threads=1, cache_memory=4 << 30, cache_disk=0))
         seconds = time.process_time() - began
         status = store.run(run_id).status()
         if status.state is not State.DONE:

@@ -19,8 +19,8 @@ from ftdd.analysis.columns import RUN_COLUMNS
 from ftdd.components import KINDS, Component
 from ftdd.components.choice import PLACEHOLDER
 from ftdd.components.plugins import installed_plugins
+from ftdd.recipe.recipe import Header
 from ftdd.recipe.specs import SourceSettings, TargetSpec, TaskSettings, Transfer
-from ftdd.recipe.study import Header
 from ftdd.training.settings import (
     SGD,
     Adam,

@@ -9,7 +9,7 @@ import pytest
 from filelock import FileLock
 
 if TYPE_CHECKING:
-    from ftdd.recipe.study import Study
+    from ftdd.recipe.recipe import Recipe
     from ftdd.study.store import Store
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -48,7 +48,7 @@ def finished_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def finished(finished_store: Path, tmp_path: Path) -> "tuple[Study, Store]":
+def finished(finished_store: Path, tmp_path: Path) -> "tuple[Recipe, Store]":
     """The small study, and a store of the test's own in which all of it is done."""
     from ftdd.study.store import Store
     from tests.core.study.small_study import read

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 if TYPE_CHECKING:
-    from ftdd.api.compare import Comparison as Comparison
+    from ftdd.api.compare import StudyComparison as StudyComparison
     from ftdd.api.compare import compare as compare
     from ftdd.api.run import run as run
     from ftdd.api.study import Study as Study
@@ -39,10 +39,10 @@ if TYPE_CHECKING:
 hookimpl = pluggy.HookimplMarker("ftdd")
 """Marks a function of a plugin as an implementation of one of ftdd's hooks."""
 
-__all__ = ["Comparison", "RecipeError", "Study", "__version__", "compare", "hookimpl", "open", "run"]
+__all__ = ["RecipeError", "Study", "StudyComparison", "__version__", "compare", "hookimpl", "open", "run"]
 
 _PLACES = {
-    "Comparison": ("ftdd.api.compare", "Comparison"),
+    "StudyComparison": ("ftdd.api.compare", "StudyComparison"),
     "RecipeError": ("ftdd.recipe.mistakes", "RecipeError"),
     "Study": ("ftdd.api.study", "Study"),
     "compare": ("ftdd.api.compare", "compare"),

@@ -194,7 +194,8 @@ def test_runs_of_a_recipe_that_changed_are_left_out_and_come_back(place: Place) 
     place.write(ENOUGH + SMALL.replace("freezing.count: [3, 9]", "freezing.count: [3, 9]\n  target.images: [60]"))
     assert "left out" not in place("plan", "small.yaml").err, "one more axis, with the value that was there"
     said = place("plan", "small.yaml", "--set", "seed=5")
-    assert "left out: freezing.count=3 seed=1: --set gives seed one value; and 1 more" in said.err
+    for depth in (3, 9):
+        assert f"left out: freezing.count={depth} seed=1: --set gives seed one value\n" in said.err
 
     place.write(ENOUGH + SMALL + "  seed: [0, 1]\n")
     said = place.run()

@@ -19,7 +19,7 @@ from tests.core.study.small_study import RECIPE
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Said]:
-    """A small study carried out by the command, in a folder with a blank in its name."""
+    """A small study executed by the command, in a folder with a blank in its name."""
     folder = tmp_path_factory.mktemp("a folder") / "with blanks"
     folder.mkdir()
     (folder / "small.yaml").write_text(RECIPE)

@@ -86,7 +86,7 @@ def _start_fork_server() -> None:
 
 
 def _code(call: Call) -> int:
-    """Carry out the call; its exit code."""
+    """Execute the call; its exit code."""
     from ftdd.cli import main
     from ftdd_plugins.executors import processes
 

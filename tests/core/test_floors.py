@@ -96,7 +96,7 @@ NOT_FOR_A_LIST = (
 @pytest.mark.parametrize("arguments", [["--help"], ["list"]])
 def test_help_and_lists_import_only_what_they_need(arguments: list[str], tmp_path: Path) -> None:
     """bench/startup.py measures what that saves."""
-    code = f"from ftdd.cli.commands import carried_out; assert carried_out({arguments!r}) == 0"
+    code = f"from ftdd.cli.commands import executed; assert executed({arguments!r}) == 0"
     built = "from ftdd.components import KINDS; assert not any(vars(k.base)['__pydantic_complete__'] for k in KINDS.values())"
     assert loaded(f"{code}\n{built}", tmp_path, NOT_FOR_A_LIST) == set()
 

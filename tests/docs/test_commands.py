@@ -20,7 +20,7 @@ import pytest
 import yaml
 
 import ftdd
-from ftdd.recipe.read import read_study
+from ftdd.recipe.read import read_recipe
 from tests.cli.commands import environment
 from tests.docs.blocks import ROOT, Block, blocks, pages
 from tests.installed import installed_plugins
@@ -115,7 +115,7 @@ class Reader:
         if self.sites:
             self._shell(block, f"ftdd validate {recipe.name}", last=True)
         else:
-            assert read_study(recipe, installed_plugins(), self.folder / "ftdd-data").points, block.place
+            assert read_recipe(recipe, installed_plugins(), self.folder / "ftdd-data").points, block.place
 
     def _python(self, block: Block) -> None:
         code = compile("\n" * block.line + block.text, block.place, "exec", dont_inherit=True)

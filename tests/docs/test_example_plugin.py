@@ -63,7 +63,7 @@ def test_it_can_be_switched_off(call: Call) -> None:
     assert "mlp_digits.yaml:4: architecture: no architecture 'mlp'" in said.err
 
 
-def test_its_recipe_is_carried_out(call: Call, tmp_path: Path) -> None:
+def test_its_recipe_is_executed(call: Call, tmp_path: Path) -> None:
     few = ["--set", "source.training.epochs=2", "--set", "target.training.epochs=2", "--set", "sweep.seed=[0]"]
     said = call("run", str(EXAMPLE / "mlp_digits.yaml"), "--store", "runs", *few)
     assert said.code == 0, said.out + said.err

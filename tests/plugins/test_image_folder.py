@@ -17,7 +17,7 @@ from PIL import Image
 
 from ftdd.components import DataUnavailable, Unfit
 from ftdd.recipe.mistakes import RecipeError
-from ftdd.recipe.read import read_study
+from ftdd.recipe.read import read_recipe
 from ftdd_plugins.pairs import image_folder
 from ftdd_plugins.pairs.files import folder_names, folders, image_file, memory
 from ftdd_plugins.pairs.files.folders import class_folders
@@ -630,7 +630,7 @@ def mistakes(tmp_path: Path, recipe: str) -> list[str]:
     path = tmp_path / "mine.yaml"
     path.write_text(recipe)
     with pytest.raises(RecipeError) as caught:
-        read_study(path, installed_plugins(), tmp_path, ())
+        read_recipe(path, installed_plugins(), tmp_path, ())
     return [
         str(mistake).rpartition("/")[2] if "/" in str(mistake).partition(":")[0] else str(mistake)
         for mistake in caught.value.mistakes
@@ -692,7 +692,7 @@ def test_the_folders_are_looked_through_once_and_not_for_every_point_of_a_sweep(
         return class_folders(folder, test_share)
 
     monkeypatch.setattr(image_folder, "class_folders", counted)
-    assert len(read_study(path, installed_plugins(), tmp_path, ()).points) == 30
+    assert len(read_recipe(path, installed_plugins(), tmp_path, ()).points) == 30
     assert len(calls) <= 4
 
 

@@ -178,7 +178,7 @@ def test_runs_are_named_by_what_was_swept_in_words(role: str, settings: dict[str
 
 
 def test_a_target_links_to_its_source_and_can_be_filtered_by_what_it_is(tmp_path: Path) -> None:
-    """Carried out for real: source, targets, data sets as inputs."""
+    """Executed for real: source, targets, data sets as inputs."""
     said = ftdd("run", "quickstart", "--store", "s", *SMALL, cwd=tmp_path)
     assert said.code == 0, said.err
     store = Store(tmp_path / "s")
@@ -254,7 +254,7 @@ def test_an_experiment_that_was_deleted_is_restored(store: Store) -> None:
     assert set(rows(store)) == {"a0", "b0", "c0"}
 
 
-def test_a_run_that_was_carried_out_again_takes_the_place_of_the_old_one(store: Store) -> None:
+def test_a_run_that_was_executed_again_takes_the_place_of_the_old_one(store: Store) -> None:
     open_mirror(store, "one").study()
     old = rows(store)["a0"].info.run_id
     add_run(store, "a0", [0.8, 0.3], [0.8, 0.0], 0)

@@ -248,11 +248,13 @@ def test_runs_inserted_into_the_database_equal_those_that_mlflow_makes(
 
 def test_half_of_the_data_sets_is_completed(mirror: Mirror) -> None:
     from ftdd_plugins.mlflow_mirror import mirroring
-    from ftdd_plugins.mlflow_mirror.content import DataSet
+    from ftdd_plugins.mlflow_mirror.content import LoggedImages
 
     replaced(mirror)
     run = row(mirror).info.run_id
-    mirror.client.log_inputs(run, datasets=[mirroring._input(DataSet("digits target train", "1" * 8, 60, "training"))])
+    mirror.client.log_inputs(
+        run, datasets=[mirroring._input(LoggedImages("digits target train", "1" * 8, 60, "training"))]
+    )
     mirror.study(thorough=True)
     assert {one.dataset.digest for one in row(mirror).inputs.dataset_inputs} == {"1" * 8, "2" * 8}
     assert row(mirror).info.run_id == run

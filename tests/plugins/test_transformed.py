@@ -296,9 +296,9 @@ def test_a_strength_outside_of_its_range_is_refused(strength: float) -> None:
     ("made", "field", "sentence"),
     [
         (pair(transformation="hue"), "transformation", "hue needs images in colour, of 3 channels, got 1×8×8"),
-        (pair(of=GaussianLinear(d=4)), "of", "must be a pair of images with classes; this one has measurements"),
+        (pair(of=GaussianLinear(d=4)), "of", "must be a classification of images; this one is a regression"),
         (pair(of=pair(transformation="hue")), "of.transformation", "hue needs images in colour"),
-        (pair(of=pair(of=GaussianLinear(d=4))), "of.of", "must be a pair of images with classes"),
+        (pair(of=pair(of=GaussianLinear(d=4))), "of.of", "must be a classification of images"),
     ],
     ids=["hue", "numbers", "hue within", "numbers within"],
 )

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from ftdd.analysis.advice import KEY, Advice, Choice
+from ftdd.analysis.advice import KEY, Advice, DepthChoice
 from ftdd.analysis.finding import Finding
 from ftdd.analysis.study_data import StudyData
 from ftdd.components import Pair
-from ftdd.recipe.read import read_study
-from ftdd.recipe.study import Study
+from ftdd.recipe.read import read_recipe
+from ftdd.recipe.recipe import Recipe
 from ftdd.records.status import State
 from ftdd.results.figures.panels import thinned
 from ftdd.results.findings import keep_findings
@@ -269,8 +269,8 @@ def test_advice_has_its_sentences_and_a_table_of_the_choices(tmp_path: Path) -> 
     store = Store(tmp_path)
     made(store, over_depths((1, 2)))
     choices = (
-        Choice(2, 0.31, 0.0, (-0.1, 0.2), True, 1200, None),
-        Choice(3, 0.36, 0.05, None, None, None, 1.25),
+        DepthChoice(2, 0.31, 0.0, (-0.1, 0.2), True, 1200, None),
+        DepthChoice(3, 0.36, 0.05, None, None, None, 1.25),
     )
     advice = Advice({"target.images": 500}, 2, 3, choices, None, None, ("Freeze `2` <or> 3.",))
     numbers = {key: value for key, value in advice.to_json().items() if key != "settings"}
@@ -423,11 +423,11 @@ def test_a_study_of_500_runs_stays_below_2_mb(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def digits(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    return read_study(ROOT / "recipes" / "quickstart.yaml", installed_plugins(), tmp_path_factory.mktemp("data"))
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
+    return read_recipe(ROOT / "recipes" / "quickstart.yaml", installed_plugins(), tmp_path_factory.mktemp("data"))
 
 
-def test_sample_images_of_both_sides_are_kept_for_the_page(digits: Study, tmp_path: Path) -> None:
+def test_sample_images_of_both_sides_are_kept_for_the_page(digits: Recipe, tmp_path: Path) -> None:
     from PIL import Image
 
     store = Store(tmp_path)
@@ -448,7 +448,7 @@ def test_sample_images_of_both_sides_are_kept_for_the_page(digits: Study, tmp_pa
 
 
 def test_what_goes_wrong_with_samples_costs_nothing_else(
-    digits: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    digits: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def lost(*_: object) -> None:
         raise OSError("the disk is gone")
@@ -463,6 +463,6 @@ def test_what_goes_wrong_with_samples_costs_nothing_else(
 
 
 def test_numbers_have_no_sample_images(tmp_path: Path) -> None:
-    study = read_study(ROOT / "recipes" / "theory.yaml", installed_plugins(), tmp_path)
+    study = read_recipe(ROOT / "recipes" / "theory.yaml", installed_plugins(), tmp_path)
     write_samples(study, Store(tmp_path), tmp_path, pytest.fail)
     assert not (Store(tmp_path).study_folder(study.name)).exists()

@@ -7,7 +7,7 @@ import pytest
 
 from ftdd.records.curve import Curve
 from ftdd.records.status import State
-from ftdd.results.watching import Scale, look, seconds_left, sparkline
+from ftdd.results.watching import SparklineScale, look, seconds_left, sparkline
 from ftdd.study.files import write_text
 from ftdd.study.store import Store
 from tests.results.made_study import DESCENT, MadeRun, curve, made, over_depths
@@ -88,7 +88,7 @@ def test_sources_and_targets_have_a_scale_each(store: Store) -> None:
     """DESCENT has test errors 0.9, 0.3, 0.5, 0.4, 0.25: the largest one, of epoch 0, is beyond the scale."""
     made(store, over_depths((0,), (0, 1)))
     scales = look(store, "made").scales
-    assert scales["source"] == Scale(0.25, 0.5)
+    assert scales["source"] == SparklineScale(0.25, 0.5)
     assert scales["target"].low == 0.25
     assert scales["target"].high < 0.9
 
@@ -96,7 +96,7 @@ def test_sources_and_targets_have_a_scale_each(store: Store) -> None:
 def test_a_sparkline_goes_over_log_epochs_and_leaves_what_is_to_come_blank() -> None:
     """log(1 + epoch) of 0, 1, 3, 7 are as far apart as each other."""
     rows = [(0, 0.9, 0.8), (1, 0.9, 0.1), (3, 0.9, 0.46), (7, 0.9, 0.8)]
-    scale = Scale(0.1, 0.8)
+    scale = SparklineScale(0.1, 0.8)
     assert sparkline(curve(rows), 7, scale, 4) == "█▁▅█"
     assert sparkline(curve(rows[:2]), 7, scale, 4) == "█▁  "
     assert sparkline(curve(rows[:1]), 7, scale, 4) == "█   "
@@ -104,7 +104,7 @@ def test_a_sparkline_goes_over_log_epochs_and_leaves_what_is_to_come_blank() -> 
 
 
 def test_a_sparkline_is_as_wide_as_it_is_told_whatever_was_measured() -> None:
-    scale = Scale(0.2, 0.2)
+    scale = SparklineScale(0.2, 0.2)
     assert sparkline(Curve(), 10, scale, 5) == "     "
     assert sparkline(curve([(0, 0.5, float("nan"))]), 10, scale, 5) == "     "
     assert sparkline(curve(DESCENT), 100, scale, 1) == "▁"
@@ -113,4 +113,4 @@ def test_a_sparkline_is_as_wide_as_it_is_told_whatever_was_measured() -> None:
 
 def test_squared_errors_are_told_apart_below_their_peak() -> None:
     rows = [(0, 1.0, 1.0), (1, 1.0, 10.0), (3, 1.0, 100.0)]
-    assert sparkline(curve(rows), 3, Scale(1.0, 100.0), 3) == "▁▅█"
+    assert sparkline(curve(rows), 3, SparklineScale(1.0, 100.0), 3) == "▁▅█"

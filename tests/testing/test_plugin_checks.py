@@ -18,7 +18,7 @@ from pydantic import Field
 
 import ftdd
 from ftdd.components import Executor, Job, Policy
-from ftdd.study.runs import carry_out
+from ftdd.study.runs import execute
 from ftdd.testing import check_plugin, checks_of, executors
 from ftdd.testing import plugins as plugin_checks
 
@@ -38,7 +38,7 @@ class Threads(Executor):
             pool.shutdown(wait=False, cancel_futures=True)
 
     def give(self, pool: ThreadPoolExecutor, job: Job) -> Any:
-        return pool.submit(carry_out, job)
+        return pool.submit(execute, job)
 
 
 class NoSlots(Threads):
@@ -47,7 +47,7 @@ class NoSlots(Threads):
 
 class GivesNothing(Threads):
     def give(self, pool: ThreadPoolExecutor, job: Job) -> Any:
-        pool.submit(carry_out, job)
+        pool.submit(execute, job)
         return None
 
 
@@ -62,7 +62,7 @@ class HidesErrors(Threads):
     def give(self, pool: ThreadPoolExecutor, job: Job) -> Any:
         def work() -> None:
             try:
-                carry_out(job)
+                execute(job)
             except OSError:
                 return
 
@@ -74,7 +74,7 @@ class CancelsAndCarriesOut(Threads):
         future: Future[None] = Future()
 
         def work() -> None:
-            carry_out(job)
+            execute(job)
             if not future.cancelled():
                 future.set_result(None)
 
@@ -84,7 +84,7 @@ class CancelsAndCarriesOut(Threads):
 
 class NeverEnds(Threads):
     def give(self, pool: ThreadPoolExecutor, job: Job) -> Any:
-        pool.submit(carry_out, job)
+        pool.submit(execute, job)
         return Future()
 
 

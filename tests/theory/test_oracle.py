@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from ftdd.components import Job, Unfit
-from ftdd.recipe.read import read_study
+from ftdd.recipe.read import read_recipe
+from ftdd.recipe.recipe import Recipe
 from ftdd.recipe.specs import TargetSpec
-from ftdd.recipe.study import Study
 from ftdd.study.conduct import write_down
 from ftdd.study.plan import make_plan
-from ftdd.study.runs import carry_out
+from ftdd.study.runs import execute
 from ftdd.study.store import Store
 from ftdd_plugins.pairs.gaussian_linear import GaussianLinear, fitted_error, source_distance
 from tests.installed import installed_plugins
@@ -36,20 +36,20 @@ seed: 0
 """
 
 
-def study_of(tmp_path: Path, *overrides: str) -> Study:
+def study_of(tmp_path: Path, *overrides: str) -> Recipe:
     path = tmp_path / "oracle.yaml"
     path.write_text(RECIPE)
-    return read_study(path, installed_plugins(), tmp_path, overrides)
+    return read_recipe(path, installed_plugins(), tmp_path, overrides)
 
 
-def carried_out(tmp_path: Path, *overrides: str) -> Any:
-    """The runs' table of a study, carried out in this process: sources, then targets."""
+def executed(tmp_path: Path, *overrides: str) -> Any:
+    """The runs' table of a study, executed in this process: sources, then targets."""
     study = study_of(tmp_path, *overrides)
     store = Store(tmp_path / "store")
     plan = make_plan(study, store, tmp_path)
     write_down(study, plan, store)
     for run in plan.runs:
-        carry_out(Job(run.ref.id, store.path, tmp_path, "cpu", 1, 1 << 28, 0))
+        execute(Job(run.ref.id, store.path, tmp_path, "cpu", 1, 1 << 28, 0))
     table = runs_table(store, study.name)
     assert set(table["state"]) == {"done"}
     return table[table["role"] == "target"]
@@ -130,7 +130,7 @@ LARGE = ("pair.d=160", "pair.pool=1000", "architecture.together=4", "target.imag
 def test_the_engine_agrees_with_the_closed_form_on_both_sides_of_the_peak(frozen: int, tmp_path: Path) -> None:
     """Through spec, source, transfer, freezing, fit, curve and table; the target's peak is at 20 layers, d − n = 80."""
     draws = ("sweep.pair.draw=0..99", f"freezing.count={frozen}", "pair.a=0.9", "source.images=320")
-    runs = carried_out(tmp_path, *LARGE, *draws)
+    runs = executed(tmp_path, *LARGE, *draws)
     agrees(list(runs["final_test_error"]), float(runs["expected_test_error"].iloc[0]))
 
 
@@ -139,7 +139,7 @@ def test_the_engine_agrees_with_the_closed_form_on_both_sides_of_the_peak(frozen
 def test_the_engine_agrees_on_both_sides_of_the_source_s_own_peak(images: int, tmp_path: Path) -> None:
     """At n_s = d = 160, seen where all is frozen."""
     draws = ("sweep.pair.draw=0..79", "freezing.count=40", f"source.images={images}")
-    runs = carried_out(tmp_path, *LARGE, *draws)
+    runs = executed(tmp_path, *LARGE, *draws)
     agrees(list(runs["final_test_error"]), float(runs["expected_test_error"].iloc[0]))
 
 
@@ -175,7 +175,7 @@ def test_a_less_related_source_wins_where_the_source_leaves_coordinates_out_and_
 @pytest.mark.parametrize(("seen", "wins"), [(120, True), (160, False)])
 def test_the_engine_sees_f4_where_theory_does_and_only_there(seen: int, wins: bool, tmp_path: Path) -> None:
     """Paired over draws: the same samples on both sides, at 32 layers, away from the target's peak."""
-    runs = carried_out(
+    runs = executed(
         tmp_path, *LARGE, "freezing.count=32", "source.images=72", f"pair.source_coordinates={seen}",
         "sweep.pair.a=[1.0, 0.5]", "sweep.pair.draw=0..49",
     )  # fmt: skip
@@ -189,13 +189,13 @@ def test_the_engine_sees_f4_where_theory_does_and_only_there(seen: int, wins: bo
 def test_gradient_descent_to_convergence_ends_at_the_exact_fit(tmp_path: Path) -> None:
     """Nearest to where it started: the minimum-norm step, frozen coordinates left out."""
     small = ("freezing.count=2", "pair.d=12", "target.images=6")
-    exact = carried_out(tmp_path, *small)
+    exact = executed(tmp_path, *small)
     slow = (
         "target.training.optimizer={name: sgd, lr: 0.2}",
         "target.training.epochs=3000",
         "target.evaluate={every: 1000}",
     )
-    descended = carried_out(tmp_path, *small, *slow)
+    descended = executed(tmp_path, *small, *slow)
     assert descended["final_test_error"].iloc[0] == pytest.approx(exact["final_test_error"].iloc[0], rel=1e-3)
     assert descended["final_train_error"].iloc[0] < 1e-6
 
@@ -203,9 +203,9 @@ def test_gradient_descent_to_convergence_ends_at_the_exact_fit(tmp_path: Path) -
 @pytest.mark.slow
 def test_soft_freezing_by_descent_ends_at_its_exact_fit(tmp_path: Path) -> None:
     soft = ("freezing.count=0", "soft_freezing.l2_sp=0.5", "pair.d=12", "target.images=6")
-    exact = carried_out(tmp_path, *soft)
+    exact = executed(tmp_path, *soft)
     slow = ("target.training.optimizer={name: sgd, lr: 0.05}", "target.training.epochs=1500", "target.evaluate=log")
-    descended = carried_out(tmp_path, *soft, *slow)
+    descended = executed(tmp_path, *soft, *slow)
     assert descended["final_test_error"].iloc[0] == pytest.approx(exact["final_test_error"].iloc[0], rel=1e-3)
 
 
@@ -225,9 +225,7 @@ def test_soft_freezing_has_its_known_error_at_its_best_strength(tmp_path: Path) 
         "architecture.together=3", "pair.pool=1000", "target.test_images=1000", "source.images=400", "target.images=30", "sweep.pair.draw=0..79",
     )  # fmt: skip
     means = {
-        factor: float(
-            carried_out(tmp_path, *base, f"soft_freezing.l2_sp={2 * alpha * factor}")["final_test_error"].mean()
-        )
+        factor: float(executed(tmp_path, *base, f"soft_freezing.l2_sp={2 * alpha * factor}")["final_test_error"].mean())
         for factor in (0.1, 1.0, 10.0)
     }
     assert means[1.0] == pytest.approx(known, rel=0.05)
@@ -238,7 +236,7 @@ def test_soft_freezing_has_its_known_error_at_its_best_strength(tmp_path: Path) 
 
 def test_everything_frozen_is_the_source_on_the_target(tmp_path: Path) -> None:
     """t = d: nothing is trained, and the ledger says so."""
-    run = carried_out(tmp_path, "freezing.count=40").iloc[0]
+    run = executed(tmp_path, "freezing.count=40").iloc[0]
     assert run["trainable_parameters"] == 0
     assert run["final_test_error"] == pytest.approx(run["best_test_error"])
 
@@ -246,7 +244,7 @@ def test_everything_frozen_is_the_source_on_the_target(tmp_path: Path) -> None:
 def test_a_source_learns_nothing_of_coordinates_it_does_not_see(tmp_path: Path) -> None:
     from safetensors.torch import load_file
 
-    carried_out(tmp_path, "freezing.count=40", "pair.source_coordinates=30")
+    executed(tmp_path, "freezing.count=40", "pair.source_coordinates=30")
     store = Store(tmp_path / "store")
     source = next(folder for folder in store.run_folders() if folder.read_spec()["role"] == "source")
     weights = load_file(source.weights)
@@ -312,7 +310,7 @@ def test_least_squares_refuses_a_network_that_is_not_linear(tmp_path: Path) -> N
     plan = make_plan(study, store, tmp_path)
     write_down(study, plan, store)
     (run,) = plan.runs
-    carry_out(Job(run.ref.id, store.path, tmp_path, "cpu", 1, 1 << 28, 0))
+    execute(Job(run.ref.id, store.path, tmp_path, "cpu", 1, 1 << 28, 0))
     status = store.run(run.ref.id).status()
     assert str(status.state) == "failed"
     assert status.error.startswith("least_squares fits networks that are linear in their trained weights")

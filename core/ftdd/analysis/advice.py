@@ -12,7 +12,7 @@ KEY = "advise.best"
 
 
 @dataclass(frozen=True)
-class Choice:
+class DepthChoice:
     """One number of frozen layers."""
 
     frozen_layers: int
@@ -38,7 +38,7 @@ class Advice:
     """The number of frozen layers with the smallest mean test error."""
     cheapest: int
     """Of those that are as good, the one that freezes the most: the least to train; `best` where that is not known."""
-    choices: tuple[Choice, ...]
+    choices: tuple[DepthChoice, ...]
     peak_at: float | None
     """Where the error over frozen layers peaks, if a peak is seen."""
     threshold_at: int | None
@@ -60,7 +60,7 @@ def advice_in(findings: Iterable[Finding]) -> tuple[Advice, ...]:
 def _advice(finding: Finding) -> Advice:
     given: Any = finding.numbers
     choices = [
-        Choice(**{**one, "interval": None if one["interval"] is None else tuple(one["interval"])})
+        DepthChoice(**{**one, "interval": None if one["interval"] is None else tuple(one["interval"])})
         for one in given["choices"]
     ]
     own = {field.name: given[field.name] for field in fields(Advice) if field.name not in ("settings", "choices")}

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class StudyComparison:
     """Studies that are compared."""
 
     overlay: "Overlay"
@@ -62,7 +62,7 @@ class Comparison:
 
 def compare(
     studies: Study | Iterable[Study], *, by: str = "", over: str = "frozen_layers", value: str = "final_test_error"
-) -> Comparison:
+) -> StudyComparison:
     """Compare studies, or the lines of one.
 
     by: a setting whose values make lines of their own, by its dotted path or the end of it (`similarity`).
@@ -91,4 +91,4 @@ def compare(
     )
     if found is None:
         raise LookupError("no run of these studies is done yet, so there is nothing to compare")
-    return Comparison(found)
+    return StudyComparison(found)

@@ -12,8 +12,8 @@ from ftdd.api.left_out import changed_lines, damaged_lines
 from ftdd.api.progress import Progress
 from ftdd.api.request import Request
 from ftdd.components import Executor
+from ftdd.recipe.recipe import Recipe
 from ftdd.recipe.specs import Spec
-from ftdd.recipe.study import Study
 from ftdd.records.events import StudyRef
 from ftdd.records.status import State
 from ftdd.records.study import Inputs
@@ -42,7 +42,7 @@ def execute(
     machine: Machine,
     progress: Progress,
     afterwards: Callable[[], None],
-    more: Callable[[], Study | None] = lambda: None,
+    more: Callable[[], Recipe | None] = lambda: None,
     by_hand: str = "",
 ) -> Outcome:
     """Execute a plan of the study.

@@ -9,7 +9,7 @@ from ftdd.api.prepare import prepare_data
 from ftdd.api.progress import Progress
 from ftdd.api.request import Request
 from ftdd.components import ComponentFailed, DataUnavailable, Unfit
-from ftdd.recipe.study import Study, chosen_analyses
+from ftdd.recipe.recipe import Recipe, chosen_analyses
 from ftdd.study.added import Added, Round, keep_added, next_round, read_added, with_added
 from ftdd.study.reading import read_study_data
 from ftdd.study.scores import score_study
@@ -21,7 +21,7 @@ MOST_REASONS = 2
 """That a line of progress names."""
 
 
-def budget_for(study: Study, more_seeds: bool, budget: int | None) -> int | None:
+def budget_for(study: Recipe, more_seeds: bool, budget: int | None) -> int | None:
     """How many target runs may be added in all; None where none are to be. Raises RequestError."""
     said = study.header.more_seeds
     if not more_seeds and said is None:
@@ -55,7 +55,7 @@ def what_next(request: Request, budget: int, say: Say) -> Round | None:
     return next_round(study, asked, left, number, request.plugins, request.data)
 
 
-def one_more_round(request: Request, budget: int, progress: Progress, say: Say) -> Study | None:
+def one_more_round(request: Request, budget: int, progress: Progress, say: Say) -> Recipe | None:
     """Ask the analyses, and add what they ask for to a study whose runs have ended; None where nothing is added."""
     study, store = request.study, request.store
     if study.header.similarity:
@@ -107,7 +107,7 @@ def _why_nothing(following: Round | None, budget: int) -> str:
     return "no analysis asks for more runs"
 
 
-def _asks_for_data(study: Study, grown: Study) -> bool:
+def _asks_for_data(study: Recipe, grown: Recipe) -> bool:
     """Whether there are pairs or networks among what was added that the study did not have."""
     before = {(point.spec.pair, point.spec.starting_architecture) for point in study.points}
     return not before.issuperset((point.spec.pair, point.spec.starting_architecture) for point in grown.points)

@@ -13,8 +13,8 @@ from ftdd.api.environment import RequestError, data_path, plugins, recipe_path, 
 from ftdd.components.plugins import Plugins
 from ftdd.recipe.mistakes import Mistake, RecipeError
 from ftdd.recipe.networks import network_mistakes
-from ftdd.recipe.read import read_study, read_text
-from ftdd.recipe.study import Study
+from ftdd.recipe.read import read_recipe, read_text
+from ftdd.recipe.recipe import Recipe
 from ftdd.study.added import read_added, with_added
 from ftdd.study.store import Store
 from ftdd.values import Json
@@ -29,7 +29,7 @@ Overrides = Mapping[str, Any] | Sequence[str]
 class Request:
     """A study that is asked for, and the folders it is meant for."""
 
-    study: Study
+    study: Recipe
     store: Store
     data: Path
     plugins: Plugins
@@ -54,7 +54,7 @@ def read_request(
         path = recipe_path(recipe)
         file = path.name
         try:
-            study = read_study(path, plugins(), folder, given)
+            study = read_recipe(path, plugins(), folder, given)
         except OSError as error:
             raise RequestError(f"{recipe} cannot be read: {error.strerror}") from error
     return Request(study, Store(store_path(store, study.header.store)), folder, plugins(), file)
@@ -102,7 +102,7 @@ def _plain(value: Any) -> Json:
     return found
 
 
-def _read_mapping(recipe: Mapping[str, Any], data: Path, overrides: Sequence[str]) -> Study:
+def _read_mapping(recipe: Mapping[str, Any], data: Path, overrides: Sequence[str]) -> Recipe:
     """The study of a recipe that is a mapping; its mistakes have paths and no lines."""
     try:
         text = yaml.safe_dump(_plain(recipe), sort_keys=False, allow_unicode=True)

@@ -14,8 +14,7 @@ from ftdd.api.prepare import Workers, prepared
 from ftdd.api.progress import Progress, progress_for
 from ftdd.api.request import Overrides, RecipeLike, Request, read_request
 from ftdd.api.study import Study
-from ftdd.recipe.study import Study as Recipe
-from ftdd.recipe.study import chosen_analyses
+from ftdd.recipe.recipe import Recipe, chosen_analyses
 from ftdd.study.conduct import Outcome
 from ftdd.study.plan import Plan
 from ftdd.study.reading import read_study_data

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from ftdd.analysis.advice import Advice, advice_in
 from ftdd.analysis.finding import Finding
 from ftdd.api.environment import data_path, plugins
-from ftdd.recipe.study import analyses_of
+from ftdd.recipe.recipe import analyses_of
 from ftdd.records.status import State
 from ftdd.study.store import Store
 from ftdd.wording import error, format_settings, mean_and_deviation, whole

@@ -23,9 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _forget_current_folder()
         gc.set_threshold(20_000)  # what is imported is no garbage: looking for it takes a tenth of a short command
     try:
-        from ftdd.cli.commands import carried_out
+        from ftdd.cli.commands import executed
 
-        code = carried_out(arguments)
+        code = executed(arguments)
     except KeyboardInterrupt:
         with suppress(ValueError):  # a second Ctrl-C has nothing to add; ValueError: not the main thread
             signal.signal(signal.SIGINT, signal.SIG_IGN)

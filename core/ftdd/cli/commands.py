@@ -114,8 +114,8 @@ def ftdd_command() -> None:
     """
 
 
-def carried_out(arguments: Sequence[str] | None = None) -> int:
-    """Carry out what the arguments ask for, and say in a sentence what is wrong; the exit code.
+def executed(arguments: Sequence[str] | None = None) -> int:
+    """Execute what the arguments ask for, and say in a sentence what is wrong; the exit code.
 
     arguments: those of the process where there are none. Raises KeyboardInterrupt.
     """

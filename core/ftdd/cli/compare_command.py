@@ -69,7 +69,7 @@ def command(studies: tuple[str, ...], store: Path, by: str, value: str, over: st
         ftdd compare mine ../theirs/ftdd-runs/studies/mine --over trainable_parameters
         ftdd compare small large --over epoch --by frozen_layers -o epochs.svg
     """
-    from ftdd.api.compare import Comparison
+    from ftdd.api.compare import StudyComparison
     from ftdd.results.compare import names_of, overlay
     from ftdd.results.figures.style import save
     from ftdd.study.reading import read_study_data
@@ -93,7 +93,7 @@ def command(studies: tuple[str, ...], store: Path, by: str, value: str, over: st
         return 0
     _tell(laid, names)
     _print(laid)
-    for path in save(Comparison(laid).figure(), (output or Path(_file_name(studies))).absolute().with_suffix("")):
+    for path in save(StudyComparison(laid).figure(), (output or Path(_file_name(studies))).absolute().with_suffix("")):
         click.echo(f"figure: {path}")
     return 0
 

@@ -89,5 +89,5 @@ def _tell(finished: Finished) -> None:
     screen.print(f"tables: ftdd results {quote(name)} --csv{where}", markup=False, soft_wrap=True)
     if "ui" in brought_commands(tuple(COMMANDS)):
         screen.print(f"compare runs in the browser: ftdd ui{where}", markup=False, soft_wrap=True)
-    runs = counted(finished.outcome.carried_out, "run")
+    runs = counted(finished.outcome.executed, "run")
     screen.print(f"{runs} executed in {duration(finished.outcome.seconds)}")

@@ -20,7 +20,7 @@ from ftdd.cli.options import recipe_options, worker_options
 from ftdd.cli.screen import messages, number, output
 from ftdd.components import Scheme
 from ftdd.components.plugins import nearest
-from ftdd.recipe.study import Study
+from ftdd.recipe.recipe import Recipe
 from ftdd.records.score import ScoreRow
 from ftdd.study.scores import score_study
 from ftdd.values import Json, flat
@@ -85,7 +85,7 @@ def command(
     return tell_failures(request, outcome) or int(any(lacking) if asked else bool(found) and all(lacking))
 
 
-def _schemes(study: Study, names: Sequence[str]) -> tuple[Scheme, ...]:
+def _schemes(study: Recipe, names: Sequence[str]) -> tuple[Scheme, ...]:
     """Those of the recipe, or all, less those not asked for. Raises click.UsageError for a name that is none."""
     known = {name: cls for name, cls in plugins().components["scheme"].items() if issubclass(cls, Scheme)}
     unknown = next((name for name in names if name not in known), None)

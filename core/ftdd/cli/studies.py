@@ -71,7 +71,7 @@ class ReadStudy:
 
     def analyses(self) -> "tuple[Analysis, ...]":
         """Those that its recipe chose; all that are installed where these are not available, which is then said."""
-        from ftdd.recipe.study import analyses_of
+        from ftdd.recipe.recipe import analyses_of
 
         return analyses_of(self.data.record, plugins(), lambda line: warn([line]))
 

@@ -27,6 +27,6 @@ class Analysis(Component):
     def proposals(self, study: "StudyData") -> Sequence[Proposal]:
         """Runs that would let it tell what it cannot tell yet, the most useful first; nothing where it can.
 
-        `ftdd run --more-seeds-where-unsure` carries them out, within its budget, and asks again.
+        `ftdd run --more-seeds-where-unsure` executes them, within its budget, and asks again.
         """
         return ()

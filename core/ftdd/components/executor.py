@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Job:
-    """One run to carry out: all that a worker is told. What it has to say it writes into the run's folder."""
+    """One run to execute: all that a worker is told. What it has to say it writes into the run's folder."""
 
     run_id: str
     store: Path
@@ -31,10 +31,10 @@ class Crew(Protocol):
     """Workers that stand ready."""
 
     slots: int
-    """How many jobs are carried out at once, 1 or more."""
+    """How many jobs are executed at once, 1 or more."""
 
     def submit(self, job: Job) -> "Future[None]":
-        """Have the job carried out by `ftdd.study.runs.carry_out`; the future ends when it has ended.
+        """Have the job executed by `ftdd.study.runs.execute`; the future ends when it has ended.
 
         The future is a `concurrent.futures.Future`. Its exception says that the *worker* died; what goes wrong in a run
         stands in its folder. A future that is cancelled fails the run. A job may be started twice: the second start
@@ -44,7 +44,7 @@ class Crew(Protocol):
 
 
 class Executor(Component):
-    """Carries runs out."""
+    """Executes runs."""
 
     default: ClassVar[bool] = False
     """Whether it is taken where a recipe names none."""

@@ -396,4 +396,4 @@ CHECKS: Mapping[str, Mapping[str, Check]] = {
     },
     "executor": {},
 }
-"""By kind, the methods that ftdd calls, and what each may give. An executor's are met where runs are carried out."""
+"""By kind, the methods that ftdd calls, and what each may give. An executor's are met where runs are executed."""

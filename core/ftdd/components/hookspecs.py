@@ -114,7 +114,7 @@ def ftdd_analyses() -> "Sequence[type[Analysis]]":
 
 @hookspec
 def ftdd_executors() -> "Sequence[type[Executor]]":
-    """Executors that this plugin brings: where and how runs are carried out.
+    """Executors that this plugin brings: where and how runs are executed.
 
     Asked once per process, when plugins are loaded.
     """
@@ -132,9 +132,9 @@ def ftdd_commands() -> "Sequence[click.Command]":
 
 @hookspec
 def ftdd_study_started(study: "StudyRef") -> None:
-    """A study is about to be carried out.
+    """A study is about to be executed.
 
-    study: its name, folder and runs; some may have been carried out before. Told again, with all runs, when runs are
+    study: its name, folder and runs; some may have been executed before. Told again, with all runs, when runs are
     added to it where analyses cannot tell.
 
     Events arrive in the parent process, in order, on a thread of the plugin's own: training does not wait for
@@ -166,7 +166,7 @@ def ftdd_run_finished(study: "StudyRef", run: "RunRef", state: str) -> None:
 
 @hookspec
 def ftdd_study_finished(study: "StudyRef") -> None:
-    """All that could be carried out has been, and the study's figures are drawn."""
+    """All that could be executed has been, and the study's figures are drawn."""
 
 
 HOOKS = tuple(name for name in globals() if name.startswith("ftdd_"))

@@ -16,7 +16,7 @@ from ftdd.data.image_shape import ImageShape
 from ftdd.recipe.check import phases
 from ftdd.recipe.document import parse
 from ftdd.recipe.error import Mistake, place
-from ftdd.recipe.study import Study
+from ftdd.recipe.recipe import Recipe
 
 if TYPE_CHECKING:
     from ftdd.networks.chain import Chain
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SEED = 20221
 
 
-def network_mistakes(study: Study, file: str, data: Path) -> tuple[Mistake, ...]:
+def network_mistakes(study: Recipe, file: str, data: Path) -> tuple[Mistake, ...]:
     """What is wrong with the networks of other packages that a study trains, each once.
 
     file: the recipe's name, for the messages.   data: the folder where data sets lie.

@@ -11,8 +11,8 @@ from ftdd.components.plugins import Plugins, nearest
 from ftdd.recipe.check import faults
 from ftdd.recipe.document import Path
 from ftdd.recipe.mistakes import dotted, sentence
+from ftdd.recipe.recipe import Header, Point
 from ftdd.recipe.specs import TargetSpec
-from ftdd.recipe.study import Header, Point
 from ftdd.recipe.sweep import SweepError, Tree, with_values
 from ftdd.values import Json, Value
 

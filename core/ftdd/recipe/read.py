@@ -17,8 +17,8 @@ from ftdd.recipe.fields import field_at
 from ftdd.recipe.mistakes import dotted
 from ftdd.recipe.points import SETTING as SETTING
 from ftdd.recipe.points import TAGS, check_path, checked_spec, said_by
+from ftdd.recipe.recipe import Header, Point, Recipe
 from ftdd.recipe.specs import TargetSpec
-from ftdd.recipe.study import Header, Point, Study
 from ftdd.recipe.sweep import (
     MOST_POINTS,
     Axis,
@@ -31,7 +31,7 @@ from ftdd.recipe.sweep import (
 from ftdd.values import Json
 
 
-def read_study(path: FilePath, plugins: Plugins, data: FilePath, overrides: Sequence[str] = ()) -> Study:
+def read_recipe(path: FilePath, plugins: Plugins, data: FilePath, overrides: Sequence[str] = ()) -> Recipe:
     """The study that a recipe asks for.
 
     data: the folder where data sets lie; set sizes are checked where they can be known.
@@ -47,7 +47,7 @@ def read_study(path: FilePath, plugins: Plugins, data: FilePath, overrides: Sequ
 
 def read_text(
     text: str, file: str, name: str, plugins: Plugins, data: FilePath, overrides: Sequence[str] = ()
-) -> Study:
+) -> Recipe:
     """The study that a recipe's text asks for.
 
     file: the file's name, for the places of mistakes; "" for a recipe that is no file, whose mistakes have paths
@@ -81,7 +81,7 @@ class _Reader:
         self._mistakes: list[Mistake] = []
         self._set: dict[str, str] = {}
 
-    def study(self, stem: str, text: str, overrides: Sequence[str]) -> Study:
+    def study(self, stem: str, text: str, overrides: Sequence[str]) -> Recipe:
         if not isinstance(self._document.tree, dict):
             self._say((), "a recipe is a mapping: pair, architecture, source, target, freezing, …")
             raise RecipeError(self._mistakes)
@@ -104,7 +104,7 @@ class _Reader:
         note = "".join(f"# --set {override}\n" for override in overrides)
         written = f"{text.rstrip()}\n{note}" if note else text
         fixed = tuple(path for path in self._set if path not in _axes(tree))
-        return Study(header.name or stem, written, header, ordered, base, fixed)
+        return Recipe(header.name or stem, written, header, ordered, base, fixed)
 
     # ---- the document
 

@@ -6,8 +6,8 @@ from typing import Any
 from ftdd.components import KINDS
 from ftdd.components.choice import PLACEHOLDER, Choice
 from ftdd.components.plugins import Plugins
+from ftdd.recipe.recipe import Header
 from ftdd.recipe.specs import TargetSpec
-from ftdd.recipe.study import Header
 from ftdd.training.settings import Training
 from ftdd.values import Value
 

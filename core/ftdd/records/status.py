@@ -21,7 +21,7 @@ class State(str, Enum):
     FAILED = "failed"
     """Something went wrong that another try may mend; log.txt has the traceback."""
     DAMAGED = "damaged"
-    """It had ended, and a file with its numbers is not what was written: the next `ftdd run` carries it out again."""
+    """It had ended, and a file with its numbers is not what was written: the next `ftdd run` executes it again."""
 
     CHANGED = "changed"
     """It has ended, with other inputs than its study's: other images or weights. Only a study can tell; see

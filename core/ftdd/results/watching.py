@@ -27,7 +27,7 @@ def seconds_left(run: Run) -> float | None:
 
 
 @dataclass(frozen=True)
-class Scale:
+class SparklineScale:
     """The test errors between which a sparkline rises from its lowest block to its highest; beyond, it stays there."""
 
     low: float
@@ -41,7 +41,7 @@ class View:
     title: str
     rows: tuple[Run, ...]
     """Runs at work, then those that ended, the last one first, then interrupted and damaged ones, then the rest."""
-    scales: Mapping[Role, Scale]
+    scales: Mapping[Role, SparklineScale]
     """One for all targets, one for all sources: their tasks differ, and so do their errors."""
 
     @property
@@ -97,7 +97,7 @@ def look(store: Store, name: str, before: View | None = None) -> View:
     )
 
 
-def sparkline(curve: Curve, epochs: int, scale: Scale, width: int) -> str:
+def sparkline(curve: Curve, epochs: int, scale: SparklineScale, width: int) -> str:
     """The test error over epochs, in so many blocks: on a log axis, whose last block is the epoch `epochs`.
 
     What lies between two evaluations is on the straight line between them; what is still to come is blank.
@@ -125,7 +125,7 @@ def _rank(row: Run, place: int) -> tuple[int, float]:
     return (2 if row.state in (State.INTERRUPTED, State.DAMAGED) else 3), place
 
 
-def _scale(curves: Sequence[Curve]) -> Scale | None:
+def _scale(curves: Sequence[Curve]) -> SparklineScale | None:
     """From the smallest test error to one that all but a few evaluations stay below.
 
     The largest are those of the first epochs, where every network has about the same error: with them, a second
@@ -133,7 +133,7 @@ def _scale(curves: Sequence[Curve]) -> Scale | None:
     """
     errors = sorted(record.test_error for curve in curves for record in curve.records)
     errors = [error for error in errors if math.isfinite(error)]
-    return Scale(errors[0], errors[int(SHARE_BELOW * (len(errors) - 1))]) if errors else None
+    return SparklineScale(errors[0], errors[int(SHARE_BELOW * (len(errors) - 1))]) if errors else None
 
 
 def _between(points: Sequence[tuple[float, float]], at: float) -> float:
@@ -144,7 +144,7 @@ def _between(points: Sequence[tuple[float, float]], at: float) -> float:
     return low + (high - low) * min(1.0, (at - left) / (right - left))
 
 
-def _block(error: float, scale: Scale) -> str:
+def _block(error: float, scale: SparklineScale) -> str:
     low, high, error = scale.low, scale.high, error
     if high > 1 and low > 0:  # squared errors have peaks a hundred times as high as what is beside them
         low, high, error = math.log(low), math.log(high), math.log(max(error, low))

@@ -1,1 +1,1 @@
-"""Studies carried out: run folders, the plan, one run, all runs."""
+"""Studies executed: run folders, the plan, one run, all runs."""

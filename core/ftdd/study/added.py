@@ -16,8 +16,8 @@ from filelock import FileLock
 from ftdd.components import Proposal
 from ftdd.components.plugins import Plugins
 from ftdd.recipe.points import NoPoint, added_point
+from ftdd.recipe.recipe import Recipe
 from ftdd.recipe.specs import TargetSpec
-from ftdd.recipe.study import Study
 from ftdd.records.study import SEEDS
 from ftdd.study.files import write_json
 from ftdd.values import Json, flat
@@ -82,7 +82,7 @@ def keep_added(folder: Path, more: Sequence[Added]) -> None:
         write_json(folder / "added.json", [asdict(one) for one in (*before, *more)])
 
 
-def with_added(study: Study, added: Iterable[Added], plugins: Plugins, data: Path) -> tuple[Study, tuple[str, ...]]:
+def with_added(study: Recipe, added: Iterable[Added], plugins: Plugins, data: Path) -> tuple[Recipe, tuple[str, ...]]:
     """The study with these runs, and a sentence for each that does not fit the recipe any more.
 
     What the sweep has itself is not added.   data: the folder where data sets lie.
@@ -109,7 +109,7 @@ def with_added(study: Study, added: Iterable[Added], plugins: Plugins, data: Pat
     return replace(study, points=tuple(points.values())), tuple(left_out)
 
 
-def next_round(study: Study, asked: Iterable[Asked], left: int, number: int, plugins: Plugins, data: Path) -> Round:
+def next_round(study: Recipe, asked: Iterable[Asked], left: int, number: int, plugins: Plugins, data: Path) -> Round:
     """What to add of the runs that are asked for; `left` at most.
 
     Analyses take turns, each with the runs of one reason at a time. A run that the study has with other seeds is
@@ -144,7 +144,7 @@ def next_round(study: Study, asked: Iterable[Asked], left: int, number: int, plu
     return Round(tuple(runs), over_budget, there_already, tuple(mistaken))
 
 
-def _check_fixed(study: Study, new: Sequence[str]) -> None:
+def _check_fixed(study: Recipe, new: Sequence[str]) -> None:
     """Raises NoPoint where `--set` says what a run wants to be different."""
     for path in study.fixed:
         if any(_overlap(path, other) for other in new):

@@ -13,7 +13,7 @@ from filelock import Timeout
 from ftdd.components import Executor, Job
 from ftdd.components.guards import component_words
 from ftdd.components.listeners import Listeners
-from ftdd.recipe.study import Study
+from ftdd.recipe.recipe import Recipe
 from ftdd.records.curve import Record
 from ftdd.records.events import StudyRef
 from ftdd.records.status import State, Status
@@ -73,7 +73,7 @@ class Snapshot:
 class Outcome:
     """How a study ended."""
 
-    carried_out: int
+    executed: int
     found_done: int
     diverged: tuple[str, ...]
     failed: Mapping[str, str]
@@ -91,7 +91,7 @@ More = Callable[[], "tuple[StudyRef, Plan] | None"]
 """The study with runs added, written down; None where nothing is to be added."""
 
 
-def study_record(study: Study) -> StudyRecord:
+def study_record(study: Recipe) -> StudyRecord:
     """What the study's folder will say of it."""
     entries = []
     for point in study.points:
@@ -114,7 +114,7 @@ def study_record(study: Study) -> StudyRecord:
     )
 
 
-def _similarity_order(study: Study) -> dict[str, Json]:
+def _similarity_order(study: Recipe) -> dict[str, Json]:
     """What its pairs say of their swept fields."""
     found: dict[str, Json] = {}
     for pair in dict.fromkeys(point.spec.pair for point in study.points):
@@ -124,7 +124,7 @@ def _similarity_order(study: Study) -> dict[str, Json]:
     return found
 
 
-def _depth(study: Study) -> tuple[str, ...]:
+def _depth(study: Recipe) -> tuple[str, ...]:
     """The swept settings by which every policy of the study that has them sets the number of frozen layers."""
     policies = {type(point.spec.freezing) for point in study.points}
     fields = {path: path.removeprefix("freezing.") for path in study.swept if path.startswith("freezing.")}
@@ -136,7 +136,7 @@ def _depth(study: Study) -> tuple[str, ...]:
     )
 
 
-def write_down(study: Study, plan: Plan, store: Store) -> StudyRef:
+def write_down(study: Recipe, plan: Plan, store: Store) -> StudyRef:
     """Write the study's folder and every run's spec, and give the reference that listeners are told of."""
     record = replace(study_record(study), inputs=plan.inputs)
     store.write_study(record, study.text)
@@ -223,7 +223,7 @@ def conduct(
     changed = {key: status.error for key, status in states.items() if status.state is State.CHANGED}
     held_back = tuple(run.ref.id for run in plan.held_back if not states[run.ref.id].state.final)
     return Outcome(
-        carried_out=sum(states[run_id].state.final for run_id in tried),
+        executed=sum(states[run_id].state.final for run_id in tried),
         found_done=len(plan.runs) - len(tried),
         diverged=tuple(key for key, status in states.items() if status.state is State.DIVERGED),
         failed={

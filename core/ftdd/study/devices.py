@@ -1,4 +1,4 @@
-"""Which device runs are carried out on."""
+"""Which device runs are executed on."""
 
 import re
 import shutil

@@ -78,7 +78,7 @@ def known_inputs(name: str, store: Store) -> Inputs:
 
 
 def recorded_inputs(folder: RunFolder, status: Status) -> Inputs:
-    """What a run says that it was trained with; of one that an older ftdd has carried out, as far as it can be told."""
+    """What a run says that it was trained with; of one that an older ftdd has executed, as far as it can be told."""
     given = status.facts.get("inputs")
     if isinstance(given, dict):
         return given

@@ -6,8 +6,8 @@ from pathlib import Path
 from statistics import median
 
 from ftdd.components import DataUnavailable
+from ftdd.recipe.recipe import Recipe
 from ftdd.recipe.specs import SourceSpec, Spec, TargetSpec, TaskSettings
-from ftdd.recipe.study import Study
 from ftdd.records.events import RunRef
 from ftdd.records.status import State, Status
 from ftdd.records.study import Inputs
@@ -28,7 +28,7 @@ class PlannedRun:
     settings: Mapping[str, Json]
     """Its value on each swept path; nothing for sources."""
     damage: str = ""
-    """Of a run that had ended: why it is to be carried out again, or what differs where its inputs have changed."""
+    """Of a run that had ended: why it is to be executed again, or what differs where its inputs have changed."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Plan:
 
     @property
     def open(self) -> tuple[PlannedRun, ...]:
-        """What is still to be carried out."""
+        """What is still to be executed."""
         left_out = {run.ref.id for run in (*self.changed, *self.held_back)}
         return tuple(run for run in self.runs if not run.state.final and run.ref.id not in left_out)
 
@@ -76,7 +76,7 @@ class Plan:
         return self.seconds_per_pass * sum(run.image_passes for run in self.open) / max(workers, 1)
 
 
-def make_plan(study: Study, store: Store, data: Path, inputs: Inputs | None = None) -> Plan:
+def make_plan(study: Recipe, store: Store, data: Path, inputs: Inputs | None = None) -> Plan:
     """What there is to do for a study in a store; writes nothing.
 
     data: the folder where data sets lie, to know how many images `all` are.
@@ -112,7 +112,7 @@ def _planned(ref: RunRef, spec: Spec, status: Status, settings: Mapping[str, Jso
 
 
 def _with_weights(source: PlannedRun, needed: Collection[str | None]) -> PlannedRun:
-    """A source as it is, or to be carried out again where a target needs its weights and they are gone."""
+    """A source as it is, or to be executed again where a target needs its weights and they are gone."""
     weights = RunFolder(source.ref.folder).weights
     if source.state is not State.DONE or source.ref.id not in needed or weights.exists():
         return source

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from ftdd.components import ComponentFailed, DataUnavailable, Pair, Side, Unfit
 from ftdd.data.repeats import Repeats
-from ftdd.recipe.study import Study
+from ftdd.recipe.recipe import Recipe
 from ftdd.records.status import Status
 
 MOST_BYTES = 4 << 20
 """Of training images that are loaded for nothing but to be compared."""
 
 
-def sides_of(study: Study) -> tuple[tuple[Pair, Side], ...]:
+def sides_of(study: Recipe) -> tuple[tuple[Pair, Side], ...]:
     """The pairs of a study with the sides that its runs train on, each once, sources first."""
     targets: list[tuple[Pair, Side]] = [(spec.pair, "target") for spec in study.targets.values()]
     sources: list[tuple[Pair, Side]] = [(spec.pair, spec.task) for spec in study.sources.values()]

@@ -1,4 +1,4 @@
-"""Carry out one run: from its spec to its folder."""
+"""Execute one run: from its spec to its folder."""
 
 import math
 import platform
@@ -52,7 +52,7 @@ CHECKPOINT_SHARE = 50
 """Between two checkpoints lies at least this many times what the last one took: 2% of the time."""
 
 
-_plugins = lru_cache(maxsize=1)(installed_plugins)  # a worker carries out one run after another
+_plugins = lru_cache(maxsize=1)(installed_plugins)  # a worker executes one run after another
 
 
 @lru_cache(maxsize=64)
@@ -60,7 +60,7 @@ def _remarks(pair: Pair, side: Side, data: Path) -> tuple[str, ...]:
     return remarks_on([(pair, side)], data)  # a walk through folders, for some pairs
 
 
-def carry_out(job: Job) -> None:
+def execute(job: Job) -> None:
     """Carry the job's run out, or go on with it; find it done where it is done.
 
     What goes wrong is written into the run's folder, as state `failed` with a traceback; nothing is raised for it.
@@ -81,7 +81,7 @@ def carry_out(job: Job) -> None:
         try:
             spec = _own_spec(folder)
             _prepare_torch(job)
-            _carry_out(spec, folder, store, job, before)
+            _execute(spec, folder, store, job, before)
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # whatever it is, it is this run's failure and nobody else's
@@ -123,7 +123,7 @@ def _prepare_torch(job: Job) -> None:
         torch.backends.cudnn.allow_tf32 = False
 
 
-def _carry_out(spec: Spec, folder: TakenFolder, store: Store, job: Job, before: Status) -> None:
+def _execute(spec: Spec, folder: TakenFolder, store: Store, job: Job, before: Status) -> None:
     settings, seed = side_of(spec)
     loaded = spec.pair.load(spec.task, job.data)
     drawn = draw(loaded, settings, seed, spec.task)

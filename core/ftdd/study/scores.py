@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from ftdd.components import KINDS, Architecture, ComponentFailed, DataUnavailable, Scheme, Score, Side, Unfit
 from ftdd.components.comparison import Comparison, Network
-from ftdd.recipe.study import Group, Study
+from ftdd.recipe.recipe import Group, Recipe
 from ftdd.records.score import ScoreRow
 from ftdd.records.study import Inputs
 from ftdd.study.files import write_json
@@ -60,7 +60,7 @@ def _words(value: Value, name: str) -> str:
 
 
 def score_study(
-    study: Study, schemes: Sequence[Scheme], store: Store, data: Path, say: Callable[[str], None]
+    study: Recipe, schemes: Sequence[Scheme], store: Store, data: Path, say: Callable[[str], None]
 ) -> tuple[ScoreRow, ...]:
     """Every scheme on every pair and source of a study, written into the study's `scores.json`.
 

@@ -42,7 +42,7 @@ class Workplace:
             fault = self._opened()
             if fault:
                 self.broken = True
-                self._say(f"{self.words} {fault}; no run can be carried out")
+                self._say(f"{self.words} {fault}; no run can be executed")
         return self._crew is not None
 
     def submit(self, job: Job) -> "Future[None]":

@@ -1,6 +1,6 @@
 """What every executor must do, with jobs that need no network and no images.
 
-Their specs are empty, so a job that was carried out is a failed run with a log in its folder. What keeps a worker busy
+Their specs are empty, so a job that was executed is a failed run with a log in its folder. What keeps a worker busy
 is a folder whose lock is held here.
 """
 
@@ -19,7 +19,7 @@ from ftdd.study.files import write_text
 from ftdd.study.store import RunFolder, Store
 
 SECONDS = 60.0
-"""That a worker may take to start and to carry out a job that is nothing; that workers may take to end."""
+"""That a worker may take to start and to execute a job that is nothing; that workers may take to end."""
 QUICK_SECONDS = 20.0
 """That `submit` may take: it gives a job away and does not wait for it."""
 
@@ -48,7 +48,7 @@ def carries_jobs_out(executor: Executor) -> None:
 
 
 def says_what_the_worker_could_not_write(executor: Executor) -> None:
-    """An error that `carry_out` raises, as on a full disk, is the future's exception."""
+    """An error that `execute` raises, as on a full disk, is the future's exception."""
     with _store() as store, _open(executor, 1) as crew:
         write_text(store.path / "file", "no folder")
         future = _submitted(crew, Store(store.path / "file"), "one")
@@ -57,7 +57,7 @@ def says_what_the_worker_could_not_write(executor: Executor) -> None:
 
 
 def lets_a_job_be_cancelled(executor: Executor) -> None:
-    """A job behind one that is at work is cancelled, or is carried out: never both, and never neither."""
+    """A job behind one that is at work is cancelled, or is executed: never both, and never neither."""
     with _store() as store, _open(executor, 1) as crew:
         with _busy(store, "busy"):
             busy = [_submitted(crew, store, "busy")]
@@ -119,7 +119,7 @@ def _submitted(crew: Crew, store: Store, name: str) -> "Future[None]":
     if store.path.is_dir():
         write_text(store.run(name).spec, "{}")
     job = Job(name, store.path, store.path, "cpu", 1, 0, 0)
-    future: Any = _within(lambda: crew.submit(job), QUICK_SECONDS, "submit waits for the job to be carried out")
+    future: Any = _within(lambda: crew.submit(job), QUICK_SECONDS, "submit waits for the job to be executed")
     assert isinstance(future, Future), f"submit gives a {type(future).__name__}, not a concurrent.futures.Future"
     return future
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from ftdd.analysis.advice import KEY, Advice, Choice
+from ftdd.analysis.advice import KEY, Advice, DepthChoice
 from ftdd.analysis.finding import Answer, Finding
 from ftdd.components import Analysis
 from ftdd.wording import error, format_setting, lead, seeds, sentence
@@ -100,13 +100,13 @@ def _advice(study: "StudyData", grid: "Grid", all_grids: "Sequence[Grid]", level
     return Advice(grid.settings, at, cheapest, choices, peak_at, threshold, tuple(filter(None, text)))
 
 
-def _choices(grid: "Grid", best: "Best", runs: "pd.DataFrame", logs: bool) -> tuple[Choice, ...]:
+def _choices(grid: "Grid", best: "Best", runs: "pd.DataFrame", logs: bool) -> tuple[DepthChoice, ...]:
     found = []
     for i, x in enumerate(grid.x):
         there = runs[runs["frozen_layers"].astype(float) == x]
         parameters, seconds = there["trainable_parameters"].dropna(), there["seconds"].dropna()
         found.append(
-            Choice(
+            DepthChoice(
                 int(x),
                 float(math.exp(best.mean[i]) if logs else best.mean[i]),
                 float(best.cost[i]),
@@ -125,7 +125,7 @@ def _threshold(runs: "pd.DataFrame") -> int | None:
     return int(reached.index.max()) if len(reached) else None
 
 
-def _answer(choices: Sequence[Choice], at: int, cheapest: int, known: bool, replicates: int, logs: bool) -> str:
+def _answer(choices: Sequence[DepthChoice], at: int, cheapest: int, known: bool, replicates: int, logs: bool) -> str:
     best = next(choice for choice in choices if choice.frozen_layers == at)
     text = f"Freeze {_layers(at)}: mean test error {error(best.test_error, logs)} over {seeds(replicates)}."
     if not known and replicates > 1:
@@ -146,7 +146,7 @@ def _answer(choices: Sequence[Choice], at: int, cheapest: int, known: bool, repl
     return text
 
 
-def _wrong_by_one(choices: Sequence[Choice], best: int, logs: bool) -> str:
+def _wrong_by_one(choices: Sequence[DepthChoice], best: int, logs: bool) -> str:
     parts = []
     for step, words in ((-1, "fewer"), (1, "more")):
         if 0 <= best + step < len(choices):

@@ -84,7 +84,7 @@ class _Worker:
 
 
 class _Processes:
-    """A crew of processes, each of which carries out one run at a time, until it is told to end or dies."""
+    """A crew of processes, each of which executes one run at a time, until it is told to end or dies."""
 
     def __init__(self, slots: int) -> None:
         self.slots = slots
@@ -98,7 +98,7 @@ class _Processes:
 
     def submit(self, job: Job) -> "Future[None]":
         """Give the job to a worker as soon as one is idle."""
-        return self._threads.submit(self._carry_out, job)
+        return self._threads.submit(self._execute, job)
 
     def close(self) -> None:
         """End all processes: kindly, and after a while by force. Their runs go on from their checkpoints."""
@@ -114,7 +114,7 @@ class _Processes:
                 worker.process.kill()
         self._threads.shutdown(wait=True)
 
-    def _carry_out(self, job: Job) -> None:
+    def _execute(self, job: Job) -> None:
         with self._lock:
             if self._closed:
                 return
@@ -165,7 +165,7 @@ class _Processes:
 
 def work(line: Connection, slot: int) -> None:
     """What a worker process does: one run after another, on its own GPU where there are several."""
-    from ftdd.study.runs import carry_out
+    from ftdd.study.runs import execute
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # also where `_deaf_to_ctrl_c` cannot be
     _end_with_parent()
@@ -180,7 +180,7 @@ def work(line: Connection, slot: int) -> None:
             job = replace(job, device=f"cuda:{slot % max(torch.cuda.device_count(), 1)}")
         unwritten = None
         try:
-            carry_out(job)
+            execute(job)
         except OSError as error:  # all else it writes into the run's folder, so only the parent can say this
             unwritten = f"{error.filename or job.store}: {error.strerror or error}"
         line.send(unwritten)

@@ -36,7 +36,7 @@ MOST_EVALUATIONS = 300
 
 
 @dataclass(frozen=True)
-class Point:
+class MetricPoint:
     """One value of a metric."""
 
     key: str
@@ -47,7 +47,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class DataSet:
+class LoggedImages:
     """Images that a run was trained or tested on."""
 
     name: str
@@ -69,19 +69,19 @@ class Content:
     name: str
     tags: dict[str, str]
     params: dict[str, str]
-    points: tuple[Point, ...]
+    points: tuple[MetricPoint, ...]
     """Of the curve, stepped by epoch."""
-    finals: tuple[Point, ...]
+    finals: tuple[MetricPoint, ...]
     """One value each, of runs that have ended."""
     status: str
     started: int
     ended: int | None
     files: tuple[Path, ...]
     """The folder's plain files, of runs that have ended."""
-    data_sets: tuple[DataSet, ...]
+    data_sets: tuple[LoggedImages, ...]
 
 
-def content(run: Run, folder: Path, study: StudyRecord, scores: Mapping[str, Point]) -> Content:
+def content(run: Run, folder: Path, study: StudyRecord, scores: Mapping[str, MetricPoint]) -> Content:
     """What the folder of a run says.   scores: of similarity. Raises OSError."""
     status = run.status
     tags = {
@@ -112,7 +112,7 @@ def content(run: Run, folder: Path, study: StudyRecord, scores: Mapping[str, Poi
     )
 
 
-def score_points(store: Store, name: str) -> dict[str, dict[str, Point]]:
+def score_points(store: Store, name: str) -> dict[str, dict[str, MetricPoint]]:
     """By run, the similarity scores of a study as metrics.
 
     Of two values at one step and time MLflow shows the larger. Scores can change, so their time is that of their file.
@@ -120,7 +120,7 @@ def score_points(store: Store, name: str) -> dict[str, dict[str, Point]]:
     rows, path = read_scores(store, name), store.study_folder(name) / "scores.json"
     written = int(path.stat().st_mtime * 1000) if rows else 0
     return {
-        run_id: {key: Point(key, value, written, 0) for key, value in scores.items()}
+        run_id: {key: MetricPoint(key, value, written, 0) for key, value in scores.items()}
         for run_id, scores in scores_by_run(rows).items()
     }
 
@@ -179,11 +179,11 @@ def _kinds(spec: Mapping[str, Json]) -> dict[str, str]:
     return {tag: str(leaves[path]) for tag, path in paths.items() if leaves.get(path) is not None}
 
 
-def _data_sets(spec: Mapping[str, Json], data: Mapping[str, Any], role: str) -> tuple[DataSet, ...]:
+def _data_sets(spec: Mapping[str, Json], data: Mapping[str, Any], role: str) -> tuple[LoggedImages, ...]:
     pair = str(flat(spec).get("pair.name", "images"))
     halves = (("train", "training"), ("test", "testing"))
     return tuple(
-        DataSet(f"{pair} {role} {half}", str(data[f"{half}_digest"])[:36], int(data.get(f"{half}_images", 0)), use)
+        LoggedImages(f"{pair} {role} {half}", str(data[f"{half}_digest"])[:36], int(data.get(f"{half}_images", 0)), use)
         for half, use in halves
         if f"{half}_digest" in data
     )
@@ -211,24 +211,24 @@ def _text(value: Json) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _points(curve: Curve, started: int, eps: float) -> list[Point]:
+def _points(curve: Curve, started: int, eps: float) -> list[MetricPoint]:
     points = []
     for record in _some(curve.records, eps):
         timestamp = started + int(record.seconds * 1000)
         for key in COLUMNS:
             value = getattr(record, key)
             if key not in ("epoch", "step") and value is not None and math.isfinite(value):
-                points.append(Point(key, float(value), timestamp, record.epoch))
+                points.append(MetricPoint(key, float(value), timestamp, record.epoch))
     return points
 
 
-def _finals(run: Run, eps: float, timestamp: int) -> list[Point]:
+def _finals(run: Run, eps: float, timestamp: int) -> list[MetricPoint]:
     numbers = measured(run, eps)
     numbers["expected_test_error"] = run.status.facts.get("expected_test_error")
     numbers["seconds_in_all"] = run.status.seconds
     numbers["label_noise_realised"] = run.status.facts.get("data", {}).get("label_noise_realised")
     return [
-        Point(key, float(value), timestamp, 0)
+        MetricPoint(key, float(value), timestamp, 0)
         for key, value in numbers.items()
         if value is not None and math.isfinite(value)
     ]

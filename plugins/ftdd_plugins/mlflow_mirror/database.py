@@ -15,7 +15,7 @@ from typing import Any
 
 from ftdd.study.files import write_with
 from ftdd_plugins.mlflow_mirror.addresses import local_path
-from ftdd_plugins.mlflow_mirror.content import Content, DataSet, Point
+from ftdd_plugins.mlflow_mirror.content import Content, LoggedImages, MetricPoint
 
 SIBLINGS = ("-journal", "-wal", "-shm")
 """What sqlite keeps beside a file, and must go where it goes."""
@@ -164,11 +164,11 @@ def _row(key: str, one: Content, experiment: str, artifacts: str) -> dict[str, A
     }
 
 
-def _metric(key: str, point: Point) -> dict[str, Any]:
+def _metric(key: str, point: MetricPoint) -> dict[str, Any]:
     return {**vars(point), "is_nan": False, "run_uuid": key}
 
 
-def _insert_data_set(database: sqlite3.Connection, experiment: str, key: str, data_set: DataSet) -> None:
+def _insert_data_set(database: sqlite3.Connection, experiment: str, key: str, data_set: LoggedImages) -> None:
     known = (int(experiment), data_set.name, data_set.digest)
     query = "select dataset_uuid from datasets where experiment_id = ? and name = ? and digest = ?"
     found = database.execute(query, known).fetchone()

@@ -19,7 +19,7 @@ from ftdd.study.reading import read_run, read_runs
 from ftdd.study.store import Store, Unreadable
 from ftdd_plugins.mlflow_mirror import database
 from ftdd_plugins.mlflow_mirror.addresses import local_path
-from ftdd_plugins.mlflow_mirror.content import Content, DataSet, Point, content, score_points
+from ftdd_plugins.mlflow_mirror.content import Content, LoggedImages, MetricPoint, content, score_points
 from ftdd_plugins.mlflow_mirror.tracking import artifact_location, locked, open_client, own_database, reaching
 
 MOST_METRICS, MOST_PARAMS, MOST_TAGS = 800, 100, 100
@@ -144,7 +144,7 @@ class Mirror:
     def _compare(
         self,
         found: Mapping[str, Run],
-        scores: Mapping[str, Mapping[str, Point]],
+        scores: Mapping[str, Mapping[str, MetricPoint]],
         filter_string: str,
         thorough: bool,
         unreadable: list[str],
@@ -228,7 +228,7 @@ class Mirror:
 
     # ---- one run
 
-    def _content(self, run: Run, scores: Mapping[str, Mapping[str, Point]]) -> tuple[Content, str]:
+    def _content(self, run: Run, scores: Mapping[str, Mapping[str, MetricPoint]]) -> tuple[Content, str]:
         """What the run's folder says, and the digest of it. Raises Unreadable."""
         own = scores.get(run.id, {})
         if run.faults:
@@ -238,7 +238,7 @@ class Mirror:
         except OSError as error:
             raise Unreadable(f"the run's folder cannot be read: {error}") from error
 
-    def _digest(self, status: Status, scores: Mapping[str, Point]) -> str:
+    def _digest(self, status: Status, scores: Mapping[str, MetricPoint]) -> str:
         """Of what a run is mirrored from: another one means that there is something to mirror."""
         numbers = [(point.key, point.value) for point in scores.values()]
         tree = [status.to_json(), self.parent, self.record.eps, numbers]
@@ -330,7 +330,7 @@ class Mirror:
             tags["mlflow.note.content"] = f"{wanted.tags.get('mlflow.note.content', '')} {link}".strip()
         return tags
 
-    def _new_points(self, key: str, points: Sequence[Point], has: Iterable[str]) -> list[Point]:
+    def _new_points(self, key: str, points: Sequence[MetricPoint], has: Iterable[str]) -> list[MetricPoint]:
         """The points of the curve that are not there. A step once logged is never logged again.
 
         A run that went on from a checkpoint measured some epochs twice, with the same values at other times.
@@ -429,7 +429,7 @@ def _tags_of_study(study: StudyRecord) -> dict[str, str]:
     return {"ftdd.role": "study", STUDY: study.name, "mlflow.note.content": study.question}
 
 
-def _input(data_set: DataSet) -> Any:
+def _input(data_set: LoggedImages) -> Any:
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     dataset = Dataset(data_set.name, data_set.digest, "code", data_set.profile, profile=data_set.profile)

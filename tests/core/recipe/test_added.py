@@ -8,7 +8,7 @@ import pytest
 from ftdd.components import Analysis
 from ftdd.recipe.mistakes import RecipeError
 from ftdd.recipe.points import NoPoint, added_point
-from ftdd.recipe.study import Header, MoreSeeds, chosen_analyses
+from ftdd.recipe.recipe import Header, MoreSeeds, chosen_analyses
 from tests.core.recipe.test_ids import GOLDEN_TARGETS
 from tests.core.study.small_study import RECIPE, read
 from tests.installed import installed_plugins, with_components
@@ -17,7 +17,7 @@ PLUGINS = installed_plugins()
 
 
 def test_an_added_point_is_the_run_that_the_sweep_would_have_made(tmp_path: Path) -> None:
-    """Same id, so a run is never carried out twice; a path that was not swept takes its place in the base."""
+    """Same id, so a run is never executed twice; a path that was not swept takes its place in the base."""
     study = read(tmp_path)
     for point in study.points:
         again = added_point(study.base, point.settings, PLUGINS, tmp_path)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ftdd.recipe.mistakes import RecipeError
-from ftdd.recipe.read import read_study
+from ftdd.recipe.read import read_recipe
 from tests.core.study.small_study import RECIPE
 from tests.installed import installed_plugins
 
@@ -75,7 +75,7 @@ def test_a_recipe_is_a_study_or_a_list_of_sentences(
         path = Path(folder) / "any.yaml"
         path.write_text("\n".join(lines) + "\n")
         try:
-            study = read_study(path, PLUGINS, Path(folder), ["".join(option) for option in options])
+            study = read_recipe(path, PLUGINS, Path(folder), ["".join(option) for option in options])
         except RecipeError as error:
             said = [str(mistake) for mistake in error.mistakes]
         else:

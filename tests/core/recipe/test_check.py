@@ -10,7 +10,7 @@ from ftdd.components import Architecture, Component, DataUnavailable, Pair, Poli
 from ftdd.components.plugins import Plugins
 from ftdd.data.image_shape import ImageShape, Normalization
 from ftdd.recipe.mistakes import RecipeError
-from ftdd.recipe.read import read_study
+from ftdd.recipe.read import read_recipe
 from tests.installed import with_components
 
 RECIPE = """\
@@ -96,7 +96,7 @@ def answers(tmp_path: Path, old: str = "", new: str = "") -> Sequence[str]:
     path = tmp_path / "r.yaml"
     path.write_text(RECIPE.replace(old, new) if old else RECIPE)
     try:
-        read_study(path, plugins(), tmp_path)
+        read_recipe(path, plugins(), tmp_path)
     except RecipeError as error:
         return [str(mistake) for mistake in error.mistakes]
     return []
@@ -147,10 +147,10 @@ def test_as_many_images_as_can_be_taken_evenly_and_not_one_more(counts: str, mos
     for images, right in ((most, True), (most + 1, False)):
         path.write_text(RECIPE.replace("[30, 30]", counts).replace("images: 20", f"images: {images}"))
         if right:
-            assert read_study(path, plugins(), tmp_path).points
+            assert read_recipe(path, plugins(), tmp_path).points
         else:
             with pytest.raises(RecipeError, match=f"must be at most {most}"):
-                read_study(path, plugins(), tmp_path)
+                read_recipe(path, plugins(), tmp_path)
 
 
 def test_what_is_known_of_files_only_is_not_held_against_a_recipe_without_them(tmp_path: Path) -> None:
@@ -160,5 +160,5 @@ def test_what_is_known_of_files_only_is_not_held_against_a_recipe_without_them(t
     path.write_text(RECIPE.replace("[30, 30]", "[30, 30], there: false").replace("images: 20", "images: 900"))
     for _ in range(2):
         Made.asked.clear()
-        assert read_study(path, plugins(), tmp_path).points
+        assert read_recipe(path, plugins(), tmp_path).points
         assert "target" in Made.asked

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from ftdd.recipe.mistakes import RecipeError
-from ftdd.recipe.read import read_study
+from ftdd.recipe.read import read_recipe
 from tests.core.study.small_study import RECIPE, read
 from tests.installed import installed_plugins
 
@@ -17,7 +17,7 @@ def read_wrong(tmp_path: Path, text: str, *overrides: str) -> list[str]:
     path = tmp_path / "wrong.yaml"
     path.write_text(text)
     with pytest.raises(RecipeError) as caught:
-        read_study(path, installed_plugins(), tmp_path, overrides)
+        read_recipe(path, installed_plugins(), tmp_path, overrides)
     return [str(mistake) for mistake in caught.value.mistakes]
 
 
@@ -45,7 +45,7 @@ def test_the_golden_recipe_itself_is_right(tmp_path: Path) -> None:
     """Else every answer above could be to something that is wrong with all of them."""
     path = tmp_path / "right.yaml"
     path.write_text(GOLDEN["recipe"])
-    assert len(read_study(path, installed_plugins(), tmp_path).points) == 2
+    assert len(read_recipe(path, installed_plugins(), tmp_path).points) == 2
 
 
 def test_an_option_that_the_sweep_would_undo_is_refused(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_an_option_that_the_sweep_would_undo_is_refused(tmp_path: Path) -> None:
     ]
     one = tmp_path / "one.yaml"
     one.write_text(swept)
-    study = read_study(one, installed_plugins(), tmp_path, ["architecture=resnet", "architecture.width=7"])
+    study = read_recipe(one, installed_plugins(), tmp_path, ["architecture=resnet", "architecture.width=7"])
     assert [point.spec.architecture.model_dump()["width"] for point in study.points] == [7]
 
 
@@ -112,7 +112,7 @@ def test_a_file_that_is_no_recipe_is_one_sentence(content: bytes, answer: str, t
     path = tmp_path / "small.yaml"
     path.write_bytes(content)
     with pytest.raises(RecipeError) as caught:
-        read_study(path, installed_plugins(), tmp_path)
+        read_recipe(path, installed_plugins(), tmp_path)
     (mistake,) = caught.value.mistakes
     assert str(mistake).startswith(answer)
 

@@ -8,8 +8,8 @@ import pytest
 
 from ftdd.recipe.document import parse
 from ftdd.recipe.read import SETTING
+from ftdd.recipe.recipe import Header
 from ftdd.recipe.schema import recipe_schema
-from ftdd.recipe.study import Header
 from tests.installed import installed_plugins
 
 SHIPPED = sorted((Path(__file__).parents[3] / "recipes").glob("*.yaml"))

@@ -10,18 +10,18 @@ from hypothesis import strategies as st
 
 from ftdd.components import Architecture
 from ftdd.data.image_shape import ImageShape
-from ftdd.recipe.read import read_study
-from ftdd.recipe.study import Study
+from ftdd.recipe.read import read_recipe
+from ftdd.recipe.recipe import Recipe
 from ftdd.recipe.sweep import SweepError, read_range
 from tests.core.study.small_study import RECIPE, read
 from tests.installed import installed_plugins, with_components
 
 
-def swept(study: Study) -> list[dict[str, object]]:
+def swept(study: Recipe) -> list[dict[str, object]]:
     return [dict(point.settings) for point in study.points]
 
 
-def with_sweep(tmp_path: Path, sweep: str, *overrides: str) -> Study:
+def with_sweep(tmp_path: Path, sweep: str, *overrides: str) -> Recipe:
     return read(tmp_path, *overrides, recipe=RECIPE[: RECIPE.index("sweep:")] + sweep)
 
 
@@ -121,7 +121,7 @@ def test_all_is_each_depth_of_the_network_at_that_point(tmp_path: Path) -> None:
         )
         found = [
             (point.spec.architecture.model_dump()["name"], point.settings["freezing.count"])
-            for point in read_study(path, plugins, tmp_path).points
+            for point in read_recipe(path, plugins, tmp_path).points
         ]
         short = [("short", count) for count in range(4)]
         assert found == (short + [("resnet", count) for count in range(10)] if "resnet" in sweep else short)

@@ -1,14 +1,14 @@
-"""A small real study: digits, a network of width 1, a few epochs; and ways to carry it out."""
+"""A small real study: digits, a network of width 1, a few epochs; and ways to execute it."""
 
 import json
 from pathlib import Path
 
 from ftdd.components import Job
-from ftdd.recipe.read import read_study
-from ftdd.recipe.study import Study
+from ftdd.recipe.read import read_recipe
+from ftdd.recipe.recipe import Recipe
 from ftdd.study.conduct import write_down
 from ftdd.study.plan import make_plan
-from ftdd.study.runs import carry_out
+from ftdd.study.runs import execute
 from ftdd.study.store import Store
 from tests.installed import installed_plugins
 
@@ -33,15 +33,15 @@ sweep:
 """
 
 
-def read(tmp_path: Path, *overrides: str, recipe: str = RECIPE, name: str = "small") -> Study:
+def read(tmp_path: Path, *overrides: str, recipe: str = RECIPE, name: str = "small") -> Recipe:
     tmp_path.mkdir(exist_ok=True)
     path = tmp_path / f"{name}.yaml"
     path.write_text(recipe)
-    return read_study(path, installed_plugins(), tmp_path, overrides)
+    return read_recipe(path, installed_plugins(), tmp_path, overrides)
 
 
-def written(tmp_path: Path, *overrides: str) -> tuple[Study, Store]:
-    """The study with its folder and specs written down, nothing carried out."""
+def written(tmp_path: Path, *overrides: str) -> tuple[Recipe, Store]:
+    """The study with its folder and specs written down, nothing executed."""
     study = read(tmp_path, *overrides)
     store = Store(tmp_path / "runs of mine")
     write_down(study, make_plan(study, store, tmp_path), store)
@@ -53,7 +53,7 @@ def finish(folder: Path) -> None:
     study, store = read(folder), Store(folder / "runs")
     write_down(study, make_plan(study, store, folder), store)
     for run_id in (*study.sources, *study.targets):
-        carry_out(job(store, run_id))
+        execute(job(store, run_id))
 
 
 def job(store: Store, run_id: str, **changes: object) -> Job:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ftdd.components import Proposal
-from ftdd.recipe.study import Study
+from ftdd.recipe.recipe import Recipe
 from ftdd.study.added import Added, Asked, Round, keep_added, next_round, read_added, with_added
 from tests.core.study.small_study import RECIPE, read
 from tests.installed import installed_plugins
@@ -19,7 +19,7 @@ def ask(analysis: str, reason: str, **settings: Any) -> Asked:
     return Asked(analysis, Proposal(plain, reason))
 
 
-def taken(study: Study, data: Path, *asked: Asked, left: int = 100) -> Round:
+def taken(study: Recipe, data: Path, *asked: Asked, left: int = 100) -> Round:
     return next_round(study, asked, left, 1, PLUGINS, data)
 
 

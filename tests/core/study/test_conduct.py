@@ -1,4 +1,4 @@
-"""A study carried out by real worker processes: sources first, failures apart, kills survived."""
+"""A study executed by real worker processes: sources first, failures apart, kills survived."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ftdd.components import Executor
-from ftdd.recipe.study import Study
+from ftdd.recipe.recipe import Recipe
 from ftdd.records.status import State
 from ftdd.study.conduct import Machine, Outcome, Snapshot, conduct, write_down
 from ftdd.study.plan import Plan, make_plan
@@ -28,8 +28,8 @@ def local() -> Executor:
     return executor
 
 
-def carried_out(
-    study: Study,
+def executed(
+    study: Recipe,
     store: Store,
     data: Path,
     show: Callable[[Snapshot], None] = lambda snapshot: None,
@@ -45,19 +45,19 @@ def carried_out(
     return outcome, plan, said
 
 
-def test_a_study_is_carried_out_once_and_found_done_the_next_time(tmp_path: Path) -> None:
+def test_a_study_is_executed_once_and_found_done_the_next_time(tmp_path: Path) -> None:
     study, store = read(tmp_path), Store(tmp_path / "runs")
-    outcome, plan, said = carried_out(study, store, tmp_path, workers=2)
-    assert (outcome.carried_out, outcome.found_done, outcome.failed, said) == (4, 0, {}, [])
+    outcome, plan, said = executed(study, store, tmp_path, workers=2)
+    assert (outcome.executed, outcome.found_done, outcome.failed, said) == (4, 0, {}, [])
     assert all(store.run(run.ref.id).status().state is State.DONE for run in plan.runs)
-    again, plan, _ = carried_out(study, store, tmp_path, workers=2)
-    assert (again.carried_out, again.found_done) == (0, 4)
+    again, plan, _ = executed(study, store, tmp_path, workers=2)
+    assert (again.executed, again.found_done) == (0, 4)
     assert plan.seconds_per_pass is not None
 
 
 @pytest.mark.parametrize("damage", ["torn", "short", "empty", "garbage", "gone", "ledger torn", "ledger empty"])
-def test_a_run_that_is_done_and_damaged_is_carried_out_again(
-    damage: str, finished: tuple[Study, Store], tmp_path: Path
+def test_a_run_that_is_done_and_damaged_is_executed_again(
+    damage: str, finished: tuple[Recipe, Store], tmp_path: Path
 ) -> None:
     """With the numbers that it had; the damaged file is kept beside the new one."""
     study, store = finished
@@ -73,30 +73,30 @@ def test_a_run_that_is_done_and_damaged_is_carried_out_again(
         path.write_bytes(left.get(damage, b""))
     assert folder.status().state is State.DAMAGED
     assert path.name in folder.status().error
-    outcome, plan, _ = carried_out(study, store, tmp_path, executor=toy())
+    outcome, plan, _ = executed(study, store, tmp_path, executor=toy())
     assert [run.ref.id for run in plan.open] == [folder.path.name]
-    assert (outcome.carried_out, outcome.found_done, outcome.failed) == (1, 3, {})
+    assert (outcome.executed, outcome.found_done, outcome.failed) == (1, 3, {})
     assert (folder.curve().measurements, folder.read_ledger()) == (before, proof)
     aside = path.with_name(path.name + ".damaged")
     assert aside.exists() == (damage != "gone")
-    assert carried_out(study, store, tmp_path, executor=toy())[0].carried_out == 0
+    assert executed(study, store, tmp_path, executor=toy())[0].executed == 0
 
 
 @pytest.mark.parametrize("damage", ["torn", "gone"])
 def test_a_source_whose_weights_are_torn_or_gone_is_trained_again_where_a_target_needs_it(
-    damage: str, finished: tuple[Study, Store], tmp_path: Path
+    damage: str, finished: tuple[Recipe, Store], tmp_path: Path
 ) -> None:
     study, store = finished
     weights = store.run(next(iter(study.sources))).weights
     whole = weights.read_bytes()
     if damage == "gone":
         weights.unlink()
-        assert carried_out(study, store, tmp_path, executor=toy())[0].carried_out == 0  # nobody misses them
+        assert executed(study, store, tmp_path, executor=toy())[0].executed == 0  # nobody misses them
         more = read(tmp_path, "sweep.freezing.count=[0, 3, 5, 9]")
     else:
         weights.write_bytes(whole[: len(whole) // 2])
         more = study
-    outcome, plan, _ = carried_out(more, store, tmp_path, executor=toy())
+    outcome, plan, _ = executed(more, store, tmp_path, executor=toy())
     assert [run.ref.role for run in plan.open] == (["source", "target"] if damage == "gone" else ["source"])
     assert outcome.failed == {}
     assert weights.read_bytes() == whole
@@ -115,23 +115,23 @@ def test_a_spec_that_was_damaged_is_written_again(tmp_path: Path) -> None:
         assert spec.read_bytes() == whole
 
 
-def test_a_deleted_folder_is_carried_out_again(finished: tuple[Study, Store], tmp_path: Path) -> None:
+def test_a_deleted_folder_is_executed_again(finished: tuple[Recipe, Store], tmp_path: Path) -> None:
     """The folder is the truth: delete it and it runs again, with the same numbers."""
     study, store = finished
     run_id = next(iter(study.targets))
     before = store.run(run_id).curve().measurements
     for file in store.run(run_id).path.iterdir():
         file.unlink()
-    outcome, _, _ = carried_out(study, store, tmp_path, executor=toy())
-    assert (outcome.carried_out, outcome.found_done) == (1, 3)
+    outcome, _, _ = executed(study, store, tmp_path, executor=toy())
+    assert (outcome.executed, outcome.found_done) == (1, 3)
     assert store.run(run_id).curve().measurements == before
 
 
-def test_a_source_is_trained_once_for_all_targets_and_studies(finished: tuple[Study, Store], tmp_path: Path) -> None:
+def test_a_source_is_trained_once_for_all_targets_and_studies(finished: tuple[Recipe, Store], tmp_path: Path) -> None:
     (first, store), second = finished, read(tmp_path, "sweep.freezing.count=[1, 2]", name="second")
-    outcome, _, _ = carried_out(second, store, tmp_path, executor=toy())
+    outcome, _, _ = executed(second, store, tmp_path, executor=toy())
     assert set(first.sources) == set(second.sources)
-    assert (outcome.carried_out, outcome.found_done) == (2, 1)
+    assert (outcome.executed, outcome.found_done) == (2, 1)
     assert store.studies() == ("second", "small")
 
 
@@ -143,13 +143,13 @@ def test_a_failed_source_fails_its_targets_and_no_others(tmp_path: Path) -> None
         "sweep.source.training.optimizer=[{name: adam, lr: 0.01}, {name: sgd, lr: 1.0e30}]",
     )
     store = Store(tmp_path / "runs")
-    outcome, plan, said = carried_out(study, store, tmp_path, workers=2)
+    outcome, plan, said = executed(study, store, tmp_path, workers=2)
     states = sorted(str(store.run(run.ref.id).status().state) for run in plan.runs)
     assert states == ["diverged", "done", "done", "done", "failed", "failed"]
     (bad,) = outcome.diverged
     assert set(outcome.failed.values()) == {f"its source {bad} diverged, so there is nothing to transfer"}
     assert any(line.startswith(f"source run {bad} diverged after epoch") for line in said)
-    again, _, _ = carried_out(study, store, tmp_path, executor=toy())
+    again, _, _ = executed(study, store, tmp_path, executor=toy())
     assert len(again.failed) == 2
 
 
@@ -167,14 +167,14 @@ def test_a_killed_worker_is_one_failed_run_and_the_next_try_goes_on(tmp_path: Pa
             for pid in killed:
                 os.kill(pid, signal.SIGKILL)
 
-    outcome, _, said = carried_out(study, store, tmp_path, kill, workers=2)
+    outcome, _, said = executed(study, store, tmp_path, kill, workers=2)
     assert killed
     assert list(outcome.failed) == [victim]
     assert "killed by SIGKILL" in outcome.failed[victim]
     assert any(victim in line for line in said)
-    assert outcome.carried_out == 2
-    again, _, _ = carried_out(study, store, tmp_path, executor=toy())
-    assert (again.failed, again.carried_out) == ({}, 1)
+    assert outcome.executed == 2
+    again, _, _ = executed(study, store, tmp_path, executor=toy())
+    assert (again.failed, again.executed) == ({}, 1)
 
 
 def _workers_of(parent: int, lock: Path) -> list[int]:
@@ -193,13 +193,13 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from tests.core.study.small_study import read
-from tests.core.study.test_conduct import carried_out
+from tests.core.study.test_conduct import executed
 from ftdd.study.store import Store
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
     study = read(folder, "target.training.epochs=5000", "sweep.freezing.count=[0, 1]", "target.evaluate=log")
-    carried_out(study, Store(folder / "runs"), folder, workers=2)
+    executed(study, Store(folder / "runs"), folder, workers=2)
 """
 
 
@@ -236,7 +236,7 @@ def test_workers_end_with_their_parent(tmp_path: Path, how: signal.Signals) -> N
     assert _states(study, store) == {State.INTERRUPTED}
 
 
-def _states(study: Study, store: Store) -> set[State]:
+def _states(study: Recipe, store: Store) -> set[State]:
     return {store.run(run_id).status().state for run_id in study.targets}
 
 

@@ -1,4 +1,4 @@
-"""Controls and partial transfer, carried out: what a run starts from, and which runs are one and the same."""
+"""Controls and partial transfer, executed: what a run starts from, and which runs are one and the same."""
 
 import itertools
 from pathlib import Path
@@ -8,10 +8,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from ftdd.recipe.recipe import Recipe
 from ftdd.recipe.specs import TargetSpec, read_spec
-from ftdd.recipe.study import Study
 from ftdd.records.status import State
-from ftdd.study.runs import carry_out
+from ftdd.study.runs import execute
 from ftdd.study.start import starting_chain
 from ftdd.study.store import Store
 from tests.core.study.small_study import facts, job, read, written
@@ -20,15 +20,15 @@ from tests.installed import installed_plugins
 LAYERS = 10
 
 
-def carried_out(tmp_path: Path, *overrides: str) -> tuple[Study, Store]:
+def executed(tmp_path: Path, *overrides: str) -> tuple[Recipe, Store]:
     study, store = written(tmp_path, "target.training.epochs=1", "source.training.epochs=1", *overrides)
     for run_id in [*study.sources, *study.targets]:
-        carry_out(job(store, run_id))
+        execute(job(store, run_id))
         assert store.run(run_id).status().state is State.DONE, store.run(run_id).status().error
     return study, store
 
 
-def _start(study: Study, store: Store, **settings: object) -> tuple[TargetSpec, dict[str, torch.Tensor]]:
+def _start(study: Recipe, store: Store, **settings: object) -> tuple[TargetSpec, dict[str, torch.Tensor]]:
     """The spec of the point with these settings, and the weights with which it begins."""
     (spec,) = (point.spec for point in study.points if settings.items() <= dict(point.settings).items())
     chain = starting_chain(spec, spec.pair.image_shape(), 3, store)
@@ -44,9 +44,7 @@ def _alike(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> set[str]:
 
 
 def test_each_control_starts_from_what_it_says(tmp_path: Path) -> None:
-    study, store = carried_out(
-        tmp_path, "sweep.freezing.count=[3]", "sweep.control=[transfer, selffer, random, scratch]"
-    )
+    study, store = executed(tmp_path, "sweep.freezing.count=[3]", "sweep.control=[transfer, selffer, random, scratch]")
     specs, starts = {}, {}
     for control in ("transfer", "selffer", "random", "scratch"):
         specs[control], starts[control] = _start(study, store, control=control)
@@ -64,7 +62,7 @@ def test_each_control_starts_from_what_it_says(tmp_path: Path) -> None:
 
 
 def test_selffer_has_learned_the_targets_own_images_and_wrong_labels(tmp_path: Path) -> None:
-    study, store = carried_out(tmp_path, "sweep.freezing.count=[3]", "control=selffer", "seed=5")
+    study, store = executed(tmp_path, "sweep.freezing.count=[3]", "control=selffer", "seed=5")
     ((source_id, source),) = study.sources.items()
     ((target_id, _),) = study.targets.items()
     assert source.task == "target"
@@ -94,14 +92,14 @@ def test_random_with_a_source_and_without_one_are_the_same_run(tmp_path: Path) -
 
 @pytest.mark.parametrize(("given", "count"), [("all", LAYERS - 1), ("frozen", 3), ("0", 0), ("{first_layers: 5}", 5)])
 def test_only_the_layers_that_are_transferred_start_from_the_source(given: str, count: int, tmp_path: Path) -> None:
-    study, store = carried_out(tmp_path, "sweep.freezing.count=[3]", f"transfer={given}")
+    study, store = executed(tmp_path, "sweep.freezing.count=[3]", f"transfer={given}")
     spec, start = _start(study, store)
     source = spec.source_spec
     assert source is not None
     learned = load_file(store.run(source.id).weights)
     chain = starting_chain(spec, spec.pair.image_shape(), 3, store)
     transferred = [name for name in chain.names if name in _alike(start, {**start, **learned})]
-    fresh = _start(*carried_out(tmp_path / "fresh", "sweep.freezing.count=[3]", "control=random"))[1]
+    fresh = _start(*executed(tmp_path / "fresh", "sweep.freezing.count=[3]", "control=random"))[1]
     assert transferred == list(chain.names[:count])
     assert [name for name in chain.names if name in _alike(start, fresh)] == list(chain.names[count:])
 
@@ -118,7 +116,7 @@ def test_a_sweep_can_transfer_every_depth_and_freeze_it_or_not(tmp_path: Path) -
 
 @pytest.mark.parametrize("mode", ["frozen", "affine_only", "live", "recalibrate"])
 def test_every_batch_norm_mode_ends_with_a_ledger_that_holds(mode: str, tmp_path: Path) -> None:
-    study, store = carried_out(tmp_path, "sweep.freezing.count=[9]", f"batch_norm={mode}")
+    study, store = executed(tmp_path, "sweep.freezing.count=[9]", f"batch_norm={mode}")
     ((target_id, _),) = study.targets.items()
     ledger = store.run(target_id).read_ledger()
     assert ledger["unchanged"]
@@ -137,8 +135,8 @@ def test_every_batch_norm_mode_ends_with_a_ledger_that_holds(mode: str, tmp_path
 
 def test_soft_freezing_changes_the_run_and_its_id(tmp_path: Path) -> None:
     settings = ("sweep.freezing.count=[0]", "soft_freezing={l2_sp: 5.0, layer_decay: 0.7}")
-    study, store = carried_out(tmp_path, *settings)
-    plain, plain_store = carried_out(tmp_path / "plain", "sweep.freezing.count=[0]")
+    study, store = executed(tmp_path, *settings)
+    plain, plain_store = executed(tmp_path / "plain", "sweep.freezing.count=[0]")
     one, other = next(iter(study.targets)), next(iter(plain.targets))
     assert one != other
     assert store.run(one).curve().last.train_loss != plain_store.run(other).curve().last.train_loss

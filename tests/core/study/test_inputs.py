@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from ftdd.networks.chain import Chain
-from ftdd.recipe.read import read_study
+from ftdd.recipe.read import read_recipe
 from ftdd.records.curve import Curve
 from ftdd.records.status import State, Status
 from ftdd.results.compare import cells
@@ -24,7 +24,7 @@ from ftdd.study import checkpoint
 from ftdd.study.conduct import begin_changed_anew, write_down
 from ftdd.study.inputs import differences, inputs_now, keep_inputs, of_weights, statuses, unchecked
 from ftdd.study.plan import Plan, make_plan
-from ftdd.study.runs import carry_out
+from ftdd.study.runs import execute
 from ftdd.study.store import Store
 from ftdd.training.loop import Moment
 from ftdd_plugins.architectures.resnet import ResNet
@@ -63,7 +63,7 @@ def data(tmp_path: Path) -> Path:
 
 
 class Desk:
-    """A store, and studies carried out in it as `ftdd run` does, in this process."""
+    """A store, and studies executed in it as `ftdd run` does, in this process."""
 
     def __init__(self, tmp_path: Path, data: Path) -> None:
         self.data = data
@@ -71,9 +71,9 @@ class Desk:
         self.recipes = tmp_path
 
     def run(self, *overrides: str, name: str = "one", recipe: str = RECIPE, again: bool = False) -> Plan:
-        """The plan as it was before its runs were carried out."""
+        """The plan as it was before its runs were executed."""
         (self.recipes / f"{name}.yaml").write_text(recipe)
-        study = read_study(self.recipes / f"{name}.yaml", installed_plugins(), self.data, overrides)
+        study = read_recipe(self.recipes / f"{name}.yaml", installed_plugins(), self.data, overrides)
         specs = (*study.sources.values(), *study.targets.values())
         inputs = inputs_now(specs, self.store, self.data, {})
         plan = make_plan(study, self.store, self.data, inputs)
@@ -82,7 +82,7 @@ class Desk:
             plan = make_plan(study, self.store, self.data, inputs)
         write_down(study, plan, self.store)
         for run in plan.open:
-            carry_out(replace(job(self.store, run.ref.id), data=self.data))
+            execute(replace(job(self.store, run.ref.id), data=self.data))
             assert self.store.run(run.ref.id).status().state is State.DONE, self.store.run(run.ref.id).status().error
         keep_inputs(self.store, name)
         return plan
@@ -397,7 +397,7 @@ def test_images_that_change_while_a_study_runs_are_not_mixed(desk: Desk) -> None
     desk.store.write_record(replace(record, inputs={}))
     desk.store.run(other.ref.id).begin_anew()
     _replaced(desk.data)
-    carry_out(replace(job(desk.store, other.ref.id), data=desk.data))
+    execute(replace(job(desk.store, other.ref.id), data=desk.data))
     assert desk.states() == ["done", "changed", "done"]
     assert desk.averaged() == 1
 
@@ -493,7 +493,7 @@ def test_nor_one_that_a_kill_has_left_in_a_run_that_had_ended(desk: Desk) -> Non
 
 def test_the_page_shows_samples_of_the_images_that_there_are_now(desk: Desk) -> None:
     desk.run()
-    study = read_study(desk.recipes / "one.yaml", installed_plugins(), desk.data, ())
+    study = read_recipe(desk.recipes / "one.yaml", installed_plugins(), desk.data, ())
     write_samples(study, desk.store, desk.data, lambda _: None)
     before = read_samples(desk.store.study_folder("one"))
     for k in range(10):
@@ -509,7 +509,7 @@ def test_a_score_of_other_images_is_computed_anew(desk: Desk) -> None:
     from ftdd.study.scores import score_study
 
     desk.run()
-    study = read_study(desk.recipes / "one.yaml", installed_plugins(), desk.data, ())
+    study = read_recipe(desk.recipes / "one.yaml", installed_plugins(), desk.data, ())
     plugins = installed_plugins()
     schemes = [plugins.named("scheme", name)() for name in ("mmd", "class_overlap")]
 

@@ -95,7 +95,7 @@ def test_a_run_that_another_process_is_at_work_on_is_its_own_and_counts_as_what_
 
     outcome, folder, said = conducted(tmp_path, another, how)
     assert folder.status().state is State.DONE
-    assert (outcome.failed, outcome.carried_out) == ({}, 1)
+    assert (outcome.failed, outcome.executed) == ({}, 1)
     assert [line for line in said if "executed by another process" in line] == said
     assert len(said) == 1
 

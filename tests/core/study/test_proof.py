@@ -12,7 +12,7 @@ from ftdd.networks.chain import Chain
 from ftdd.records.curve import Curve
 from ftdd.records.status import State
 from ftdd.study import runs
-from ftdd.study.runs import carry_out
+from ftdd.study.runs import execute
 from ftdd.study.store import Store
 from ftdd.training.loop import Moment
 from ftdd_plugins.architectures.resnet import ResNet
@@ -33,11 +33,11 @@ def _with_stem(liar: Callable[[], nn.Module]) -> Callable[[ResNet, ImageShape, i
     return build
 
 
-def _carried_out(tmp_path: Path, *overrides: str, **settings: object) -> tuple[Store, str]:
+def _executed(tmp_path: Path, *overrides: str, **settings: object) -> tuple[Store, str]:
     """The store, and the one target run's id."""
     study, store = written(tmp_path, 'sweep={"freezing.count": [3]}', *overrides)
     for run_id in [*study.sources, *study.targets]:
-        carry_out(job(store, run_id, **settings))
+        execute(job(store, run_id, **settings))
     return store, next(iter(study.targets))
 
 
@@ -65,7 +65,7 @@ def test_a_run_whose_frozen_stem_lies_fails_with_its_name(
 ) -> None:
     monkeypatch.setattr(ResNet, "build", _with_stem(liar))
     overrides, settings = WAYS[way]
-    store, run_id = _carried_out(tmp_path, *overrides, **settings)
+    store, run_id = _executed(tmp_path, *overrides, **settings)
     status = store.run(run_id).status()
     assert status.state is State.FAILED
     source_id = re.fullmatch("its source (.*) is failed, so there is nothing to transfer", status.error)
@@ -82,12 +82,12 @@ def test_a_stem_that_begins_to_lie_with_the_checkpoint_fails_the_run(
     monkeypatch.setattr(runs, "CHECKPOINT_SECONDS", 0.0)
     study, store = written(tmp_path, 'sweep={"freezing.count": [3]}')
     (source_id,), (run_id,) = study.sources, study.targets
-    carry_out(job(store, source_id))
+    execute(job(store, source_id))
     with monkeypatch.context() as stopped, pytest.raises(KeyboardInterrupt):
         stopped.setattr(runs._Journal, "show", _until_the_third)
-        carry_out(job(store, run_id))
+        execute(job(store, run_id))
     assert store.run(run_id).checkpoint.exists()
-    carry_out(job(store, run_id))
+    execute(job(store, run_id))
     status = store.run(run_id).status()
     assert status.state is State.FAILED
     assert "layer 'stem' is frozen" in status.error
@@ -106,7 +106,7 @@ def test_a_source_that_keeps_what_cannot_be_transferred_fails(
     monkeypatch.setattr(ResNet, "build", _with_stem(keeper))
     study, store = written(tmp_path, 'sweep={"freezing.count": [3]}')
     (source_id,) = study.sources
-    carry_out(job(store, source_id))
+    execute(job(store, source_id))
     status = store.run(source_id).status()
     assert status.state is State.FAILED
     assert liars.KEEPERS[keeper] in status.error
@@ -118,7 +118,7 @@ def test_what_is_trained_may_move_and_begins_as_the_source_ended(
 ) -> None:
     """Its first hash is the source's last one: no image has passed before it was taken."""
     monkeypatch.setattr(ResNet, "build", _with_stem(liars.MovesABuffer))
-    store, run_id = _carried_out(tmp_path, 'sweep={"freezing.count": [0]}')
+    store, run_id = _executed(tmp_path, 'sweep={"freezing.count": [0]}')
     status = store.run(run_id).status()
     assert status.state is State.DONE, status.error
     source = store.run(str(status.facts["source_id"])).read_ledger()["phases"][-1]["layers"]

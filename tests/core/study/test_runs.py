@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from ftdd.records.status import State
 from ftdd.study import runs
-from ftdd.study.runs import carry_out
+from ftdd.study.runs import execute
 from ftdd.study.runs import train as runs_train
 from ftdd.study.start import starting_chain
 from ftdd.study.store import FolderGone, Store
@@ -107,10 +107,10 @@ def test_nothing_is_left_lying_about(done: tuple[dict[int, str], str, Store]) ->
         assert mode == 0o666 & ~mask
 
 
-def test_a_run_that_is_done_is_not_carried_out_again(done: tuple[dict[int, str], str, Store]) -> None:
+def test_a_run_that_is_done_is_not_executed_again(done: tuple[dict[int, str], str, Store]) -> None:
     ids, _, store = done
     before = (store.run(ids[3]).path / "status.json").read_bytes()
-    carry_out(job(store, ids[3]))
+    execute(job(store, ids[3]))
     assert (store.run(ids[3]).path / "status.json").read_bytes() == before
 
 
@@ -120,13 +120,13 @@ def test_the_same_spec_gives_the_same_curve_in_another_store(
     """Bit for bit, with the cache in memory and with none at all: same seed, machine and number of threads."""
     ids, source_id, store = done
     _, other = written(tmp_path)
-    carry_out(job(other, source_id))
-    carry_out(job(other, ids[3]))
+    execute(job(other, source_id))
+    execute(job(other, ids[3]))
     assert other.run(ids[3]).curve().measurements == store.run(ids[3]).curve().measurements
     (tmp_path / "plain").mkdir()
     _, plain = written(tmp_path / "plain")
-    carry_out(job(plain, source_id))
-    carry_out(job(plain, ids[3], cache_memory=0))
+    execute(job(plain, source_id))
+    execute(job(plain, ids[3], cache_memory=0))
     assert facts(plain, ids[3])["cache"] == "recomputed"
     for one, two in zip(plain.run(ids[3]).curve().measurements, store.run(ids[3]).curve().measurements, strict=True):
         assert one == pytest.approx(two, abs=1e-4)
@@ -135,7 +135,7 @@ def test_the_same_spec_gives_the_same_curve_in_another_store(
 def test_a_target_without_its_source_fails_with_a_sentence(tmp_path: Path) -> None:
     study, store = written(tmp_path)
     run_id = next(iter(study.targets))
-    carry_out(job(store, run_id))
+    execute(job(store, run_id))
     status = store.run(run_id).status()
     assert status.state is State.FAILED
     assert status.error == f"its source {next(iter(study.sources))} is waiting, so there is nothing to transfer"
@@ -145,12 +145,12 @@ def test_weights_that_are_not_those_of_the_ledger_are_refused(tmp_path: Path) ->
     """A source's file that was changed after its training would make every target a lie."""
     study, store = written(tmp_path)
     (source_id,) = study.sources
-    carry_out(job(store, source_id))
+    execute(job(store, source_id))
     weights = load_file(store.run(source_id).weights)
     weights["stem.weight"][0] += 1e-7
     save_file(weights, store.run(source_id).weights)
     run_id = next(iter(study.targets))
-    carry_out(job(store, run_id))
+    execute(job(store, run_id))
     assert store.run(run_id).status().state is State.FAILED
     assert "are not those that its ledger proves; delete the folder" in store.run(run_id).status().error
 
@@ -158,7 +158,7 @@ def test_weights_that_are_not_those_of_the_ledger_are_refused(tmp_path: Path) ->
 def test_the_head_is_drawn_by_the_targets_seed_and_the_rest_is_the_sources(tmp_path: Path) -> None:
     study, store = written(tmp_path, "sweep.freezing.count=[0]", "sweep.seed=[0, 1]")
     (source_id,) = study.sources
-    carry_out(job(store, source_id))
+    execute(job(store, source_id))
     one, other = (starting_chain(point.spec, point.spec.pair.image_shape(), 3, store) for point in study.points)
     for name in one.names:
         same = all(
@@ -172,7 +172,7 @@ def test_training_from_scratch_needs_no_source(tmp_path: Path) -> None:
     study, store = written(tmp_path, "source=none")
     assert not study.sources
     run_id = next(iter(study.targets))
-    carry_out(job(store, run_id))
+    execute(job(store, run_id))
     assert store.run(run_id).status().state is State.DONE
     assert store.run(run_id).read_ledger()["layers"] == 10
 
@@ -182,7 +182,7 @@ def test_a_run_that_diverges_keeps_its_curve_and_says_so(tmp_path: Path) -> None
         tmp_path, "source=none", "target.training.optimizer={name: sgd, lr: 1.0e30}", "freezing.count=0"
     )
     (run_id,) = study.targets
-    carry_out(job(store, run_id))
+    execute(job(store, run_id))
     folder = store.run(run_id)
     assert folder.status().state is State.DIVERGED
     assert folder.curve().records[0].epoch == 0
@@ -194,7 +194,7 @@ def test_a_failure_stands_in_the_folder_with_its_traceback(tmp_path: Path) -> No
     study, store = written(tmp_path)
     (source_id,) = study.sources
     store.run(source_id).spec.write_text("{}")
-    carry_out(job(store, source_id))
+    execute(job(store, source_id))
     assert store.run(source_id).status().state is State.FAILED
     assert "Traceback" in store.run(source_id).log.read_text()
     written(tmp_path)
@@ -209,10 +209,10 @@ def test_a_run_whose_folder_is_deleted_while_it_is_at_work_fails_and_brings_noth
     monkeypatch.setattr(runs, "SHOW_SECONDS", 0.0)
     monkeypatch.setattr(runs, "train", _disturbed(lambda: shutil.rmtree(folder.path)))
     with pytest.raises(FolderGone, match="the folder was deleted while the run was executed"):
-        carry_out(job(store, folder.path.name))
+        execute(job(store, folder.path.name))
     assert not folder.path.exists()
     with pytest.raises(FolderGone):
-        carry_out(job(store, folder.path.name))
+        execute(job(store, folder.path.name))
 
     def replaced() -> None:
         shutil.rmtree(folder.path)
@@ -222,7 +222,7 @@ def test_a_run_whose_folder_is_deleted_while_it_is_at_work_fails_and_brings_noth
     written(tmp_path, "source=none", "target.training.epochs=9")
     monkeypatch.setattr(runs, "train", _disturbed(replaced))
     with pytest.raises(FolderGone):
-        carry_out(job(store, folder.path.name))
+        execute(job(store, folder.path.name))
     assert {path.name for path in folder.path.iterdir()} <= {"lock"}
 
 
@@ -241,12 +241,12 @@ def test_a_spec_of_another_run_is_refused_and_so_is_its_checkpoint(tmp_path: Pat
     one, other = list(study.targets)[:2]
     right = store.run(one).spec.read_bytes()
     store.run(one).spec.write_bytes(store.run(other).spec.read_bytes())
-    carry_out(job(store, one))
+    execute(job(store, one))
     assert store.run(one).status().state is State.FAILED
     assert f"spec.json is of run {other}" in store.run(one).status().error
     store.run(one).spec.write_bytes(right)
     torch.save({"run": other, "weights": {}}, store.run(one).checkpoint)
-    carry_out(job(store, one))
+    execute(job(store, one))
     assert store.run(one).status().state is State.DONE
     assert "checkpoint" in str(facts(store, one)["checkpoint_unusable"])
 
@@ -292,7 +292,7 @@ runs.CHECKPOINT_SHARE = 0
 runs.SHOW_SECONDS = 0.0
 if __name__ == "__main__":
     store = Path(sys.argv[1])
-    runs.carry_out(Job(sys.argv[2], store, store, "cpu", 1, 1 << 28, 0))
+    runs.execute(Job(sys.argv[2], store, store, "cpu", 1, 1 << 28, 0))
 """
 
 
@@ -319,16 +319,16 @@ def test_a_run_that_was_killed_goes_on_and_ends_in_the_same_curve(tmp_path: Path
     (tmp_path / "whole").mkdir()
     study, whole = written(tmp_path / "whole", *settings)
     (source_id,), (run_id,) = study.sources, study.targets
-    carry_out(job(whole, source_id))
-    carry_out(job(whole, run_id))
+    execute(job(whole, source_id))
+    execute(job(whole, run_id))
     _, killed = written(tmp_path, *settings)
-    carry_out(job(killed, source_id))
+    execute(job(killed, source_id))
     script = tmp_path / "child.py"
     script.write_text(CHILD)
     for epoch in (1, 15):
         assert _killed_at(killed, run_id, epoch, script)
         assert killed.run(run_id).status().state is State.INTERRUPTED
-    carry_out(job(killed, run_id))
+    execute(job(killed, run_id))
     assert killed.run(run_id).status().state is State.DONE
     resumed = facts(killed, run_id)["resumed_at"]
     assert isinstance(resumed, list)
@@ -339,7 +339,7 @@ def test_a_run_that_was_killed_goes_on_and_ends_in_the_same_curve(tmp_path: Path
     assert ours == theirs
 
 
-def test_a_run_is_carried_out_by_one_process_at_a_time(tmp_path: Path) -> None:
+def test_a_run_is_executed_by_one_process_at_a_time(tmp_path: Path) -> None:
     """Started twice at once, it is done once: the second waits, and then finds it done."""
     study, store = written(tmp_path)
     (source_id,) = study.sources
@@ -361,7 +361,7 @@ def test_a_checkpoint_that_cannot_be_used_means_to_begin_again(content: bytes | 
         torch.save({"weights": {}, "optimizer": {}, "epoch": 1}, path)
     else:
         path.write_bytes(content)
-    carry_out(job(store, source_id))
+    execute(job(store, source_id))
     assert store.run(source_id).status().state is State.DONE
     assert "checkpoint" in str(facts(store, source_id)["checkpoint_unusable"])
     assert facts(store, source_id)["resumed_at"] == []

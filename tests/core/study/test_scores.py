@@ -8,10 +8,10 @@ import torch
 
 from ftdd.components import Scheme, Score
 from ftdd.components.comparison import Comparison
-from ftdd.recipe.study import Study
+from ftdd.recipe.recipe import Recipe
 from ftdd.study.conduct import write_down
 from ftdd.study.plan import make_plan
-from ftdd.study.runs import carry_out
+from ftdd.study.runs import execute
 from ftdd.study.scores import labels, read_scores, score_study
 from ftdd.study.store import Store
 from ftdd_plugins.similarity import (
@@ -42,20 +42,20 @@ def silent(line: str) -> None:
     """Nobody looks on."""
 
 
-def carried_out(tmp_path: Path, recipe: str, *overrides: str, targets: bool = False) -> tuple[Study, Store]:
+def executed(tmp_path: Path, recipe: str, *overrides: str, targets: bool = False) -> tuple[Recipe, Store]:
     """A study whose sources, and targets where they are asked for, have been trained."""
     study = read(tmp_path, *overrides, recipe=recipe)
     store = Store(tmp_path / "store")
     plan = make_plan(study, store, tmp_path)
     write_down(study, plan, store)
     for run in plan.runs if targets else plan.sources:
-        carry_out(job(store, run.ref.id))
+        execute(job(store, run.ref.id))
     return study, store
 
 
 def test_a_score_is_a_column_of_every_run_it_is_said_of(tmp_path: Path) -> None:
     recipe = f"similarity: [class_overlap, {{name: frechet, images: 30}}]\n{TURNED}"
-    study, store = carried_out(tmp_path, recipe, "sweep.pair.strength=[0.0, 1.0]", "freezing.count=3", targets=True)
+    study, store = executed(tmp_path, recipe, "sweep.pair.strength=[0.0, 1.0]", "freezing.count=3", targets=True)
     rows = score_study(study, study.header.similarity, store, tmp_path, silent)
     assert [(row.scheme, row.pair["strength"], row.error) for row in rows] == [
         ("class_overlap", 0.0, ""),
@@ -74,7 +74,7 @@ def test_a_score_is_a_column_of_every_run_it_is_said_of(tmp_path: Path) -> None:
 
 
 def test_a_score_is_computed_once_and_again_when_it_depends_on_something_else(tmp_path: Path) -> None:
-    study, store = carried_out(tmp_path, TURNED, "pair.strength=0.5")
+    study, store = executed(tmp_path, TURNED, "pair.strength=0.5")
     said: list[str] = []
     score_study(study, (Mmd(images=20),), store, tmp_path, said.append)
     kept = sorted((store.path / "scores").iterdir())
@@ -85,7 +85,7 @@ def test_a_score_is_computed_once_and_again_when_it_depends_on_something_else(tm
     assert again.value == -0.123, "was computed again although nothing has changed"
     (other,) = score_study(study, (Mmd(images=21),), store, tmp_path, said.append)
     assert other.value != -0.123
-    network, kept_store = carried_out(tmp_path / "b", TURNED, "pair.strength=0.5", "source.training.epochs=3")
+    network, kept_store = executed(tmp_path / "b", TURNED, "pair.strength=0.5", "source.training.epochs=3")
     assert kept_store.path != store.path
     (retrained,) = score_study(network, (Mmd(images=20),), Store(kept_store.path), tmp_path, silent)
     assert retrained.source_id != again.source_id
@@ -151,7 +151,7 @@ def test_scores_of_names_and_pixels_do_not_depend_on_any_network(tmp_path: Path)
 
 
 def test_a_damaged_file_of_scores_costs_a_computation_and_nothing_else(tmp_path: Path) -> None:
-    study, store = carried_out(tmp_path, TURNED)
+    study, store = executed(tmp_path, TURNED)
     score_study(study, (ClassOverlap(),), store, tmp_path, silent)
     next((store.path / "scores").iterdir()).write_text("{")
     (row,) = score_study(study, (ClassOverlap(),), store, tmp_path, silent)
@@ -163,7 +163,7 @@ def test_a_damaged_file_of_scores_costs_a_computation_and_nothing_else(tmp_path:
 
 def test_a_study_that_compares_networks_trains_one_on_the_target_too(tmp_path: Path) -> None:
     plain = read(tmp_path, recipe=TURNED)
-    study, store = carried_out(tmp_path, f"similarity: [cka]\n{TURNED}", targets=True)
+    study, store = executed(tmp_path, f"similarity: [cka]\n{TURNED}", targets=True)
     assert len(study.sources) == len(plain.sources) + 1
     assert set(plain.sources) < set(study.sources)
     (row,) = score_study(study, study.header.similarity, store, tmp_path, silent)
@@ -235,7 +235,7 @@ def test_the_less_a_source_has_in_common_the_lower_its_scores(tmp_path: Path) ->
     """Digits drowned in noise, step by step: no score of a trained network rises by more than chance."""
     recipe = TURNED.replace("epochs: 2", "epochs: 12").replace("images: 60\n  test", "images: all\n  test")
     recipe = recipe.replace("strength: 0.0", "transformation: noise").replace("width: 1", "width: 4")
-    study, store = carried_out(tmp_path, recipe, "sweep.pair.strength=[0.0, 0.5, 1.0]", "freezing.count=0")
+    study, store = executed(tmp_path, recipe, "sweep.pair.strength=[0.0, 0.5, 1.0]", "freezing.count=0")
     known = PLUGINS.components["scheme"]
     schemes: tuple[Scheme, ...] = (
         Frechet(),

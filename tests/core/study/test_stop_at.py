@@ -10,7 +10,7 @@ from ftdd.recipe.mistakes import RecipeError
 from ftdd.recipe.specs import StopAt
 from ftdd.records.status import State
 from ftdd.study import checkpoint, runs
-from ftdd.study.runs import carry_out
+from ftdd.study.runs import execute
 from tests.core.study.small_study import facts, job, read, written
 
 
@@ -28,7 +28,7 @@ def then_ctrl_c(save: Callable[..., None], epoch: int) -> Callable[..., None]:
 def test_a_source_ends_at_the_first_epoch_that_is_good_enough(tmp_path: Path) -> None:
     whole, store = written(tmp_path / "whole", "source.training.epochs=6", "source.evaluate=every", "source.images=all")
     (whole_id,) = whole.sources
-    carry_out(job(store, whole_id))
+    execute(job(store, whole_id))
     errors = [record.test_error for record in store.run(whole_id).curve().records]
     first = next(epoch for epoch, error in enumerate(errors) if error <= 0.3)
     assert 0 < first < 6
@@ -42,20 +42,20 @@ def test_a_source_ends_at_the_first_epoch_that_is_good_enough(tmp_path: Path) ->
     study, store = written(tmp_path / "stopped", *settings)
     (stopped_id,) = study.sources
     assert stopped_id != whole_id
-    carry_out(job(store, stopped_id))
+    execute(job(store, stopped_id))
     curve = store.run(stopped_id).curve()
     assert [record.test_error for record in curve.records] == errors[: first + 1], "other numbers than without the end"
     assert store.run(stopped_id).status().state is State.DONE
     assert store.run(stopped_id).weights.exists()
     target = next(iter(study.targets))
-    carry_out(job(store, target))
+    execute(job(store, target))
     assert store.run(target).status().state is State.DONE
 
 
 def test_a_source_that_is_never_good_enough_fails_with_its_curve(tmp_path: Path) -> None:
     study, store = written(tmp_path, "source.stop_at={accuracy: 1.0}")
     (source,) = study.sources
-    carry_out(job(store, source))
+    execute(job(store, source))
     status = store.run(source).status()
     assert status.state is State.FAILED
     assert "source.stop_at asks for 1: ask for less, or give it more epochs or images" in status.error
@@ -85,7 +85,7 @@ def test_it_goes_on_where_it_was_interrupted_and_ends_at_the_same_epoch(
     settings = ("source.training.epochs=40", "source.images=all", "source.stop_at={accuracy: 0.7}")
     study, whole = written(tmp_path / "whole", *settings)
     (source,) = study.sources
-    carry_out(job(whole, source))
+    execute(job(whole, source))
     epochs = len(whole.run(source).curve()) - 1
     assert 1 < epochs < 40
 
@@ -95,9 +95,9 @@ def test_it_goes_on_where_it_was_interrupted_and_ends_at_the_same_epoch(
         patched.setattr(runs, "CHECKPOINT_SHARE", 0)
         patched.setattr(checkpoint, "save", then_ctrl_c(checkpoint.save, epoch=1))
         with pytest.raises(KeyboardInterrupt):
-            carry_out(job(broken, source))
+            execute(job(broken, source))
     assert broken.run(source).status().state is State.INTERRUPTED
-    carry_out(job(broken, source))
+    execute(job(broken, source))
     assert facts(broken, source)["resumed_at"] == [1]
     assert broken.run(source).curve().measurements == whole.run(source).curve().measurements
     assert broken.run(source).weights.read_bytes() == whole.run(source).weights.read_bytes()

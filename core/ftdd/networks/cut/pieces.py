@@ -9,13 +9,13 @@ from torch import fx, nn
 
 from ftdd.networks.chain import Chain
 from ftdd.networks.cut.cannot import CannotCut
-from ftdd.networks.cut.record import PREFIX, TRAINING, Record
+from ftdd.networks.cut.record import PREFIX, TRAINING, ForwardRecord
 
 
 class Cutter:
     """Cuts a record before its blocks."""
 
-    def __init__(self, record: Record, heads: Sequence[str], single: bool) -> None:
+    def __init__(self, record: ForwardRecord, heads: Sequence[str], single: bool) -> None:
         """heads: names of the modules that give the logits.   single: whether to cut only where one tensor crosses."""
         self._record = record
         self._nodes = record.nodes

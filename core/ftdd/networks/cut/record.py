@@ -17,7 +17,7 @@ PREFIX = "network."
 
 
 @dataclass(frozen=True)
-class Record:
+class ForwardRecord:
     """The steps of a network, in order, less those that nothing depends on."""
 
     root: nn.Module
@@ -37,7 +37,7 @@ class Record:
         return operator.attrgetter(str(node.target))(self.root)
 
 
-def record(network: nn.Module, images: torch.Tensor, descends: Descends) -> Record:
+def record(network: nn.Module, images: torch.Tensor, descends: Descends) -> ForwardRecord:
     """What the network does, from 3 images. Raises CannotCut."""
     root = _Whole(network)
     evaluating, two = _traced(root, images[:2], descends, training=False)
@@ -50,7 +50,7 @@ def record(network: nn.Module, images: torch.Tensor, descends: Descends) -> Reco
     network.eval()
     steps = [node for node in evaluating.nodes if _does_something(node)]
     three = _replayed(root, given, steps, images)
-    return Record(root, given, output, _needed(steps, output), args, two, three)
+    return ForwardRecord(root, given, output, _needed(steps, output), args, two, three)
 
 
 def _traced(

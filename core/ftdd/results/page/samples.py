@@ -16,7 +16,7 @@ import numpy as np
 
 from ftdd.components import Pair, Side, Unfit
 from ftdd.data.images import LabelledImages
-from ftdd.recipe.study import Study
+from ftdd.recipe.recipe import Recipe
 from ftdd.results.figures.contact_sheet import short_class
 from ftdd.study.files import write_json
 from ftdd.study.inputs import images_name, known_inputs
@@ -61,7 +61,7 @@ class SampleSheet:
     rows: tuple[ClassRow, ...]
 
 
-def write_samples(study: Study, store: Store, data: Path, say: Callable[[str], None]) -> None:
+def write_samples(study: Recipe, store: Store, data: Path, say: Callable[[str], None]) -> None:
     """Write the study's samples.json, unless one of the same pairs is there; nothing where labels are numbers.
 
     say: takes a line on what is being done. Whatever goes wrong costs the samples, and is said; nothing is raised.

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ftdd.components import DataUnavailable
 from ftdd.study.files import write_text
 from ftdd_plugins.pairs.files.folder_names import BESIDE, ending
-from ftdd_plugins.pairs.files.image_file import Channels, ImageFile, Unreadable, decode, values_in
+from ftdd_plugins.pairs.files.image_file import Channels, ImageFile, UnreadableImage, decode, values_in
 from ftdd_plugins.pairs.files.memory import check_memory
 from ftdd_plugins.pairs.files.scale import Scale, Values, common_scale
 
@@ -221,7 +221,7 @@ def _in_parallel(
     def one(file: ImageFile) -> T | str:
         try:
             return work(file.read())
-        except Unreadable as error:
+        except UnreadableImage as error:
             return str(error)
         except OSError as error:
             return f"cannot be read ({error.strerror or error})"

@@ -25,7 +25,7 @@ SquareSide = Annotated[int, Field(ge=1, le=4096)]
 """Pixels a side of what images are brought to. More is a slip of the finger: one image would take 48 MiB and more."""
 
 
-class Unreadable(ValueError):
+class UnreadableImage(ValueError):
     """An image cannot be decoded; the message says why."""
 
 
@@ -71,17 +71,17 @@ def _opened(content: bytes) -> "Iterator[Any]":
     from PIL import Image
 
     if len(content) > MOST_BYTES:
-        raise Unreadable(f"has {len(content) >> 20} MB")
+        raise UnreadableImage(f"has {len(content) >> 20} MB")
     try:
         with Image.open(io.BytesIO(content), formats=_formats()) as opened:
             width, height = opened.size
             if width * height > MOST_PIXELS:
-                raise Unreadable(f"has {width:,} × {height:,} pixels; at most {MOST_PIXELS:,} in all")
+                raise UnreadableImage(f"has {width:,} × {height:,} pixels; at most {MOST_PIXELS:,} in all")
             yield opened
-    except Unreadable:
+    except UnreadableImage:
         raise
     except Exception as error:  # Pillow raises whatever its decoders do: OSError, SyntaxError, ValueError, struct.error
-        raise Unreadable(_why(error)) from error
+        raise UnreadableImage(_why(error)) from error
 
 
 def _upright(image: Any) -> Any:

@@ -87,7 +87,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Study:
+class Recipe:
     """What a recipe asks for."""
 
     name: str
