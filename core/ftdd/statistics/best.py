@@ -1,4 +1,4 @@
-"""Which place of a curve is best, which are as good as far as anyone can tell, and what each costs."""
+"""Which place of a curve is best, which are not significantly worse, and what each costs."""
 
 from dataclasses import dataclass
 
