@@ -1,13 +1,14 @@
 """What is made of a study, by its store and name."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
 
+from ftdd.analysis.finding import Finding
 from ftdd.analysis.study_data import StudyData
 from ftdd.results import compare, summary
 from ftdd.results.figures import draw
-from ftdd.results.findings import kept_findings
 from ftdd.results.page import write
 from ftdd.study.reading import read_study_data
 from ftdd.study.store import Store
@@ -36,7 +37,9 @@ def draw_figures(store: Store, name: str, x: str = "frozen_layers") -> tuple[Pat
 
 def write_report(store: Store, name: str) -> Path:
     folder = store.study_folder(name)
-    return write.write_report(read(store, name), folder, kept_findings(folder))
+    kept = folder / "findings.json"
+    findings = [Finding.from_json(one) for one in json.loads(kept.read_text())] if kept.exists() else []
+    return write.write_report(read(store, name), folder, findings)
 
 
 def overlay(studies: list[tuple[Store, str]], **options: str) -> compare.Overlay | None:

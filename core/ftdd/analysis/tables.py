@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -25,7 +26,7 @@ def runs_table(
     scores: similarity scores of target runs, by id and column.
     """
     final = {run.id: run.curve.last.test_error for run in runs if run.ended and len(run.curve)}
-    rows = [_row(run, swept, eps, final.get(run.source_id or ""), (scores or {}).get(run.id, {})) for run in runs]
+    rows = [run_row(run, eps, swept, final.get(run.source_id or ""), (scores or {}).get(run.id, {})) for run in runs]
     names = dict.fromkeys(name for row in rows for name in row) or [column.name for column in RUN_COLUMNS]
     return _frame({name: [row.get(name) for row in rows] for name in names})
 
@@ -80,9 +81,17 @@ def _rest(share: float | None) -> float | None:
     return None if share is None else 1 - share
 
 
-def _row(
-    run: Run, swept: Sequence[str], eps: float, source_test_error: float | None, scores: Mapping[str, float]
+def run_row(
+    run: Run,
+    eps: float,
+    swept: Sequence[str] = (),
+    source_test_error: float | None = None,
+    scores: Mapping[str, float] = MappingProxyType({}),
 ) -> dict[str, Any]:
+    """A run's cell in each column.
+
+    source_test_error: of the run's source, on its own task.   scores: similarity scores by column.
+    """
     ledger = run.ledger if run.ended else {}
     facts, phases = run.status.facts, ledger.get("phases")
     data = facts.get("data", {})

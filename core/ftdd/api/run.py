@@ -162,8 +162,3 @@ def problems(finished: Finished) -> tuple[str, ...]:
     outcome = finished.outcome
     failed = abridged(f"run {run_id} failed: {reason}" for run_id, reason in outcome.failed.items())
     return (*failed, *changed_lines(outcome.changed, outcome.held_back))
-
-
-def worked(finished: Finished) -> bool:
-    """Whether every run of the study has ended, with its inputs."""
-    return not (finished.outcome.failed or finished.outcome.changed)

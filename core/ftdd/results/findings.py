@@ -77,19 +77,6 @@ def keep_findings(folder: Path, found: Sequence[Finding]) -> None:
     write_text(folder / "findings.csv", findings_table(found).to_csv(index=False))
 
 
-def kept_findings(folder: Path) -> tuple[Finding, ...]:
-    """The findings that were written last; nothing before. Raises ValueError where they cannot be read."""
-    try:
-        tree = json.loads((folder / "findings.json").read_text(encoding="utf-8"))
-        return tuple(Finding.from_json(one) for one in tree)
-    except FileNotFoundError:
-        return ()
-    except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(
-            f"{folder / 'findings.json'} cannot be read ({error}); `ftdd findings` writes it anew"
-        ) from error
-
-
 def findings_table(findings: Sequence[Finding]) -> pd.DataFrame:
     """A row for each finding."""
     rows = []

@@ -80,11 +80,6 @@ def differences(
     return Differences(places, mean, low, high, 1 - (1 - alone) ** tests, counts, paired)
 
 
-def largest_difference(found: Differences) -> int:
-    """The index of the place where the upper confidence limit of the difference is lowest."""
-    return int(np.nanargmin(np.where(np.isfinite(found.high), found.high, found.mean)))
-
-
 def _of_mean(values: Floats) -> tuple[Floats, Floats, float, Floats]:
     """(mean, variance of the mean, degrees of freedom, seeds) at each place."""
     counts = (~np.isnan(values)).sum(axis=0).astype(float)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ftdd.analysis.tables import measured
+from ftdd.analysis.columns import RUN_COLUMNS
+from ftdd.analysis.tables import measured, run_row
 from ftdd.records.curve import COLUMNS, Curve, Record
 from ftdd.records.run import Run
 from ftdd.records.score import scores_by_run
@@ -223,10 +224,9 @@ def _points(curve: Curve, started: int, eps: float) -> list[MetricPoint]:
 
 
 def _finals(run: Run, eps: float, timestamp: int) -> list[MetricPoint]:
-    numbers = measured(run, eps)
-    numbers["expected_test_error"] = run.status.facts.get("expected_test_error")
-    numbers["seconds_in_all"] = run.status.seconds
-    numbers["label_noise_realised"] = run.status.facts.get("data", {}).get("label_noise_realised")
+    row = {**run_row(run, eps), **measured(run, eps)}  # of a run that failed, what it has measured
+    numbers = {column.name: row[column.name] for column in RUN_COLUMNS if column.metric}
+    numbers["seconds_in_all"] = run.status.seconds  # `seconds` is that of an evaluation
     return [
         MetricPoint(key, float(value), timestamp, 0)
         for key, value in numbers.items()

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ttest_ind, ttest_rel
 
-from ftdd.statistics.differences import Differences, differences, largest_difference
+from ftdd.statistics.differences import Differences, differences
 
 X = np.arange(5.0)
 SEEDS = (0, 1, 2, 3)
@@ -123,12 +123,6 @@ def test_intervals_hold_at_all_places_together() -> None:
         answer = found(*two(draw))
         missed += bool(((answer.low > 0) | (answer.high < 0)).any())
     assert missed <= 0.08 * 400
-
-
-def test_the_largest_difference_is_where_the_second_is_most_surely_below() -> None:
-    first, second = two()
-    second[:, 3] -= 0.2
-    assert largest_difference(found(first, second)) == 3
 
 
 def test_a_missing_run_leaves_its_place_with_one_pair_less() -> None:
