@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -74,7 +75,7 @@ def test_a_path_and_a_mapping_give_the_runs_and_findings_of_the_command(place: P
     ("title", "name", "expected"),
     [
         ("Freezing a narrow network!", None, "freezing-a-narrow-network"),
-        ("Ünicode — 2", None, "nicode-2"),
+        ("Größe und Übung — 2", None, "grosse-und-ubung-2"),
         ("", None, "study"),
         ("…", None, "study"),
         ("x" * 80, None, "x" * 60),
@@ -155,6 +156,21 @@ def test_what_no_recipe_can_say_is_named(mapping: dict[str, Any]) -> None:
         request.read_request({**mapping, "title": object()})
     with pytest.raises(ValueError, match=r"overrides: .* is nothing that a recipe can say"):
         request.read_request(mapping, overrides={"seed": object()})
+    with pytest.raises(ftdd.RecipeError, match="a list or text is meant, not a set"):
+        request.read_request({**mapping, "sweep": {"seed": {0, 1}}})
+    with pytest.raises(ValueError, match=r"overrides: .* surrogates not allowed"):
+        request.read_request(mapping, overrides={"title": "\ud800"})
+    mapping["notes"] = mapping
+    with pytest.raises(ftdd.RecipeError, match="recursion"):
+        request.read_request(mapping)
+
+
+def test_mistakes_come_back_from_another_process(mapping: dict[str, Any]) -> None:
+    with pytest.raises(ftdd.RecipeError) as caught:
+        request.read_request({**mapping, **{f"nothing{number}": number for number in range(40)}})
+    copy = pickle.loads(pickle.dumps(caught.value))
+    assert len(copy.mistakes) == 40
+    assert (copy.mistakes, str(copy)) == (caught.value.mistakes, str(caught.value))
 
 
 @pytest.mark.parametrize(
@@ -169,6 +185,9 @@ def test_what_no_recipe_can_say_is_named(mapping: dict[str, Any]) -> None:
         ({"executor": "locl"}, "no executor 'locl'; nearest: local"),
         ({"recipe": "quikstart"}, "no file 'quikstart', nor a recipe of that name; nearest: quickstart"),
         ({"recipe": "."}, ". is a folder, not a recipe"),
+        ({"recipe": None}, "a recipe is a name, a path or a mapping, got None"),
+        ({"recipe": [{}]}, "a recipe is a name, a path or a mapping, got [{}]"),
+        ({"overrides": [5]}, "overrides: must be a mapping of dotted paths, or texts path=value; got [5]"),
     ],
     ids=str,
 )
