@@ -177,10 +177,14 @@ def test_mistakes_come_back_from_another_process(mapping: dict[str, Any]) -> Non
     ("arguments", "words"),
     [
         ({"workers": 0}, "workers: must be 1 or more, got 0"),
+        ({"workers": "2"}, "workers: must be a whole number, got '2'"),
+        ({"workers": 1.5}, "workers: must be a whole number, got 1.5"),
+        ({"more_seeds": "x"}, "added runs: must be a whole number, got 'x'"),
+        ({"store": __file__}, "test_run.py is no folder"),
         ({"threads": 0}, "threads: must be 1 or more, got 0"),
         ({"cache_memory": -1}, "cache_memory: must be 0 or more, got -1"),
         ({"cache_disk": -1}, "cache_disk: must be 0 or more, got -1"),
-        ({"more_seeds": -1}, "added runs must be 0 or more, got -1"),
+        ({"more_seeds": -1}, "added runs: must be 0 or more, got -1"),
         ({"device": "gpu"}, "must be cpu, cuda, cuda:N or mps, got 'gpu'"),
         ({"executor": "locl"}, "no executor 'locl'; nearest: local"),
         ({"recipe": "quikstart"}, "no file 'quikstart', nor a recipe of that name; nearest: quickstart"),
@@ -194,7 +198,7 @@ def test_mistakes_come_back_from_another_process(mapping: dict[str, Any]) -> Non
 def test_an_argument_that_is_not_possible_is_a_sentence(
     kept: Place, tmp_path: Path, arguments: dict[str, Any], words: str
 ) -> None:
-    given = {"recipe": kept.recipe, "store": tmp_path / "new", "progress": False} | arguments
+    given: dict[str, Any] = {"recipe": kept.recipe, "store": tmp_path / "new", "progress": False} | arguments
     with pytest.raises(RequestError) as caught:
         ftdd.run(**given)
     assert isinstance(caught.value, ValueError)
@@ -273,6 +277,10 @@ def test_the_store_is_the_argument_else_of_the_environment_else_of_the_recipe_el
     monkeypatch.setenv("FTDD_DATA", "there")
     assert request.read_request(mapping).data == tmp_path / "there"
     assert request.read_request(mapping, data="here").data == tmp_path / "here"
+
+
+def test_none_adds_no_runs(place: Place) -> None:
+    assert len(ftdd.run(place.recipe, store=place.store, more_seeds=None, progress=False).runs) == 4
 
 
 def test_more_seeds_adds_as_many_runs_as_it_says(place: Place) -> None:

@@ -67,6 +67,7 @@ def test_what_is_no_study_is_a_sentence(kept: Place, tmp_path: Path) -> None:
         (kept.store,): f"which study of {kept.store}? there are: small",
         (tmp_path,): f"{tmp_path} is no store with studies, and no study's folder, STORE/studies/NAME",
         (tmp_path / "nowhere", "small"): "no study 'small' in",
+        (kept.recipe, "small"): "no study 'small' in",
     }.items():
         with pytest.raises(LookupError) as caught:
             ftdd.open(*arguments)

@@ -71,7 +71,8 @@ def compare(
     value: `final_test_error`, `best_test_error`, `peak_test_error` or `interpolation_epoch`.
 
     Raises LookupError with a sentence for settings that the studies do not have, for studies of classification beside
-    regression, and where no run is done; ValueError where a study is given twice, and for a value that there is not.
+    regression, and where no run is done; ValueError where no study is given, or one twice, and for a value that there
+    is not.
     """
     from ftdd.results.compare import EPOCH, VALUES, names_of, overlay
 
@@ -80,6 +81,8 @@ def compare(
     if over == EPOCH and value != "final_test_error":
         raise ValueError(f"over='{over}' shows every test error there is: leave value='{value}' out")
     given = (studies,) if isinstance(studies, Study) else tuple(studies)
+    if not given or not all(isinstance(study, Study) for study in given):
+        raise ValueError("studies: must be one study or several, as ftdd.run and ftdd.open give them")
     folders = [study.folder for study in given]
     if len(set(folders)) < len(folders):
         raise ValueError("one study is given twice: give each once")

@@ -61,7 +61,10 @@ def read_request(
             study = read_recipe(path, plugins(), folder, given)
         except OSError as error:
             raise RequestError(f"{recipe} cannot be read: {error.strerror}") from error
-    return Request(study, Store(store_path(store, study.header.store)), folder, plugins(), file)
+    path = store_path(store, study.header.store)
+    if path.exists() and not path.is_dir():
+        raise RequestError(f"the store {path} is no folder")
+    return Request(study, Store(path), folder, plugins(), file)
 
 
 def check_networks(request: Request) -> None:
