@@ -197,6 +197,12 @@ def test_a_report_goes_where_it_is_told(place: Place) -> None:
     assert own.read_bytes() == page.read_bytes()
 
 
+def test_a_page_elsewhere_leaves_the_store_as_it_is(place: Place) -> None:
+    before = {path: path.stat().st_mtime_ns for path in place.store.rglob("*")}
+    assert ftdd.open(place.store, "small").report(place.folder / "new" / "page.html").exists()
+    assert {path: path.stat().st_mtime_ns for path in place.store.rglob("*")} == before
+
+
 # ---- networks
 
 
