@@ -125,6 +125,10 @@ REFUSED = {
         HEAD + "@ftdd.hookimpl(wrapper=True)\ndef ftdd_policies():\n    return (yield)\n",
         "marks ftdd_policies as a wrapper",
     ),
+    "is_partial": (
+        HEAD + "import functools\nftdd_run_finished = ftdd.hookimpl(functools.partial(lambda run: None))\n",
+        "has a partial as ftdd_run_finished; pluggy calls functions and methods",
+    ),
     "is_async": (
         HEAD + "@ftdd.hookimpl\nasync def ftdd_run_finished(): ...\n",
         "has an async ftdd_run_finished, which would never run",
