@@ -1,24 +1,25 @@
-"""ftdd: transfer-learning studies with frozen layers, and what they show.
+"""Transfer-learning studies with frozen layers: run them, and read what they show.
 
-Run a study by the name of a recipe, its file, or a mapping that says what the file would:
+Run a study, given a recipe's name, its file, or a mapping that says what the file would:
 
     import ftdd
 
     study = ftdd.run("quickstart", overrides={"sweep.seed": [0, 1]}, store="runs")
-    study.runs                       # a pandas DataFrame: a row for each run
-    study.curves                     # a row for each evaluation
-    study.findings                   # what it shows, with answers, effects and intervals
-    study.advice                     # the best number of frozen layers, and its price
-    study.figure("freezingwise")     # a matplotlib figure of your own
+    study.runs                       # a pandas DataFrame, one row per run
+    study.curves                     # one row per evaluation
+    study.findings                   # statements with answers, effects and confidence intervals
+    study.advice                     # the best number of frozen layers, and the cost of being wrong
+    study.figure("freezingwise")     # a matplotlib figure, to change and save
     study.report("page.html")        # everything on one page
 
-Open one that was run, and compare several:
+Open a study that was run, and compare several:
 
     study = ftdd.open("runs", "quickstart")
-    ftdd.compare([study, other], by="similarity").figure()
+    wide = ftdd.run("quickstart", overrides={"architecture.width": 8}, name="wide", store="runs")
+    ftdd.compare([study, wide]).figure()
 
-The command `ftdd` does the same; `ftdd --help` lists what else it does. A plugin's module needs `hookimpl` from here,
-and the base of its component from `ftdd.components`.
+The command `ftdd` does the same; `ftdd --help` lists what else it does. A plugin needs `hookimpl` from here, and a base
+class from `ftdd.components`.
 """
 
 import ftdd._start  # noqa: F401, I001 (before anything that could be imported from the wrong place)

@@ -76,7 +76,7 @@ def test_seeds_are_added_round_by_round_until_the_budget_is_spent(first: tuple[P
         "1 more run asked for: enough: seeds with 3 frozen layers (round 2, 3 of 3 of the budget)",
         "the budget of 3 added runs is spent; 1 more is asked for",
     ]
-    assert "3 runs, 1 of them sources; 0 done already" in said.out
+    assert "2 target runs, 1 source run; 0 done already" in said.out
     assert "6 runs executed in" in said.out
     assert place.settings == [(3, 0), (9, 0), (3, 1), (9, 1), (3, 2)]
     assert [(one["round"], one["new"]) for one in place.added] == [(1, ["seed"]), (1, ["seed"]), (2, ["seed"])]
@@ -104,10 +104,10 @@ def test_added_runs_belong_to_the_study_from_then_on(first: tuple[Place, Said, S
     """The plan has them, nothing is done again, and the tables show the seed that the recipe did not sweep."""
     place, _, _ = first
     said = place("plan", "small.yaml")
-    assert "5 target runs, sources to start from: 1; 6 done" in said.out
+    assert "5 target runs, 1 source run; 6 done" in said.out
     assert "seed" in said.out
     again = place.run()
-    assert "6 runs, 1 of them sources; 6 done already" in again.out
+    assert "5 target runs, 1 source run; 6 done already" in again.out
     assert "asked for" not in again.err
     table = place("results", "small", "--csv").out.splitlines()
     assert table[0].startswith("id,role,source_id,state,freezing.count,seed,")
@@ -199,7 +199,7 @@ def test_runs_of_a_recipe_that_changed_are_left_out_and_come_back(place: Place) 
 
     place.write(ENOUGH + SMALL + "  seed: [0, 1]\n")
     said = place.run()
-    assert "5 runs, 1 of them sources; 5 done already" in said.out, "what the sweep has itself is not added twice"
+    assert "4 target runs, 1 source run; 5 done already" in said.out, "what the sweep has itself is not added twice"
     assert not any(entry.added for entry in place.store.read_study("small").entries)
 
     place.write(ENOUGH + SMALL)

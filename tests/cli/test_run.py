@@ -29,7 +29,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Said]:
 def test_it_ends_with_a_table_and_says_where_everything_is(done: tuple[Path, Said]) -> None:
     folder, said = done
     assert said.code == 0, said.err
-    assert "A small study: 4 runs, 1 of them sources; 0 done already; on cpu" in said.out
+    assert "A small study: 3 target runs, 1 source run; 0 done already; on cpu" in said.out
     for word in ("frozen", "test error", "interpolates", "freezingwise.png", "report.html", "ftdd ui"):
         assert word in said.out
     assert "4 runs executed in" in said.out

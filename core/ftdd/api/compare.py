@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StudyComparison:
-    """Studies that are compared."""
+    """A comparison of studies: a figure, and the table behind it."""
 
     overlay: "Overlay"
     """Which runs make which line, on which axis, in which panel."""
@@ -23,7 +23,7 @@ class StudyComparison:
     def figure(self) -> "Figure":
         """One panel for each combination of the other settings, one line for each study and value of `by`.
 
-        A matplotlib figure, the caller's own.
+        A new matplotlib figure, to change and save.
         """
         from ftdd.results.figures.comparison import overlay_figure
         from ftdd.results.figures.style import journal
@@ -32,10 +32,10 @@ class StudyComparison:
             return overlay_figure(self.overlay)
 
     def to_frame(self) -> "pd.DataFrame":
-        """A row for each line at each position: mean, deviation, runs, and the paired difference to the reference.
+        """A row for each line at each position: mean, standard deviation, runs, paired difference to the reference.
 
-        `difference` is the mean over pairs of runs with the same seeds, `standard_error` its standard error; both are
-        empty for the line of reference, and where no runs pair.
+        `difference` is the mean over pairs of runs with the same seed, `standard_error` its standard error. Both are
+        empty for the reference itself, and where no runs pair.
         """
         import pandas as pd
 
@@ -63,16 +63,18 @@ class StudyComparison:
 def compare(
     studies: Study | Iterable[Study], *, by: str = "", over: str = "frozen_layers", value: str = "final_test_error"
 ) -> StudyComparison:
-    """Compare studies, or the lines of one.
+    """Compare studies, or within one study the values of a setting.
 
-    by: a setting whose values make lines of their own, by its dotted path or the end of it (`similarity`).
-    over: the horizontal axis: `frozen_layers`, `trainable_parameters`, `trainable_share_of_parameters`,
-    `trainable_share_of_forward_flops`, `epoch`, or a setting of numbers.
-    value: `final_test_error`, `best_test_error`, `peak_test_error` or `interpolation_epoch`.
+    Args:
+        studies: One or more studies.
+        by: A setting with a line for each value: its dotted path, or the end of it (`similarity`).
+        over: The horizontal axis: `frozen_layers`, `trainable_parameters`, `trainable_share_of_parameters`,
+            `trainable_share_of_forward_flops`, `epoch`, or a numeric setting.
+        value: `final_test_error`, `best_test_error`, `peak_test_error` or `interpolation_epoch`.
 
-    Raises LookupError with a sentence for settings that the studies do not have, for studies of classification beside
-    regression, and where no run is done; ValueError where no study is given, or one twice, and for a value that there
-    is not.
+    Raises:
+        LookupError: The studies have no such setting, are of classification and of regression, or no run is done.
+        ValueError: No study is given, one is given twice, or there is no such value.
     """
     from ftdd.results.compare import EPOCH, VALUES, names_of, overlay
 

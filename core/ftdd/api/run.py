@@ -49,34 +49,39 @@ def run(
     again: bool = False,
     progress: bool | None = None,
 ) -> Study:
-    """Run a study: train the sources that are missing, then the targets; find what it shows, and draw it.
+    """Run a study: train the sources that are missing, then the targets; compute the findings, draw the figures.
 
-    What is done already is found done, and what was interrupted goes on from its last checkpoint: calling it again
-    does no work twice. `ftdd run` on the command line is the same function.
+    Runs that are done are kept, and interrupted ones continue from their last checkpoint, so calling this again repeats
+    no work. The command `ftdd run` calls the same function.
 
-    recipe: the name of a recipe that ships with ftdd, the path of a YAML file, or a mapping that says what such a file
-    would.
-    overrides: settings by dotted paths, `{"target.images": 500, "sweep.seed": [0, 1]}`; a swept path that is given one
-    value is no longer swept. Strings `path=value` are taken too, as `--set` takes them.
-    name: of the study; the recipe's `name`, else the file's, where it is left out; of a mapping its title in lower case
-    with dashes, else `study`.
-    store: folder of the runs; $FTDD_STORE, else the recipe's `store`, else `./ftdd-runs` where it is left out.
-    data: folder where data sets lie; $FTDD_DATA, else `./ftdd-data`.
-    executor: who executes runs; the recipe's, else `local`, processes on this machine.
-    workers: runs at once; one per physical core, or per GPU.
-    threads: of each worker. Runs are the same bits for the same number of threads.
-    device: `cpu`, `cuda`, `cuda:1`, `mps`; the fastest there is.
-    cache_memory, cache_disk: MiB of frozen layers' outputs that each worker keeps in memory, and in a file.
-    more_seeds: True adds runs, mostly seeds, where an answer is `cannot tell`, looks again, and so on: as many target
-    runs as the recipe asks for itself, or as its `more_seeds` says; a number is the budget of added runs.
-    again: train runs anew that were trained with other images or weights than there are now.
-    progress: False shows nothing; else progress is shown on stderr, or in the output of a notebook's cell.
+    Args:
+        recipe: The name of a recipe that ships with ftdd, the path of a YAML file, or a mapping that says what such a
+            file would.
+        overrides: Settings by dotted paths, `{"target.images": 500, "sweep.seed": [0, 1]}`. A swept setting that is
+            given one value is no longer swept. Strings `path=value` are accepted too, as in `--set`.
+        name: The study's name. Default: the recipe's `name`, else the file's; of a mapping its title in lower case with
+            dashes, else `study`.
+        store: The folder of runs. Default: $FTDD_STORE, else the recipe's `store`, else `./ftdd-runs`.
+        data: The folder of data sets. Default: $FTDD_DATA, else `./ftdd-data`.
+        executor: What executes runs. Default: the recipe's, else `local`, processes on this machine.
+        workers: Runs at the same time. Default: one per physical core, or per GPU.
+        threads: Threads of each worker. Results agree bit for bit for the same number of threads.
+        device: `cpu`, `cuda`, `cuda:1` or `mps`. Default: the fastest there is.
+        cache_memory: MiB of frozen layers' outputs that each worker keeps in memory.
+        cache_disk: MiB of them that each worker keeps in a file.
+        more_seeds: True adds runs, mostly seeds, where an answer is `cannot tell`, and repeats that until the budget is
+            spent: as many target runs as the recipe has, or as its `more_seeds` says. A number sets the budget.
+        again: Whether to train runs again whose images or weights have changed since.
+        progress: False shows nothing. Otherwise progress goes to stderr, or to the output of a notebook's cell.
 
-    Gives the study, open. Runs that failed do not raise: a warning names them, and `study.runs` has their errors.
+    Returns:
+        The study. Runs that failed do not raise: a warning names them, and the column `error` of `study.runs` says why.
 
-    Raises RecipeError with all mistakes of the recipe at once; DataUnavailable where images or weights are missing;
-    ValueError with a sentence for an argument that is not possible; KeyboardInterrupt, with nothing lost, after a line
-    on how to go on.
+    Raises:
+        RecipeError: The recipe is wrong; the exception has all mistakes at once.
+        DataUnavailable: Images or weights are missing.
+        ValueError: An argument is not possible.
+        KeyboardInterrupt: Ctrl-C. Nothing is lost, and a line says how to continue.
     """
     budget = None if isinstance(more_seeds, bool) else more_seeds
     shown = progress_for(progress)

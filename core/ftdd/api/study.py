@@ -41,16 +41,16 @@ class Findings(tuple[Finding, ...]):
 
 
 class Study:
-    """A study in a store: its runs, what it shows, and figures and page of it.
+    """A study in a store: its runs, findings, figures and page.
 
-    Everything is read from the run folders when it is first asked for, and stays as it was then; `study.refresh()`
-    reads again. As the last line of a notebook's cell it shows itself.
+    Each attribute is read from the run folders when it is first used, and kept; `study.refresh()` reads again. As the
+    last line of a notebook's cell, a study shows its findings and its table over frozen layers.
     """
 
     def __init__(
         self, folder: Path, data: "StudyData | None" = None, findings: Iterable[Finding] | None = None
     ) -> None:
-        """folder: `<store>/studies/<name>`.   data, findings: what was read and found already."""
+        """For use by ftdd itself; `ftdd.open` and `ftdd.run` give studies."""
         self.folder = folder
         """`<store>/studies/<name>`."""
         if data is not None:
@@ -60,36 +60,37 @@ class Study:
 
     @cached_property
     def data(self) -> "StudyData":
-        """The study as it was read, which analyses are given: tables, settings, and each run with its curve."""
+        """What analyses are given: tables, settings, and each run with its curve."""
         from ftdd.study.reading import read_study_data
 
         return read_study_data(self._store, self.name)
 
     @property
     def name(self) -> str:
-        """Its name, under which the commands know it."""
+        """The study's name, which the commands take."""
         return self.folder.name
 
     @property
     def title(self) -> str:
-        """Its title."""
+        """The recipe's title."""
         return self.data.record.title
 
     @property
     def question(self) -> str:
-        """What it is to answer."""
+        """The question that the recipe asks."""
         return self.data.record.question
 
     @property
     def recipe(self) -> str:
-        """The recipe that it was run with: YAML, with what was overridden as comments below it."""
+        """The recipe that was run, as YAML, with what was overridden as comments below it."""
         return (self.folder / "recipe.yaml").read_text(encoding="utf-8")
 
     @property
     def runs(self) -> "pd.DataFrame":
         """A row for each run, sources first: id, role, state, swept settings, measured numbers, all other settings.
 
-        Numbers are empty (NaN, <NA>) until a run has ended. `ftdd.analysis.columns.RUN_COLUMNS` says what each means.
+        Measured numbers are empty (NaN, <NA>) until a run has ended. `ftdd.analysis.columns.RUN_COLUMNS` says what each
+        column means.
         """
         return self.data.runs
 
@@ -100,7 +101,7 @@ class Study:
 
     @cached_property
     def findings(self) -> Findings:
-        """What the study shows, by the analyses that its recipe chose; `.to_frame()` gives a table."""
+        """The findings of the analyses that the recipe chose; `.to_frame()` gives a table."""
         from ftdd.results.findings import find
 
         return Findings(find(analyses_of(self.data.record, plugins()), self.data))
@@ -121,23 +122,27 @@ class Study:
         return advice_in(find([analysis], self.data)) if isinstance(analysis, Analysis) else ()
 
     def figure(self, kind: str = "freezingwise", over: str = "frozen_layers") -> "Figure":
-        """A matplotlib figure, the caller's own to change and save.
+        """A new matplotlib figure, to change and save.
 
-        kind: `freezingwise` (errors over frozen layers), `epochwise` (errors over epochs); where the study has them,
-        `similarity` and `scores`.
-        over: what stands on the horizontal axis of `freezingwise`: `frozen_layers`, `trainable_parameters`,
-        `trainable_share_of_parameters` or `trainable_share_of_forward_flops`.
-        Raises ValueError with a sentence where the study has no such figure or axis, or no run is done.
+        Args:
+            kind: `freezingwise` (errors over frozen layers) or `epochwise` (errors over epochs); where the study has
+                them, `similarity` and `scores`.
+            over: The horizontal axis of `freezingwise`: `frozen_layers`, `trainable_parameters`,
+                `trainable_share_of_parameters` or `trainable_share_of_forward_flops`.
+
+        Raises:
+            ValueError: The study has no such figure or axis, or no run is done.
         """
         from ftdd.results.figures.draw import figure
 
         return figure(self.data, kind, over)
 
     def report(self, path: str | Path | None = None) -> Path:
-        """Write the page of the study, one HTML file that opens from disk, and give its path.
+        """Write the study's page, one HTML file that opens from disk, and return its path.
 
-        path: where to; `report.html` in the study's folder where it is left out, whose findings and figures are
-        written anew too. Where it is given, nothing is written into the store.
+        Args:
+            path: Where to; nothing is written into the store then. Default: `report.html` in the study's folder, whose
+                findings and figures are written again too.
         """
         from ftdd.results.page.write import write_report
         from ftdd.results.write import write_results
@@ -151,9 +156,14 @@ class Study:
         """The trained network of a run, in evaluation mode: a chain of named layers, `network.names`.
 
         Inputs are images as floats, shape (N, C, H, W), normalized as in training.
-        data: as in `ftdd.run`; some pairs know their classes by it.
-        Raises LookupError where the study has no such run, the run is not done, or its weights were not kept: sources
-        keep theirs.
+
+        Args:
+            run_id: From the column `id` of `study.runs`.
+            data: The folder of data sets, as in `ftdd.run`; some pairs read their classes from it.
+
+        Raises:
+            LookupError: The study has no such run, the run is not done, or its weights were not kept (sources keep
+                theirs).
         """
         from ftdd.recipe.specs import read_spec
         from ftdd.study.networks import trained_network
@@ -164,7 +174,7 @@ class Study:
         return trained_network(self._store, spec, data_path(data))
 
     def refresh(self) -> "Study":
-        """The same study, read again when it is asked for: what has been done since is in it."""
+        """The same study, to be read again: it includes what has been done since."""
         return Study(self.folder)
 
     def __repr__(self) -> str:
@@ -230,10 +240,14 @@ class Study:
 
 
 def open_study(path: str | Path, name: str | None = None) -> Study:
-    """A study of a store.
+    """Open a study that was run. Trains nothing, and needs no data sets.
 
-    path: a store, with the study's name; or the study's own folder, `<store>/studies/<name>`. Raises LookupError with a
-    sentence where there is no such study.
+    Args:
+        path: A store, or the study's own folder, `<store>/studies/<name>`.
+        name: The study's name, where `path` is a store.
+
+    Raises:
+        LookupError: There is no such study.
     """
     folder = Path(path).expanduser().absolute()
     if name is None:

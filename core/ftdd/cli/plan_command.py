@@ -17,7 +17,7 @@ from ftdd.cli.options import adding_options, recipe_options
 from ftdd.cli.screen import messages, output, state_text, warn
 from ftdd.study.added import Round, with_added
 from ftdd.study.plan import Plan, PlannedRun, make_plan
-from ftdd.wording import as_recipe, duration
+from ftdd.wording import as_recipe, counted, duration
 
 MOST_ROWS = 60
 
@@ -71,7 +71,7 @@ def command(
         screen.print(f"… and {len(plan.runs) - len(rows)} more runs (--all shows them)")
     counts = Counter(str(run.state) for run in plan.runs)
     screen.print(
-        f"{len(plan.targets)} target runs, sources to start from: {len(plan.sources)}; "
+        f"{counted(len(plan.targets), 'target run')}, {counted(len(plan.sources), 'source run')}; "
         + ", ".join(f"{count} {state}" for state, count in counts.items())
     )
     left = sum(run.image_passes for run in plan.open)

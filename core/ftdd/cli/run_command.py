@@ -68,12 +68,12 @@ def command(
 
 
 def _tell_plan(request: Request, plan: Plan, device: str) -> None:
+    title = escape(request.study.header.title or request.study.name)
+    targets, sources = counted(len(plan.targets), "target run"), counted(len(plan.sources), "source run")
+    done = sum(run.state.final for run in plan.runs)
     left_out = f", {len(plan.changed)} trained with other inputs" if plan.changed else ""
     output().print(
-        f"[bold]{escape(request.study.header.title or request.study.name)}[/]: {counted(len(plan.runs), 'run')}, "
-        f"{len(plan.sources)} of them sources; {sum(run.state.final for run in plan.runs)} done already{left_out}; "
-        f"on {device}",
-        soft_wrap=True,
+        f"[bold]{title}[/]: {targets}, {sources}; {done} done already{left_out}; on {device}", soft_wrap=True
     )
 
 

@@ -26,7 +26,7 @@ class Unfit(ValueError):
 
 
 class DataUnavailable(Exception):
-    """Images or weights are not available: a sentence that says which, where, and what to do.
+    """Images or weights are not available: the message says which, where, and what to do.
 
     field: the setting that names what is missing; "" where none does.
     """

@@ -27,7 +27,11 @@ class Mistake:
 
 
 class RecipeError(Exception):
-    """A recipe with mistakes, all of them, in the order of their lines."""
+    """A recipe is wrong.
+
+    Attributes:
+        mistakes: All of them, in the order of their lines, each with `line`, `path` and `message`.
+    """
 
     def __init__(self, mistakes: Iterable[Mistake]) -> None:
         self.mistakes = tuple(_abridged(sorted(set(mistakes))))

@@ -43,7 +43,7 @@ def ftdd_pairs() -> Sequence[type[Pair]]:
 
 
 class ImageNetSubset(Pair):
-    """Some classes of ImageNet-1k as target, and the nearest or the remotest of the others in WordNet as source.
+    """Some classes of ImageNet-1k as target, and the nearest or the most distant of the others in WordNet as source.
 
     From a folder of ImageNet with `train/<wnid>/` and `val/<wnid>/` (ILSVRC 2012; its validation images must be sorted
     into class folders). Images are cut to their middle square and brought to `image_size` once, and kept beside the
@@ -59,7 +59,7 @@ class ImageNetSubset(Pair):
     target: Annotated[tuple[str, ...], Field(min_length=2)] = TARGET
     """The target's classes, by wnid or by a word that means one of them."""
     similarity: Similarity = "related"
-    """Whether the source's classes are the nearest or the remotest, by Lin's measure."""
+    """Whether the source's classes are the nearest or the most distant, by Lin's measure."""
     source_classes: SourceCount = 40
     """How many classes the source has."""
     common: Annotated[float, Field(ge=0, le=1)] = 0.0
@@ -77,7 +77,7 @@ class ImageNetSubset(Pair):
         return IMAGENET
 
     def classes(self, side: Side, data: Path) -> tuple[str, ...]:
-        """The target as listed; the source from the nearest, or from the remotest."""
+        """The target as listed; the source from the nearest, or from the most distant."""
         every = imagenet_1k()
         target = wnids_of(self.target, among=every, field="target")
         if side == "target":

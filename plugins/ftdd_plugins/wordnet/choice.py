@@ -15,7 +15,7 @@ SourceCount = Annotated[int, Field(ge=2)]
 def by_nearness(
     candidates: Sequence[str], target: Sequence[str], similarity: Similarity, count: int
 ) -> tuple[str, ...]:
-    """Wnids of the nearest candidates, or of the remotest, in that order. Raises Unfit where `count` is too many."""
+    """Wnids of the nearest candidates, or the most distant, in that order. Raises Unfit where `count` is too many."""
     if count > len(candidates):
         raise Unfit(f"must be at most {len(candidates)}, got {count}", "source_classes")
     ranked = [wnid for wnid, _ in nearness(candidates, target, lin)]

@@ -188,7 +188,7 @@ def lin(a: str, b: str) -> float:
 
 
 def nearness(candidates: Sequence[str], to: Sequence[str], measure: Measure) -> list[tuple[str, float]]:
-    """Candidates from nearest to remotest, each with its greatest similarity to any of `to`; ties by wnid.
+    """Candidates from nearest to most distant, each with its greatest similarity to any of `to`; ties by wnid.
 
     candidates, to: wnids.   measure: `lin`, `wu_palmer` or `path_similarity`.
     Raises ValueError where `to` is empty.

@@ -26,7 +26,7 @@ class TinyImageNetToCifar10(ChosenClasses):
     """From classes of Tiny ImageNet to CIFAR-10: source images are averaged down to the target's size.
 
     Of the 200 classes, the source has those whose nouns are nearest in WordNet to any of CIFAR-10's ten (`related`), or
-    remotest from all of them (`less_related`), by Lin's measure. `ftdd show tiny_imagenet_to_cifar10` lists them.
+    most distant from all of them (`less_related`), by Lin's measure. `ftdd show tiny_imagenet_to_cifar10` lists them.
     """
 
     data_sets: ClassVar[Sequence[DataSet]] = (TINY_IMAGENET, CIFAR_10)
@@ -37,14 +37,14 @@ class TinyImageNetToCifar10(ChosenClasses):
 
     name: Literal["tiny_imagenet_to_cifar10"] = "tiny_imagenet_to_cifar10"
     similarity: Similarity = "related"
-    """Whether the source's classes are the nearest or the remotest."""
+    """Whether the source's classes are the nearest or the most distant."""
     source_classes: SourceCount = 40
     """How many."""
     image_size: Literal[32, 16, 8] = 32
     """Pixels a side, of both sides."""
 
     def chosen(self, side: Side) -> Chosen:
-        """CIFAR-10's own order; the source's from the nearest, or from the remotest."""
+        """CIFAR-10's own order; the source's from the nearest, or from the most distant."""
         if side == "target":
             return Chosen(CIFAR_10, CIFAR_10.classes)
         wnids = by_nearness(TINY_IMAGENET.wnids, wnids_of(CIFAR_10.classes), self.similarity, self.source_classes)
@@ -56,7 +56,7 @@ class TinyImageNetToCifar10(ChosenClasses):
 
 
 class TinyImageNetSplit(ChosenClasses):
-    """Tiny ImageNet to itself: a target of some classes, and a source of the nearest or the remotest of the others.
+    """Tiny ImageNet to itself: a target of some classes, and a source of the nearest or the most distant of the others.
 
     Nearness is by WordNet, Lin's measure, to the nearest of the target's classes.
     """
@@ -70,7 +70,7 @@ class TinyImageNetSplit(ChosenClasses):
 
     name: Literal["tiny_imagenet_split"] = "tiny_imagenet_split"
     similarity: Similarity = "related"
-    """Whether the source's classes are the nearest or the remotest."""
+    """Whether the source's classes are the nearest or the most distant."""
     target: Annotated[tuple[str, ...], Field(min_length=2)] | None = None
     """The target's classes, by wnid or by a word that means one of them; every tenth of the 200, sorted by wnid, where
     it is left out: 20 of all kinds."""
@@ -83,7 +83,7 @@ class TinyImageNetSplit(ChosenClasses):
     """Pixels a side; smaller images are the means of squares of pixels."""
 
     def chosen(self, side: Side) -> Chosen:
-        """The target as listed; the source from the nearest, or from the remotest."""
+        """The target as listed; the source from the nearest, or from the most distant."""
         every = TINY_IMAGENET.wnids
         target = every[::10] if self.target is None else wnids_of(self.target, among=every, field="target")
         if side == "target":
