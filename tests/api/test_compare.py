@@ -75,8 +75,13 @@ def test_lines_of_one_study_by_a_setting(store: Path) -> None:
     ],
 )
 def test_over_names_the_horizontal_axis(store: Path, over: str) -> None:
-    comparison = ftdd.compare([ftdd.open(store, "first"), ftdd.open(store, "second")], over=over)
-    assert len(comparison.to_frame()) > 2
+    studies = [ftdd.open(store, "first"), ftdd.open(store, "second")]
+    comparison = ftdd.compare(studies, over=over)
+    table = comparison.to_frame()
+    assert len(table) > 2
+    known = studies[0].curves if over == "epoch" else studies[0].runs
+    assert set(table[over]) <= set(known[over].astype(float))
+    assert ("frozen_layers" in table) == over.startswith("trainable")
     assert comparison.figure().axes
 
 

@@ -34,18 +34,24 @@ class StudyComparison:
     def to_frame(self) -> "pd.DataFrame":
         """A row for each line at each position: mean, standard deviation, runs, paired difference to the reference.
 
+        Positions are frozen layers, or transferred ones where studies sweep these, beside what `over` names; else the
+        values of `over` alone.
         `difference` is the mean over pairs of runs with the same seed, `standard_error` its standard error. Both are
         empty for the reference itself, and where no runs pair.
         """
         import pandas as pd
 
         from ftdd.results.compare import cells
+        from ftdd.results.figures.freezingwise import AXES
 
+        over = self.overlay.over
+        depth = self.overlay.merged.depth.column if over in AXES else over
         return pd.DataFrame(
             [
                 {
                     "panel": ", ".join(cell.panel),
-                    self.overlay.over: cell.position,
+                    depth: cell.position,
+                    **({over: cell.x} if over in AXES and over != "frozen_layers" else {}),
                     "line": cell.line,
                     "mean": cell.mean,
                     "deviation": cell.deviation,

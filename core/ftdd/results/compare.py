@@ -105,6 +105,8 @@ class Cell:
 
     panel: tuple[str, ...]
     position: float
+    x: float
+    """Where it stands on the horizontal axis of the figure: the mean of its runs."""
     line: str
     mean: float | None
     """None where a run has no such number: it never interpolates, or never rises to a peak."""
@@ -385,6 +387,7 @@ def _cell(
     return Cell(
         panel,
         position,
+        float(rows["x"].mean()) if "x" in rows else position,
         line.label,
         float(values.mean()) if whole and len(values) else None,
         float(values.std(ddof=1)) if whole and len(values) > 1 else None,
