@@ -74,15 +74,20 @@ def as_options(settings: Mapping[str, Json]) -> str:
     return " ".join(f"{path}={as_recipe(value)}" for path, value in settings.items())
 
 
+def with_minus(text: str) -> str:
+    """A number that begins with a minus sign instead of a hyphen: −0.05, −3e-07."""
+    return f"−{text[1:]}" if text.startswith("-") else text
+
+
 def number(value: float, squared: bool = False) -> str:
     """Three digits: errors as 0.512, epochs as 1,230; squared errors, which may be of any size, also as 3.1e-07."""
     if squared and value and math.isfinite(value):
-        return f"{value:.3g}".replace("-", "−", 1) if value < 0 else f"{value:.3g}"
+        return with_minus(f"{value:.3g}")
     if not math.isfinite(value):
         return "∞" if value > 0 else "−∞"
     form = ",.0f" if abs(value) >= 99.95 else ".3g" if abs(value) >= 1 else ".3f"
     text = f"{value:{form}}"
-    return "0.000" if text == "-0.000" else text.replace("-", "−")
+    return "0.000" if text == "-0.000" else with_minus(text)
 
 
 def error(value: float | None, squared: bool = False) -> str:
@@ -90,7 +95,7 @@ def error(value: float | None, squared: bool = False) -> str:
     if value is None or value != value:
         return NOTHING
     text = f"{value:.3g}" if squared else f"{value:.3f}"
-    return text.removeprefix("-") if float(text) == 0 else text
+    return text.removeprefix("-") if float(text) == 0 else with_minus(text)
 
 
 def mean_and_deviation(mean: float | None, deviation: float | None) -> str:

@@ -50,7 +50,7 @@ def test_the_answer_has_its_price_and_says_what_would_help(answered: Path) -> No
     said = ftdd("advise", "mine", cwd=answered)
     assert said.code == 0, said.err
     text = " ".join(said.out.split())
-    for words in ("Freeze ", "over 2 seeds", "To be wrong by one step", "Early stopping", "More data", "Soft freezing"):
+    for words in ("Freeze ", "over 2 seeds", "Being wrong by one step", "Early stopping", "More data", "Soft freezing"):
         assert words in text
     (advice,) = json.loads(ftdd("advise", "mine", "--json", cwd=answered).out)
     assert advice["best"] in [choice["frozen_layers"] for choice in advice["choices"]]
@@ -62,7 +62,7 @@ def test_the_answer_has_its_price_and_says_what_would_help(answered: Path) -> No
 
 def test_the_page_ends_with_it(answered: Path) -> None:
     page = (answered / "ftdd-runs" / "studies" / "mine" / "report.html").read_text()
-    assert "To be wrong by one step" in page
+    assert "Being wrong by one step" in page
 
 
 def test_a_study_that_is_not_there_is_a_wrong_request(answered: Path) -> None:

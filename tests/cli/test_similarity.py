@@ -79,7 +79,7 @@ def test_a_scheme_whose_weights_are_not_to_be_had_costs_its_own_score_alone(tmp_
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(-1e-9, "0.0000"), (-0.0, "0.0000"), (-0.00006, "-0.0001"), (2.0, "2.0000")]
+    ("value", "text"), [(-1e-9, "0.0000"), (-0.0, "0.0000"), (-0.00006, "−0.0001"), (2.0, "2.0000")]
 )
 def test_a_distance_of_rounding_alone_is_shown_without_a_sign(value: float, text: str) -> None:
     assert number(value, 4) == text

@@ -69,7 +69,7 @@ def test_the_best_number_and_what_it_costs_to_be_wrong_by_one() -> None:
     assert by[6].interval[0] < by[6].cost < by[6].interval[1]
     assert by[6].trainable_parameters == 1000 - 90 * 6
     assert by[6].seconds == 50
-    assert f"To be wrong by one step: fewer (2) costs {by[2].cost:.3f} [" in text(advice)
+    assert f"Being wrong by one step: fewer (2) costs {by[2].cost:.3f} [" in text(advice)
     assert f"; more (6) costs {by[6].cost:.3f} [" in text(advice)
 
 

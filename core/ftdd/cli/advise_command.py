@@ -68,8 +68,8 @@ def _print(advice: Advice) -> None:
         "frozen\nlayers",
         "test\nerror",
         "costs",
-        "at least",
-        "at most",
+        "95% CI\nlow",
+        "95% CI\nhigh",
         "trainable\nparameters",
         "seconds\na run",
     ):

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from ftdd.analysis.finding import Answer, Finding
 from ftdd.cli.screen import output
-from ftdd.wording import as_options
+from ftdd.wording import as_options, with_minus
 
 STYLES = {"seen": "bold green", "not seen": "bold blue", "cannot tell": "bold yellow"}
 
@@ -85,4 +85,4 @@ def _answer(finding: Finding) -> str:
 
 
 def _number(value: float) -> str:
-    return (f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}").replace("-", "−", value < 0)
+    return with_minus(f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}")

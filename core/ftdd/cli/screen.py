@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ftdd.records.status import State
-from ftdd.wording import NOTHING
+from ftdd.wording import NOTHING, with_minus
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -48,7 +48,7 @@ def number(value: float | int | None, digits: int = 3) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     text = f"{value:.{digits}f}"
-    return text.removeprefix("-") if float(text) == 0 else text.replace("-", "−")
+    return text.removeprefix("-") if float(text) == 0 else with_minus(text)
 
 
 def warn(lines: Iterable[str]) -> None:

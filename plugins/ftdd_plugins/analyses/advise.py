@@ -160,7 +160,7 @@ def _wrong_by_one(choices: Sequence[DepthChoice], best: int, logs: bool) -> str:
                 verb = f"costs {cost}"
             parts.append(f"{words} ({other.frozen_layers}) {verb}{f' [{ends[0]}, {ends[1]}]' if ends else ''}")
     sure = "" if choices[best].interval else "; no confidence interval with these seeds"
-    return f"To be wrong by one step: {'; '.join(parts)}{sure}." if parts else ""
+    return f"Being wrong by one step: {'; '.join(parts)}{sure}." if parts else ""
 
 
 def _near(grid: "Grid", best: int, descent: "Descent", threshold: int | None, logs: bool) -> str:
@@ -254,9 +254,7 @@ def _against_scratch(study: "StudyData", grid: "Grid", best: int, level: float) 
     from ftdd.statistics.differences import differences
 
     if "control" not in study.swept:
-        return (
-            "Whether what was learned before helps at all: not studied. Sweep `control: [transfer, random, scratch]`."
-        )
+        return "Whether transfer helps at all: not studied. Sweep `control: [transfer, random, scratch]`."
     scratch = [
         other
         for other in over_setting(study, "frozen_layers", "final_test_error", fewest=1)

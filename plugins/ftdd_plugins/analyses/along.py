@@ -148,7 +148,7 @@ def _text(grid: "Grid", found: "Descent", unit: str) -> str:
         else:
             parts.append(
                 f"and falls by {number(shape.descent)} to {position(grid.over, x[shape.second])}; "
-                f"the last is {number(abs(shape.fall))} {'below' if shape.fall >= 0 else 'above'} the peak"
+                f"the final value is {number(abs(shape.fall))} {'below' if shape.fall >= 0 else 'above'} the peak"
             )
         walk = " ".join(parts)
     return f"{lead(grid.settings)}{walk}. {_verdict(found, unit)}"

@@ -45,7 +45,7 @@ function chart(id, title, state, controls, specOf) {
     const entries = several ? [make("span", { class: "what" }, spec.legend), ...spec.lines.map(entry)] : [];
     if (spec.lines.length > 3) {
       const all = drawn.length === spec.lines.length;
-      const button = make("button", { type: "button", class: "plain" }, all ? "none" : "all");
+      const button = make("button", { type: "button", class: "plain" }, all ? "hide all" : "show all");
       button.onclick = () => { spec.lines.forEach((line) => (all ? hidden.add(line.key) : hidden.delete(line.key))); draw(); };
       entries.push(button);
     }
