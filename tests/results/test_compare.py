@@ -244,3 +244,12 @@ def test_a_figure_says_how_many_runs_are_missing_and_counted_once(store: Store) 
     assert "1 run is missing" in words
     assert "1 run is left out, having diverged" in words
     assert "1 run of several studies is counted once" in words
+
+
+def test_a_study_of_transferred_layers_stands_over_these_in_table_and_figure(store: Store) -> None:
+    """Nothing is frozen in it."""
+    one = study(store, "first", [MadeRun({"transfer.first_layers": n, "seed": 0}) for n in (0, 3, 7)])
+    found = laid(one)
+    assert found.positions == "transferred layers"
+    assert sorted(found.merged.done["x"]) == [0, 3, 7]
+    assert [(one.position, one.x) for one in cells(found)] == [(0, 0), (3, 3), (7, 7)]

@@ -266,7 +266,7 @@ def _placed(runs: pd.DataFrame, over: str) -> pd.DataFrame:
     depth = runs["depth"].astype(float)
     if over == EPOCH:
         return runs.assign(x=0.0, position=0.0)
-    x = pd.to_numeric(runs[over], errors="coerce").astype(float)
+    x = depth if over == "frozen_layers" else pd.to_numeric(runs[over], errors="coerce").astype(float)
     if x.isna().any():
         odd = next(format_value(value) for value, number in zip(runs[over], x, strict=True) if pd.isna(number))
         raise CannotCompare(f"--over {over}: needs a number in every run, and there is '{odd}'; --by takes words too")
