@@ -74,7 +74,7 @@ def compare(
 
     Raises:
         LookupError: The studies have no such setting, are of classification and of regression, or no run is done.
-        ValueError: A study is given twice, or there is no such value.
+        ValueError: No study is given, one is given twice, or there is no such value.
     """
     from ftdd.results.compare import EPOCH, VALUES, names_of, overlay
 
@@ -83,6 +83,8 @@ def compare(
     if over == EPOCH and value != "final_test_error":
         raise ValueError(f"over='{over}' shows every test error there is: leave value='{value}' out")
     given = (studies,) if isinstance(studies, Study) else tuple(studies)
+    if not given:
+        raise ValueError("there is no study to compare: give at least one")
     folders = [study.folder for study in given]
     if len(set(folders)) < len(folders):
         raise ValueError("one study is given twice: give each once")
