@@ -383,6 +383,6 @@ def test_a_fetch_that_cannot_be_is_given_up_at_once(trouble: str, place: Path, m
         "a dead proxy": "the proxy 127.0.0.1 cannot be reached",
         "a server that fails": "cannot be reached (HTTP Error 503",
         "a server that is silent": "cannot be reached (timed out)",
-        "offline": "HF_HUB_OFFLINE forbids to fetch them",
+        "offline": "HF_HUB_OFFLINE forbids fetching them",
     }
     assert expected[trouble] in str(caught.value)

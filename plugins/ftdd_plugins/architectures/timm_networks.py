@@ -110,7 +110,7 @@ class Timm(NamedNetwork):
         name, revision, files = _repository(config)
         if constants.HF_HUB_OFFLINE:
             raise DataUnavailable(
-                f"{what} are not in {constants.HF_HUB_CACHE}, and HF_HUB_OFFLINE forbids to fetch them; unset it, "
+                f"{what} are not in {constants.HF_HUB_CACHE}, and HF_HUB_OFFLINE forbids fetching them; unset it, "
                 f"{INSTEAD}"
             )
         check_reachable(hf_hub_url(name, files[0], revision=revision), what)
