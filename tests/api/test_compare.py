@@ -90,10 +90,11 @@ def test_value_names_what_is_compared(store: Path, value: str) -> None:
 
 def test_what_is_not_possible_is_a_sentence(store: Path, tmp_path: Path) -> None:
     first = ftdd.open(store, "first")
-    with pytest.raises(ValueError, match="there is no study to compare"):
-        ftdd.compare([])
     with pytest.raises(ValueError, match="one study is given twice: give each once"):
         ftdd.compare([first, ftdd.open(store, "first")])
+    for nothing in ([], "first", ["first"]):
+        with pytest.raises(ValueError, match="studies: must be one study or several"):
+            ftdd.compare(nothing)
     with pytest.raises(LookupError, match="no setting 'sed' in these studies; nearest: seed"):
         ftdd.compare(first, by="sed")
     with pytest.raises(LookupError, match=re.escape("needs a number in every run, and there is 'digits'")):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -74,7 +75,7 @@ def test_a_path_and_a_mapping_give_the_runs_and_findings_of_the_command(place: P
     ("title", "name", "expected"),
     [
         ("Freezing a narrow network!", None, "freezing-a-narrow-network"),
-        ("Ünicode — 2", None, "nicode-2"),
+        ("Größe und Übung — 2", None, "grosse-und-ubung-2"),
         ("", None, "study"),
         ("…", None, "study"),
         ("x" * 80, None, "x" * 60),
@@ -155,27 +156,49 @@ def test_what_no_recipe_can_say_is_named(mapping: dict[str, Any]) -> None:
         request.read_request({**mapping, "title": object()})
     with pytest.raises(ValueError, match=r"overrides: .* is nothing that a recipe can say"):
         request.read_request(mapping, overrides={"seed": object()})
+    with pytest.raises(ftdd.RecipeError, match="a list or text is meant, not a set"):
+        request.read_request({**mapping, "sweep": {"seed": {0, 1}}})
+    with pytest.raises(ValueError, match=r"overrides: .* surrogates not allowed"):
+        request.read_request(mapping, overrides={"title": "\ud800"})
+    mapping["notes"] = mapping
+    with pytest.raises(ftdd.RecipeError, match="recursion"):
+        request.read_request(mapping)
+
+
+def test_mistakes_come_back_from_another_process(mapping: dict[str, Any]) -> None:
+    with pytest.raises(ftdd.RecipeError) as caught:
+        request.read_request({**mapping, **{f"nothing{number}": number for number in range(40)}})
+    copy = pickle.loads(pickle.dumps(caught.value))
+    assert len(copy.mistakes) == 40
+    assert (copy.mistakes, str(copy)) == (caught.value.mistakes, str(caught.value))
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         ({"workers": 0}, "workers: must be 1 or more, got 0"),
+        ({"workers": "2"}, "workers: must be a whole number, got '2'"),
+        ({"workers": 1.5}, "workers: must be a whole number, got 1.5"),
+        ({"more_seeds": "x"}, "added runs: must be a whole number, got 'x'"),
+        ({"store": __file__}, "test_run.py is no folder"),
         ({"threads": 0}, "threads: must be 1 or more, got 0"),
         ({"cache_memory": -1}, "cache_memory: must be 0 or more, got -1"),
         ({"cache_disk": -1}, "cache_disk: must be 0 or more, got -1"),
-        ({"more_seeds": -1}, "added runs must be 0 or more, got -1"),
+        ({"more_seeds": -1}, "added runs: must be 0 or more, got -1"),
         ({"device": "gpu"}, "must be cpu, cuda, cuda:N or mps, got 'gpu'"),
         ({"executor": "locl"}, "no executor 'locl'; nearest: local"),
         ({"recipe": "quikstart"}, "no file 'quikstart', nor a recipe of that name; nearest: quickstart"),
         ({"recipe": "."}, ". is a folder, not a recipe"),
+        ({"recipe": None}, "a recipe is a name, a path or a mapping, got None"),
+        ({"recipe": [{}]}, "a recipe is a name, a path or a mapping, got [{}]"),
+        ({"overrides": [5]}, "overrides: must be a mapping of dotted paths, or texts path=value; got [5]"),
     ],
     ids=str,
 )
 def test_an_argument_that_is_not_possible_is_a_sentence(
     kept: Place, tmp_path: Path, arguments: dict[str, Any], words: str
 ) -> None:
-    given = {"recipe": kept.recipe, "store": tmp_path / "new", "progress": False} | arguments
+    given: dict[str, Any] = {"recipe": kept.recipe, "store": tmp_path / "new", "progress": False} | arguments
     with pytest.raises(RequestError) as caught:
         ftdd.run(**given)
     assert isinstance(caught.value, ValueError)
@@ -254,6 +277,10 @@ def test_the_store_is_the_argument_else_of_the_environment_else_of_the_recipe_el
     monkeypatch.setenv("FTDD_DATA", "there")
     assert request.read_request(mapping).data == tmp_path / "there"
     assert request.read_request(mapping, data="here").data == tmp_path / "here"
+
+
+def test_none_adds_no_runs(place: Place) -> None:
+    assert len(ftdd.run(place.recipe, store=place.store, more_seeds=None, progress=False).runs) == 4
 
 
 def test_more_seeds_adds_as_many_runs_as_it_says(place: Place) -> None:

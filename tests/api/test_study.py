@@ -67,6 +67,7 @@ def test_what_is_no_study_is_a_sentence(kept: Place, tmp_path: Path) -> None:
         (kept.store,): f"which study of {kept.store}? there are: small",
         (tmp_path,): f"{tmp_path} is no store with studies, and no study's folder, STORE/studies/NAME",
         (tmp_path / "nowhere", "small"): "no study 'small' in",
+        (kept.recipe, "small"): "no study 'small' in",
     }.items():
         with pytest.raises(LookupError) as caught:
             ftdd.open(*arguments)
@@ -194,6 +195,12 @@ def test_a_report_goes_where_it_is_told(place: Place) -> None:
     assert study.report(str(page)) == page
     place.ftdd("report", "small")
     assert own.read_bytes() == page.read_bytes()
+
+
+def test_a_page_elsewhere_leaves_the_store_as_it_is(place: Place) -> None:
+    before = {path: path.stat().st_mtime_ns for path in place.store.rglob("*")}
+    assert ftdd.open(place.store, "small").report(place.folder / "new" / "page.html").exists()
+    assert {path: path.stat().st_mtime_ns for path in place.store.rglob("*")} == before
 
 
 # ---- networks

@@ -125,6 +125,10 @@ REFUSED = {
         HEAD + "@ftdd.hookimpl(wrapper=True)\ndef ftdd_policies():\n    return (yield)\n",
         "marks ftdd_policies as a wrapper",
     ),
+    "is_partial": (
+        HEAD + "import functools\nftdd_run_finished = ftdd.hookimpl(functools.partial(lambda run: None))\n",
+        "has a partial as ftdd_run_finished; pluggy calls functions and methods",
+    ),
     "is_async": (
         HEAD + "@ftdd.hookimpl\nasync def ftdd_run_finished(): ...\n",
         "has an async ftdd_run_finished, which would never run",
@@ -168,6 +172,14 @@ REFUSED = {
     ),
     "not_frozen": (policy("not_frozen", fields='model_config = {"frozen": False}'), "sets frozen to False"),
     "wrong_default": (policy("wrong_default", fields='width: int = "wide"'), "refuses its own defaults"),
+    "depth_nowhere": (
+        policy("depth_nowhere", fields='depth: ClassVar = ("upto",)'),
+        "has depth = ('upto',), and no field 'upto'",
+    ),
+    "depth_text": (
+        policy("depth_text", fields='depth: ClassVar = "upto"\n    upto: int = 0'),
+        "has depth = 'upto'; it must be a tuple of fields",
+    ),
     "wrong_constant": (
         analysis("wc", "return []").replace("def findings", 'rank = "x"\n    def findings'),
         "rank = 'x'",

@@ -150,12 +150,14 @@ NAN = float("nan")
         ({"level": 95}, "the level 95"),
         ({"runs": "abc"}, "runs that are no tuple"),
         ({"numbers": {"a": [NAN]}}, "numbers that are no plain values"),
-        ({"text": None}, "text or unit that is no printable text"),
-        ({"text": "\ud800"}, "text or unit that is no printable text"),
-        ({"statement": "\x1b[31m"}, "text or unit that is no printable text"),
-        ({"text": "x" * 30_000}, "text or unit that is no printable text"),
+        ({"text": None}, "text, unit or key that is no printable text"),
+        ({"text": "\ud800"}, "text, unit or key that is no printable text"),
+        ({"statement": "\x1b[31m"}, "text, unit or key that is no printable text"),
+        ({"text": "x" * 30_000}, "text, unit or key that is no printable text"),
         ({"numbers": {"\ud800": 1}}, "numbers that are no plain values"),
         ({"analysis": "another"}, "a finding of the analysis 'another'; it speaks for itself alone"),
+        ({"key": "advise.best"}, "a finding with the key 'advise.best'; its keys are 'toy' and 'toy.…'"),
+        ({"key": 5}, "text, unit or key that is no printable text"),
     ],
 )
 def test_findings(changes: dict[str, Any], part: str) -> None:

@@ -83,8 +83,8 @@ def compare(
     if over == EPOCH and value != "final_test_error":
         raise ValueError(f"over='{over}' shows every test error there is: leave value='{value}' out")
     given = (studies,) if isinstance(studies, Study) else tuple(studies)
-    if not given:
-        raise ValueError("there is no study to compare: give at least one")
+    if not given or not all(isinstance(study, Study) for study in given):
+        raise ValueError("studies: must be one study or several, as ftdd.run and ftdd.open give them")
     folders = [study.folder for study in given]
     if len(set(folders)) < len(folders):
         raise ValueError("one study is given twice: give each once")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ftdd.api.environment import RequestError
-from ftdd.api.prepare import prepare_data
+from ftdd.api.prepare import check_whole, prepare_data
 from ftdd.api.progress import Progress
 from ftdd.api.request import Request
 from ftdd.components import ComponentFailed, DataUnavailable, Unfit
@@ -28,8 +28,8 @@ def budget_for(study: Recipe, more_seeds: bool, budget: int | None) -> int | Non
         if budget is not None:
             raise RequestError("--budget is of runs that are added: give --more-seeds-where-unsure too")
         return None
-    if budget is not None and budget < 0:
-        raise RequestError(f"the budget of added runs must be 0 or more, got {budget}")
+    if budget is not None:
+        check_whole("the budget of added runs", budget, 0)
     if budget is None and said is not None:
         budget = said.runs
     return len(study.points) - len(study.added) if budget is None else budget

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral
 
 from ftdd.api.environment import RequestError
 from ftdd.api.request import Request, check_networks, with_added_runs
@@ -37,8 +38,16 @@ class Workers:
     def __post_init__(self) -> None:
         for name, least in (("workers", 1), ("threads", 1), ("cache_memory", 0), ("cache_disk", 0)):
             given = getattr(self, name)
-            if given is not None and given < least:
-                raise RequestError(f"{name}: must be {least} or more, got {given}")
+            if given is not None:
+                check_whole(name, given, least)
+
+
+def check_whole(name: str, given: object, least: int) -> None:
+    """Raises RequestError for what is no whole number of at least `least`."""
+    if not isinstance(given, Integral):
+        raise RequestError(f"{name}: must be a whole number, got {given!r}")
+    if given < least:
+        raise RequestError(f"{name}: must be {least} or more, got {given}")
 
 
 def machine_for(request: Request, workers: Workers) -> Machine:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import yaml
 
 from ftdd.api.environment import RequestError, data_path, plugins, recipe_path, store_path
 from ftdd.components.plugins import Plugins
+from ftdd.recipe.error import shortened
 from ftdd.recipe.mistakes import Mistake, RecipeError
 from ftdd.recipe.networks import network_mistakes
 from ftdd.recipe.read import read_recipe, read_text
@@ -21,7 +23,7 @@ from ftdd.values import Json
 
 RecipeLike = str | Path | Mapping[str, Any]
 """A recipe's name, its file, or a mapping that says what a YAML file would."""
-Overrides = Mapping[str, Any] | Sequence[str]
+Overrides = Mapping[str, Any] | Sequence[str] | None
 """Settings by dotted paths; or, as `--set` takes them, `path=value`."""
 
 
@@ -50,6 +52,8 @@ def read_request(
     folder, given = data_path(data), _as_options(overrides, name)
     if isinstance(recipe, Mapping):
         study, file = _read_mapping(recipe, folder, given), ""
+    elif not isinstance(recipe, (str, Path)):
+        raise RequestError(f"a recipe is a name, a path or a mapping, got {shortened(repr(recipe), 200)}")
     else:
         path = recipe_path(recipe)
         file = path.name
@@ -57,7 +61,10 @@ def read_request(
             study = read_recipe(path, plugins(), folder, given)
         except OSError as error:
             raise RequestError(f"{recipe} cannot be read: {error.strerror}") from error
-    return Request(study, Store(store_path(store, study.header.store)), folder, plugins(), file)
+    path = store_path(store, study.header.store)
+    if path.exists() and not path.is_dir():
+        raise RequestError(f"the store {path} is no folder")
+    return Request(study, Store(path), folder, plugins(), file)
 
 
 def check_networks(request: Request) -> None:
@@ -77,17 +84,25 @@ def with_added_runs(request: Request) -> Request:
 
 
 def _as_options(overrides: Overrides, name: str | None) -> tuple[str, ...]:
-    """Overrides as `--set` takes them."""
-    given = overrides if not isinstance(overrides, str) else (overrides,)
-    options = [f"{path}={_as_yaml(value)}" for path, value in given.items()] if isinstance(given, Mapping) else given
-    return (*options, *(() if name is None else (f"name={_as_yaml(name)}",)))
+    """Overrides as `--set` takes them. Raises RequestError."""
+    if isinstance(overrides, Mapping):
+        options = [f"{path}={_as_yaml(value, 'overrides')}" for path, value in overrides.items()]
+    else:
+        options = [overrides] if isinstance(overrides, str) else list(overrides or ())
+    if not all(isinstance(option, str) for option in options):
+        raise RequestError(f"overrides: must be a mapping of dotted paths, or texts path=value; got {overrides!r}")
+    return (*options, *(() if name is None else (f"name={_as_yaml(name, 'name')}",)))
 
 
-def _as_yaml(value: Any) -> str:
+def _as_yaml(value: Any, what: str) -> str:
     try:
-        return json.dumps(_plain(value), ensure_ascii=False)
-    except TypeError as error:
-        raise RequestError(f"overrides: {value!r} is nothing that a recipe can say: {error}") from error
+        text = json.dumps(_plain(value), ensure_ascii=False)
+        text.encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise RequestError(
+            f"{what}: {shortened(repr(value), 200)} is nothing that a recipe can say: {error}"
+        ) from error
+    return text
 
 
 def _plain(value: Any) -> Json:
@@ -98,6 +113,8 @@ def _plain(value: Any) -> Json:
         return [_plain(item) for item in value]
     if isinstance(value, Path):
         return str(value)
+    if isinstance(value, (set, frozenset, bytes)):  # YAML has tags of its own for them, which no recipe has
+        raise TypeError(f"a list or text is meant, not a {type(value).__name__}")
     found: Json = value.tolist() if hasattr(value, "tolist") else value
     return found
 
@@ -106,11 +123,12 @@ def _read_mapping(recipe: Mapping[str, Any], data: Path, overrides: Sequence[str
     """The study of a recipe that is a mapping; its mistakes have paths and no lines."""
     try:
         text = yaml.safe_dump(_plain(recipe), sort_keys=False, allow_unicode=True)
-    except yaml.YAMLError as error:
-        said = f"is nothing that a recipe can say: {' '.join(str(error).split())}"
+    except (yaml.YAMLError, TypeError, RecursionError) as error:
+        said = f"is nothing that a recipe can say: {' '.join(map(str, error.args))}"
         raise RecipeError([Mistake(0, "recipe", "", said)]) from error
-    title = str(recipe.get("title") or "")
-    slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60].rstrip("-")
+    title = unicodedata.normalize("NFKD", str(recipe.get("title") or "").casefold())  # ü as u and its dots
+    plain = "".join(letter for letter in title if not unicodedata.combining(letter))
+    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60].rstrip("-")
     try:
         return read_text(text, "", slug or "study", plugins(), data, overrides)
     except RecipeError as error:  # lines are those of a text that the user has not written

@@ -45,7 +45,7 @@ def run(
     device: str | None = None,
     cache_memory: int = 1024,
     cache_disk: int = 8192,
-    more_seeds: bool | int = False,
+    more_seeds: bool | int | None = False,
     again: bool = False,
     progress: bool | None = None,
 ) -> Study:
@@ -89,7 +89,7 @@ def run(
         lambda: read_request(recipe, overrides, store, data, name),
         Workers(executor, workers, threads, device, cache_memory, cache_disk),
         shown,
-        more_seeds=more_seeds is not False,
+        more_seeds=not (more_seeds is None or more_seeds is False),
         budget=budget,
         again=again,
     )

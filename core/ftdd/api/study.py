@@ -140,16 +140,17 @@ class Study:
     def report(self, path: str | Path | None = None) -> Path:
         """Write the study's page, one HTML file that opens from disk, and return its path.
 
-        Findings and figures in the study's folder are written again too.
-
         Args:
-            path: Default: `report.html` in the study's folder.
+            path: Where to; nothing is written into the store then. Default: `report.html` in the study's folder, whose
+                findings and figures are written again too.
         """
         from ftdd.results.page.write import write_report
         from ftdd.results.write import write_results
 
+        if path is not None:
+            return write_report(self.data, self.folder, self.findings, Path(path).expanduser())
         *_, page = write_results(self.folder, self.data, self.findings)
-        return page if path is None else write_report(self.data, self.folder, self.findings, Path(path).expanduser())
+        return page
 
     def network(self, run_id: str, data: str | Path | None = None) -> "nn.Module":
         """The trained network of a run, in evaluation mode: a chain of named layers, `network.names`.

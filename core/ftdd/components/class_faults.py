@@ -139,6 +139,7 @@ CONSTANTS: Sequence[tuple[type[Component], str, Callable[[Any], bool], str]] = (
         lambda v: isinstance(v, frozenset) and v <= set(get_args(Spared)),
         f"a frozenset of {', '.join(get_args(Spared))}",
     ),
+    (Policy, "depth", lambda v: isinstance(v, tuple) and all(isinstance(one, str) for one in v), "a tuple of fields"),
     (Analysis, "rank", lambda v: isinstance(v, int) and not isinstance(v, bool), "a whole number"),
     (Executor, "default", lambda v: isinstance(v, bool), "true or false"),
     (Executor, "patience", lambda v: _number_or_none(v) and (v is None or v > 0), "seconds above zero, or None"),
@@ -150,6 +151,9 @@ def _constant_fault(kind: Kind, cls: type[Component]) -> str | None:
     for base, name, right, wanted in CONSTANTS:
         if issubclass(cls, base) and name not in cls.model_fields and not right(getattr(cls, name)):
             return f"has {name} = {getattr(cls, name)!r}; it must be {wanted}"
+    unknown = [field for field in getattr(cls, "depth", ()) if field not in cls.model_fields]
+    if issubclass(cls, Policy) and unknown:
+        return f"has depth = {cls.depth!r}, and no field '{unknown[0]}'"
     return None
 
 

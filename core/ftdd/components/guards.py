@@ -307,17 +307,21 @@ def _findings(component: Any, given: Any, arguments: Sequence[Any]) -> str | Non
     if fault := next((fault for one in given if (fault := finding_fault(one))), None):
         return fault
     name = KINDS["analysis"].name_of(component)
-    foreign = [one.analysis for one in given if one.analysis != name]
-    return f"a finding of the analysis {brief(foreign[0])}; it speaks for itself alone" if foreign else None
+    for one in given:
+        if one.analysis != name:
+            return f"a finding of the analysis {brief(one.analysis)}; it speaks for itself alone"
+        if one.key != name and not one.key.startswith(f"{name}."):  # others select findings by their keys
+            return f"a finding with the key {brief(one.key)}; its keys are '{name}' and '{name}.…'"
+    return None
 
 
 def finding_fault(finding: Finding) -> str | None:
     """What is wrong with a finding, after the words "gave …"; None where it is right."""
     where = f"a finding ({brief(finding.statement)}) with"
-    texts = (finding.analysis, finding.statement, finding.text, finding.unit)
+    texts = (finding.analysis, finding.statement, finding.text, finding.unit, finding.key)
     if not all(_text(one) for one in texts):
         longest = f"{LONGEST_TEXT:,} characters at most"
-        return f"{where} analysis, statement, text or unit that is no printable text of {longest}"
+        return f"{where} analysis, statement, text, unit or key that is no printable text of {longest}"
     if finding.answer not in get_args(Answer):
         return f"{where} the answer {brief(finding.answer)}; it must be one of {', '.join(get_args(Answer))}"
     if finding.effect is not None and not _finite(finding.effect):

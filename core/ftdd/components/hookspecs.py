@@ -61,7 +61,7 @@ def listening(plugin: object) -> pluggy.HookRelay:
 
 
 class _Manager(pluggy.PluginManager):
-    """Takes everything for a hook that `marks` does, also what is no plain function."""
+    """Takes everything for a hook that `marks` does."""
 
     def parse_hookimpl_opts(self, plugin: object, name: str) -> Any:
         return _mark(plugin, name)

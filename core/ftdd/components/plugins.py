@@ -234,6 +234,8 @@ def plugin_fault(plugin: object) -> str | None:
             return f"has an async {name}, which would never run; define it with def"
         if inspect.isgeneratorfunction(function) and hook in HEARD:
             return f"yields in {name}, which would never run; return instead"
+        if hook in HEARD and not inspect.isfunction(function) and not inspect.ismethod(function):
+            return f"has a {type(function).__name__} as {name}; pluggy calls functions and methods: define it with def"
         if fault := _call_fault(function, hook):
             return f"cannot be called in {name}: {fault}"
     return None

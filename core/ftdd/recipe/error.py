@@ -37,6 +37,10 @@ class RecipeError(Exception):
         self.mistakes = tuple(_abridged(sorted(set(mistakes))))
         super().__init__("\n".join(map(str, self.mistakes)))
 
+    def __reduce__(self) -> tuple[type["RecipeError"], tuple[tuple[Mistake, ...]]]:
+        """Exceptions are pickled by their text, and a process pool would lose this one."""
+        return type(self), (self.mistakes,)
+
 
 def place(file: str, line: int) -> str:
     """File and line; "" for a recipe that is no file."""

@@ -405,7 +405,7 @@ class Store:
         path = self.study_folder(name) / "runs.json"
         try:
             return StudyRecord.from_json(json.loads(path.read_text(encoding="utf-8")))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise LookupError(f"no study '{name}' in {self.path}; {nearest(name, self.studies())}") from None
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             reason = f"{error} is missing" if isinstance(error, KeyError) else error
