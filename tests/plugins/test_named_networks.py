@@ -353,7 +353,7 @@ def test_a_fetch_that_cannot_be_is_given_up_at_once(trouble: str, place: Path, m
 
     class Fails(BaseHTTPRequestHandler):
         def do_HEAD(self) -> None:
-            self.send_response(200 if trouble == "offline" else 503)
+            self.send_response(503)
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
@@ -362,6 +362,7 @@ def test_a_fetch_that_cannot_be_is_given_up_at_once(trouble: str, place: Path, m
     for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(fetching, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", trouble == "offline")
     with socket.create_server(("127.0.0.1", 0)) as silent, HTTPServer(("127.0.0.1", 0), Fails) as failing:
         threading.Thread(target=failing.serve_forever, daemon=True).start()
         port = silent.getsockname()[1] if trouble == "a server that is silent" else failing.server_port
@@ -382,6 +383,6 @@ def test_a_fetch_that_cannot_be_is_given_up_at_once(trouble: str, place: Path, m
         "a dead proxy": "the proxy 127.0.0.1 cannot be reached",
         "a server that fails": "cannot be reached (HTTP Error 503",
         "a server that is silent": "cannot be reached (timed out)",
-        "offline": "HF_HUB_OFFLINE forbids to fetch them",
+        "offline": "HF_HUB_OFFLINE forbids fetching them",
     }
     assert expected[trouble] in str(caught.value)

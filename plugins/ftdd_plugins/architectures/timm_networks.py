@@ -108,12 +108,12 @@ class Timm(NamedNetwork):
         from huggingface_hub import constants, hf_hub_url
 
         name, revision, files = _repository(config)
-        check_reachable(hf_hub_url(name, files[0], revision=revision), what)
         if constants.HF_HUB_OFFLINE:
             raise DataUnavailable(
-                f"{what} are not in {constants.HF_HUB_CACHE}, and HF_HUB_OFFLINE forbids to fetch them; unset it, "
+                f"{what} are not in {constants.HF_HUB_CACHE}, and HF_HUB_OFFLINE forbids fetching them; unset it, "
                 f"{INSTEAD}"
             )
+        check_reachable(hf_hub_url(name, files[0], revision=revision), what)
         fetched(lambda: _fetch_first(name, revision, files), what, say)
 
     def _config_with_weights(self) -> Any:
