@@ -26,7 +26,7 @@ COMMANDS = {
     "data": "List the data sets, and get them.",
     "advise": "Say how many layers to freeze, what it costs to be wrong by one, and what would help.",
     "results": "Print or write the tables of a study.",
-    "compare": "Lay studies over each other: one figure, and a table of their differences.",
+    "compare": "Overlay studies: one figure, and a table of their differences.",
     "watch": "Watch a running study: its runs, with sparklines of the test error.",
     "findings": "What the study shows: seen, not seen, or cannot tell, with effect and interval.",
     "report": "Draw a study's figures and its page again.",

@@ -51,7 +51,7 @@ MOST_NAMES = 3
     help="The figure's file; PNG and SVG are written side by side.  [default: ./compare_STUDY_STUDY.png]",
 )
 def command(studies: tuple[str, ...], store: Path, by: str, value: str, over: str, output: Path | None) -> int:
-    """Lay studies over each other: a figure with a line for each, and a table of their differences.
+    """Overlay studies: a figure with a line for each, and a table of their differences.
 
     STUDY is the name of a study in the store, or a study's folder (STORE/studies/NAME) in any store. Lines are means
     over seeds, bands their range; other settings that vary make panels. A setting may be written by its end: --by
