@@ -279,7 +279,7 @@ def test_advice_has_its_sentences_and_a_table_of_the_choices(tmp_path: Path) -> 
     page = write_report(store, "made").read_text()
     shown = words(section(page, "advice"))
     assert "target images 500 Freeze 2 <or> 3." in shown  # 2 as code
-    assert "2 0.310 0.000 -0.100 to 0.200 1,200 – best" in shown
+    assert "2 0.310 0.000 −0.100 to 0.200 1,200 – best" in shown
     assert "3 0.360 0.050 – – 1.2 cheapest" in shown
     assert "One is best" not in words(section(page, "findings"))
 
