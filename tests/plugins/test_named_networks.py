@@ -182,6 +182,7 @@ def test_without_a_network_there_is_one_sentence_at_once(
 
     monkeypatch.setattr(socket, "getaddrinfo", nowhere)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(DataUnavailable, match=r"cannot be reached .*; name a file that has them with `checkpoint`"):
