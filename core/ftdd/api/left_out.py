@@ -21,12 +21,13 @@ WHAT_TO_DO = (
 
 def left_out_of(study: "StudyData") -> tuple[str, ...]:
     """What a reader of a study's tables and findings should know of runs that are not in them."""
-    lines = [f"left out, for it is damaged: {run.status.error}" for run in study.each if run.state is State.DAMAGED]
+    damaged = (run.status.error for run in study.each if run.state is State.DAMAGED)
+    lines = [*abridged(f"left out, for it is damaged: {error}" for error in damaged)]
     lines += changed_lines({run.id: run.status.error for run in study.each if run.state is State.CHANGED})
     if count := unchecked(run.status for run in study.each):
         runs = f"{counted(count, 'run')} {'is' if count == 1 else 'are'}"
         lines += [f"{runs} of an older ftdd, which kept fewer digests: that inputs differ may go unnoticed"]
-    return abridged(lines)
+    return tuple(lines)  # each part is abridged by itself: what to do must stay
 
 
 def damaged_lines(plan: Plan) -> tuple[str, ...]:

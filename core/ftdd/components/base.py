@@ -106,4 +106,4 @@ class Component(Value):
     examples: ClassVar[Sequence[Mapping[str, Any]]] = ({},)
     """Settings of small ones, with which the checks of `ftdd.testing` try the class."""
     brought_by: ClassVar[Owner | None] = None
-    """The plugin that it came with; written when plugins are loaded."""
+    """The plugin that it came with; written when the class is loaded."""

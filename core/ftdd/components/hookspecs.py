@@ -71,7 +71,7 @@ class _Manager(pluggy.PluginManager):
 def ftdd_architectures() -> "Sequence[type[Architecture]]":
     """Architectures that this plugin brings: networks as chains of named layers.
 
-    Asked once per process, when plugins are loaded.
+    Asked once per process, when components are first needed.
     """
     raise NotImplementedError  # abstract: pluggy calls the plugins' functions, never this one
 
@@ -80,7 +80,7 @@ def ftdd_architectures() -> "Sequence[type[Architecture]]":
 def ftdd_pairs() -> "Sequence[type[Pair]]":
     """Pairs that this plugin brings: a source task and a target task.
 
-    Asked once per process, when plugins are loaded.
+    Asked once per process, when components are first needed.
     """
     raise NotImplementedError  # abstract
 
@@ -89,7 +89,7 @@ def ftdd_pairs() -> "Sequence[type[Pair]]":
 def ftdd_schemes() -> "Sequence[type[Scheme]]":
     """Schemes that this plugin brings: scores of how similar source and target of a pair are.
 
-    Asked once per process, when plugins are loaded.
+    Asked once per process, when components are first needed.
     """
     raise NotImplementedError  # abstract
 
@@ -98,7 +98,7 @@ def ftdd_schemes() -> "Sequence[type[Scheme]]":
 def ftdd_policies() -> "Sequence[type[Policy]]":
     """Freezing policies that this plugin brings: which layers are frozen at which epoch.
 
-    Asked once per process, when plugins are loaded.
+    Asked once per process, when components are first needed.
     """
     raise NotImplementedError  # abstract
 
@@ -107,7 +107,7 @@ def ftdd_policies() -> "Sequence[type[Policy]]":
 def ftdd_analyses() -> "Sequence[type[Analysis]]":
     """Analyses that this plugin brings: findings computed from curves.
 
-    Asked once per process, when plugins are loaded.
+    Asked once per process, when components are first needed.
     """
     raise NotImplementedError  # abstract
 
@@ -116,7 +116,7 @@ def ftdd_analyses() -> "Sequence[type[Analysis]]":
 def ftdd_executors() -> "Sequence[type[Executor]]":
     """Executors that this plugin brings: where and how runs are executed.
 
-    Asked once per process, when plugins are loaded.
+    Asked once per process, when components are first needed.
     """
     raise NotImplementedError  # abstract
 

@@ -51,7 +51,7 @@ def same(one: Descent, other: Descent, scale: float = 1.0) -> None:
 @few
 @given(points=PLACES, draw=st.integers(0, 10**6), constant=st.floats(-5, 5))
 def test_adding_a_constant_changes_nothing(points: int, draw: int, constant: float) -> None:
-    """Test images are another matter: their noise hangs on how large an error is."""
+    """Test images are another matter: their noise depends on how large an error is."""
     values = wandering(points, draw)
     same(find_descent(values), find_descent(values + constant))
 
