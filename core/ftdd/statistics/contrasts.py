@@ -32,7 +32,7 @@ class Contrasts:
     seeds: Floats
     """Its variance as seeds show it; NaN where windows overlap."""
     test: Floats
-    """What the test images add to that, which is known."""
+    """What drawing other test images would add to that, which is known."""
     z: Floats
     """The difference in standard errors, as a standard normal number of the same chance; NaN where windows overlap."""
     df: float
@@ -58,9 +58,9 @@ def contrasts(noise: Noise, width: int) -> Contrasts:
     """The differences of windows of one width. The noise must be known."""
     points = len(noise.mean)
     windows = points - width + 1
-    level, spread, test, counts = (
+    level, spread, counts = (
         np.convolve(row, np.full(width, 1 / width), mode="valid")
-        for row in (noise.mean, noise.variance, noise.test, 1 / noise.counts)
+        for row in (noise.mean, noise.variance, 1 / noise.counts)
     )
     within = _window_covariances(noise.share, noise.decay, width, windows)
     i, j = np.indices((windows, windows))
@@ -70,8 +70,18 @@ def contrasts(noise: Noise, width: int) -> Contrasts:
     seeds = np.maximum(seeds, 0.0)
     seeds[lag < width] = np.nan
     difference = level[j] - level[i]
-    images = test[i] + test[j]
+    images = _of_images(noise.test, width)
     return Contrasts(width, level, difference, seeds, images, _score(difference, seeds, images, noise.df), noise.df)
+
+
+def _of_images(test: Floats, width: int) -> Floats:
+    """The quadratic form (w_j − w_i)' test (w_j − w_i) of the weights of each two windows; shape (windows, windows)."""
+    windows = len(test) - width + 1
+    if not test.any():
+        return np.zeros((windows, windows))
+    together = _rolling(_rolling(test, width).T, width)
+    own = np.diag(together)
+    return np.asarray(np.maximum(own[:, None] + own - 2 * together, 0.0))
 
 
 @dataclass(frozen=True)

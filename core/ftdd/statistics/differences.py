@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import chi2, t
 
-from ftdd.statistics.noise import TEST_IMAGES_SHARED, Floats, moderated
+from ftdd.statistics.noise import Floats, moderated
 
 SURE = 0.75
 """With which the effect that a seed has at all positions is no larger than is allowed for. Two or three seeds that by
@@ -33,7 +33,7 @@ def differences(
     x: tuple[Floats, Floats],
     values: tuple[Floats, Floats],
     seeds: tuple[Sequence[Hashable], Sequence[Hashable]],
-    test_images: Floats | None = None,
+    test: Floats | None = None,
     *,
     level: float = 0.95,
     comparisons: int = 1,
@@ -42,7 +42,9 @@ def differences(
     """The second curve minus the first; None where they share no place.
 
     values: shape (seeds, points) each, NaN where a run is missing.   seeds: of each row; rows of equal seeds are
-    paired, where at least two are.   test_images: at each place of the first curve, how many an error is the mean over.
+    paired, where at least two are.
+    test: shape (points of both, points of both), the covariance over draws of the test images of the mean errors of the
+    first curve's points and then the second's; None where the claim is about these very images.
     comparisons: how many such pairs of curves are looked at together.
     most: what no difference is above: 1 of shares, such as error rates; intervals of few seeds would reach far beyond.
 
@@ -63,10 +65,9 @@ def differences(
         (mean_1, variance_1, df_1, counts_1), (mean_2, variance_2, df_2, counts_2) = _of_mean(first), _of_mean(second)
         mean, variance = mean_2 - mean_1, variance_1 + variance_2
         df, counts = min(df_1, df_2), np.minimum(counts_1, counts_2)
-    if test_images is not None:
-        chance_1, chance_2 = np.clip(np.nanmean(first, axis=0), 0, 1), np.clip(np.nanmean(second, axis=0), 0, 1)
-        spread = chance_1 * (1 - chance_1) + chance_2 * (1 - chance_2)
-        variance = variance + (1 - TEST_IMAGES_SHARED) * spread / test_images[one]
+    if test is not None:
+        two = two + len(x[0])
+        variance = variance + np.maximum(test[one, one] + test[two, two] - 2 * test[one, two], 0.0)
     error = np.sqrt(variance)
     tests = len(places) * comparisons
     if df <= 0:

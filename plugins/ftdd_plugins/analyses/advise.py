@@ -79,8 +79,8 @@ def _advice(study: "StudyData", grid: "Grid", all_grids: "Sequence[Grid]", level
     logs = study.regression
     values = compared_values(study, grid)
     most = max_difference(study)
-    best = best_places(values, grid.test_images, level=level, most=most)
-    descent = find_descent(values, grid.test_images, level=level, most=most)
+    best = best_places(values, level=level, most=most)
+    descent = find_descent(values, level=level, most=most)
     runs = study.done[study.done["id"].isin(grid.runs)].drop_duplicates("id")
     choices = _choices(grid, best, runs, logs)
     threshold = _threshold(runs)
@@ -273,7 +273,6 @@ def _against_scratch(study: "StudyData", grid: "Grid", best: int, level: float) 
             [seed for seed, done in zip(grid.seeds, there[0], strict=True) if done],
             [seed for seed, done in zip(scratch[0].seeds, there[1], strict=True) if done],
         ),
-        None if grid.test_images is None else grid.test_images[[best]],
         level=level,
         most=max_difference(study),
     )

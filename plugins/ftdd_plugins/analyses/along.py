@@ -43,7 +43,7 @@ def found_descents(
     grids = [grid for grid in grids if len(grid.x) >= FEWEST_PLACES]
     for grid in grids:
         values = compared_values(study, grid)
-        descent = find_descent(values, grid.test_images, smallest=smallest, level=level, curves=len(grids), most=most)
+        descent = find_descent(values, smallest=smallest, level=level, curves=len(grids), most=most)
         found.append((grid, descent))
     return found
 

@@ -25,7 +25,6 @@ def compared(study: "StudyData", better: "Grid", worse: "Grid", level: float, co
         (better.x, worse.x),
         (better.values, worse.values),
         (better.seeds, worse.seeds),
-        better.test_images,
         level=level,
         comparisons=comparisons,
         most=max_difference(study),

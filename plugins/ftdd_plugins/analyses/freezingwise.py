@@ -58,7 +58,7 @@ class Freezingwise(Descents):
 
         logs = study.regression
         values, most = compared_values(study, grid), max_difference(study)
-        found = best_places(values, grid.test_images, level=self.level, curves=curves, most=most)
+        found = best_places(values, level=self.level, curves=curves, most=most)
         at, last = float(grid.x[found.at]), float(grid.x[-1])
         cost, interval = float(found.cost[-1]), None
         answer: Answer = "cannot tell"

@@ -213,7 +213,7 @@ def test_few_test_images_keep_a_peak_in_doubt() -> None:
     """They are the same for all seeds, so no number of seeds makes up for them."""
     values = curve(np.array([0.3, 0.3, 0.36, 0.3, 0.3]), seeds=6, noise=0.001)
     assert find_descent(values).answer == "seen"
-    found = find_descent(values, 50)
+    found = find_descent(values, 0.3 * 0.7 / 50 * np.eye(5))
     assert found.answer == "cannot tell"
     assert found.seeds_needed is None
 

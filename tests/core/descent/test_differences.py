@@ -109,7 +109,7 @@ def test_more_places_more_comparisons_and_fewer_test_images_widen_the_interval()
         for name, answer in {
             "alone": found(first, second),
             "many": found(first, second, comparisons=20),
-            "images": found(first, second, test_images=np.full(5, 200.0)),
+            "images": found(first, second, test=np.eye(10) * 0.001),
             "level": found(first, second, level=0.5),
         }.items()
     }
