@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import chi2, t
 
-from ftdd.statistics.noise import Floats, moderated
+from ftdd.statistics.variances import Floats, moderated
 
 SURE = 0.75
 """With which the effect that a seed has at all positions is no larger than is allowed for. Two or three seeds that by

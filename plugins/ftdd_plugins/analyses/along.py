@@ -7,6 +7,7 @@ from pydantic import Field
 
 from ftdd.analysis.finding import Finding, Proposal
 from ftdd.components import Analysis
+from ftdd.records.study import SEEDS
 from ftdd.values import Json
 from ftdd.wording import axis_name, count, lead, number, p_value, position, seeds, within
 
@@ -43,9 +44,19 @@ def found_descents(
     grids = [grid for grid in grids if len(grid.x) >= FEWEST_PLACES]
     for grid in grids:
         values = compared_values(study, grid)
-        descent = find_descent(values, smallest=smallest, level=level, curves=len(grids), most=most)
+        asked = _asked_at_first(study, grid)
+        descent = find_descent(values, smallest=smallest, level=level, curves=len(grids), most=most, asked=asked)
         found.append((grid, descent))
     return found
+
+
+def _asked_at_first(study: "StudyData", grid: "Grid") -> int:
+    """How many replicates of a curve the recipe asked for; all others were added after a look at it."""
+    added = {entry.id for entry in study.record.entries if entry.added}
+    own = study.done[study.done["id"].isin(set(grid.runs) - added)]
+    by_source = all(seed[0] is None for seed in grid.seeds) and "source.seed" in own
+    columns = ["source.seed"] if by_source else [path for path in SEEDS if path in own]
+    return len(own.drop_duplicates(columns)) if columns else len(grid.values)
 
 
 def descent_finding(analysis: str, study: "StudyData", grid: "Grid", found: "Descent", level: float) -> Finding:
@@ -70,14 +81,16 @@ def descent_finding(analysis: str, study: "StudyData", grid: "Grid", found: "Des
 
 
 def seeds_to_decide(study: "StudyData", grid: "Grid", found: "Descent") -> list[Proposal]:
-    """One more seed at the places that decide: the two minima, and all that may be the peak.
+    """One more seed at the places that decide: the two minima, and all that may be the peak. Of long curves at all.
 
     Nothing where it is decided, or where so many would be needed that another study is the better answer.
     """
+    from ftdd.statistics.looks import WHOLE_SEEDS
+
     if found.answer != "cannot tell" or (found.interval is not None and found.seeds_needed is None):
         return []
     places = None
-    if grid.over != "epoch" and found.shape and found.seeds > 1:
+    if len(grid.x) < WHOLE_SEEDS and grid.over != "epoch" and found.shape and found.seeds > 1:
         shape = found.shape
         first, last = found.peak_places or (shape.peak, shape.peak)
         places = sorted({shape.first, *range(first, last + 1), shape.second})
@@ -96,8 +109,6 @@ def one_more_seed(
     over the targets of a source, the new one is a new source with as many targets. New seeds are new to the study, so
     that curves that are compared get the same ones, and runs that failed are not asked for again.
     """
-    from ftdd.records.study import SEEDS
-
     runs = study.done[study.done["id"].isin(grid.runs)].drop_duplicates("id")
     if places is not None:
         runs = runs[runs[grid.over].astype(float).isin(list(places))]

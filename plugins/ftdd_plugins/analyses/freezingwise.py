@@ -163,10 +163,13 @@ def _chance(grid: "Grid", runs: "pd.DataFrame") -> float:
 
     Where replicates are means over the targets of a source, one interpolates where at least half of its targets do.
     """
+    from ftdd.records.study import SEEDS
     from ftdd.statistics.ranks import nearer
 
     table = runs.assign(_depth=runs["frozen_layers"].astype(float), _reached=runs["interpolation_epoch"].notna())
+    repeats = [column for column in SEEDS if column in table]
     if "source.seed" in table and all(seed[0] is None for seed in grid.seeds):
         shares = table.groupby(["source.seed", "_depth"])["_reached"].mean()
-        table = (shares >= 0.5).reset_index()
-    return nearer(table["_depth"].to_numpy(dtype=float), table["_reached"].to_numpy(dtype=bool))
+        table, repeats = (shares >= 0.5).reset_index(), ["source.seed"]
+    seeds = list(table[repeats].astype(str).itertuples(index=False, name=None))
+    return nearer(table["_depth"].to_numpy(dtype=float), table["_reached"].to_numpy(dtype=bool), seeds)
