@@ -31,7 +31,8 @@ class Best:
 
 def best_places(
     values: Floats,
-    test_images: Floats | None = None,
+    test: Floats | None = None,
+    second: Floats | None = None,
     *,
     level: float = 0.95,
     curves: int = 1,
@@ -40,9 +41,12 @@ def best_places(
     """All comparisons with the best place at once (Hsu 1996, by all pairs of places).
 
     values: shape (seeds, points), NaN where a run is missing.   curves: how many are looked at together.
+    test: shape (points, points), the covariance over draws of the test images of the points' mean errors; None where
+    the claim is about these very images.
+    second: where replicates are sources crossed with target seeds, the other margin: shape (its replicates, points).
     most: what no difference is above: 1 of shares, such as error rates; intervals of few seeds would reach far beyond.
     """
-    noise = measure_noise(values, test_images)
+    noise = measure_noise(values, test, second)
     at = int(np.argmin(noise.mean))
     cost = noise.mean - noise.mean[at]
     if not noise.known or len(cost) < 2:

@@ -18,9 +18,6 @@ chance, and the smaller of them, drawn to their geometric mean, made intervals m
 SMALLEST_SHARE = 0.01
 """A place's variance is not taken smaller than this share of the others', before it is moderated: errors are counts of
 a few images, so two seeds may agree by chance to the last digit."""
-TEST_IMAGES_SHARED = 0.5
-"""How far the same images are hard at two places of a curve: the correlation of their chances of being misclassified.
-What they share cancels in differences of errors on the same images; bench/hard_images.py measures it."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,10 @@ class Noise:
     share: float
     decay: float
     test: Floats
-    """What the test images, being a sample, add to the variance of the mean at each place; 0 where nothing is known."""
+    """Shape (points, points): the covariance of the means over draws of the test images; 0 where these alone count."""
+
+    second: "Noise | None" = None
+    """That of the other margin where sources are crossed with target seeds: its variance adds to this one."""
 
     @property
     def known(self) -> bool:
@@ -51,10 +51,12 @@ class Noise:
         return self.df > 0
 
 
-def measure_noise(values: Floats, test_images: Floats | None = None) -> Noise:
+def measure_noise(values: Floats, test: Floats | None = None, second: Floats | None = None) -> Noise:
     """The mean and the noise of values of shape (seeds, points), NaN where a seed has none.
 
-    test_images: how many images each error is the mean over, where all seeds are tested on the same ones.
+    test: shape (points, points), the covariance over draws of the test images of the places' mean errors; None where
+    the claim is about these very images.
+    second: values of the other margin where replicates are crossed, shape (its replicates, points).
     Every place needs a value, none of them infinite. Raises ValueError otherwise. A seed without any is no seed.
     """
     if np.isinf(values).any():
@@ -90,11 +92,11 @@ def measure_noise(values: Floats, test_images: Floats | None = None) -> Noise:
             variance = variance * (1 - 1 / points) / (1 - share * _taken(decay, points))
         else:
             variance, df = moderated(squares, local_df)
-    test = np.zeros(points)
-    if test_images is not None:
-        chance = np.clip(mean, 0.0, 1.0)
-        test = (1 - TEST_IMAGES_SHARED) * chance * (1 - chance) / test_images
-    return Noise(mean, counts if effective is None else effective, variance, df, share, decay, test)
+    images = np.zeros((points, points)) if test is None else np.asarray(test, dtype=float)
+    if images.shape != (points, points):
+        raise ValueError(f"the test images' covariance must have the shape ({points}, {points}), not {images.shape}")
+    other = None if second is None else measure_noise(second)
+    return Noise(mean, counts if effective is None else effective, variance, df, share, decay, images, other)
 
 
 def measured(values: Floats) -> Floats:

@@ -72,15 +72,15 @@ def _finding(study: "StudyData", grid: "Grid", transfers: "Sequence[Grid]", leve
 
 
 def _advice(study: "StudyData", grid: "Grid", all_grids: "Sequence[Grid]", level: float) -> Advice:
-    from ftdd.analysis.replicates import compared_values, max_difference
+    from ftdd.analysis.replicates import compared_cells, max_difference
     from ftdd.statistics.best import best_places
     from ftdd.statistics.detect import find_descent
 
     logs = study.regression
-    values = compared_values(study, grid)
+    cells = compared_cells(study, grid)
     most = max_difference(study)
-    best = best_places(values, grid.test_images, level=level, most=most)
-    descent = find_descent(values, grid.test_images, level=level, most=most)
+    best = best_places(cells.margin, None, cells.second, level=level, most=most)
+    descent = find_descent(cells.margin, None, cells.second, level=level, most=most)
     runs = study.done[study.done["id"].isin(grid.runs)].drop_duplicates("id")
     choices = _choices(grid, best, runs, logs)
     threshold = _threshold(runs)
@@ -264,16 +264,9 @@ def _against_scratch(study: "StudyData", grid: "Grid", best: int, level: float) 
     if not scratch:
         return ""
     at = np.array([grid.x[best]])
-    transfers, scratches = grid.values[:, best], scratch[0].values[:, 0]
-    there = [~np.isnan(values) for values in (transfers, scratches)]  # seeds without either are not to be paired
     found = differences(
         (at, at),
-        (transfers[there[0], None], scratches[there[1], None]),
-        (
-            [seed for seed, done in zip(grid.seeds, there[0], strict=True) if done],
-            [seed for seed, done in zip(scratch[0].seeds, there[1], strict=True) if done],
-        ),
-        None if grid.test_images is None else grid.test_images[[best]],
+        (grid.cells.at(np.array([best])), scratch[0].cells.at(np.array([0]))),
         level=level,
         most=max_difference(study),
     )
@@ -292,10 +285,11 @@ def _trust(study: "StudyData", grid: "Grid", best: "Best") -> str:
         words.append(f"{missing} of the study's {study.asked} runs {_are(missing)} not done, so this may change")
     if study.diverged:
         words.append(f"{study.diverged} of its runs diverged and {_are(study.diverged)} left out")
-    if grid.test_images is not None and grid.test_images.min() < FEW_IMAGES:
+    images = study.done[study.done["id"].isin(grid.runs)]["test_images"].min()
+    if grid.shared_test_images and images < FEW_IMAGES:
         words.append(
-            f"{int(grid.test_images.min())} test images are few: an error of one half on them is known to "
-            f"± {1.96 * 0.5 / math.sqrt(grid.test_images.min()):.3f}, however many seeds there are"
+            f"{int(images)} test images are few: an error of one half on them is known to "
+            f"± {1.96 * 0.5 / math.sqrt(images):.3f}, however many seeds there are"
         )
     words.append(
         "the best number was selected on the test images that its error is measured on, so its error is optimistic"

@@ -41,7 +41,7 @@ def test_few_seeds_that_hardly_differ_by_chance_are_not_taken_for_knowledge(seed
     shared = np.sqrt(0.5 * 0.3 * 0.7 / images)
     for _ in range(800):
         values = 0.3 + random.normal(0, shared, 2) + random.normal(0, noise, (seeds, 2))
-        found = best_places(values, np.full(2, images))
+        found = best_places(values, shared**2 * np.eye(2))
         held += bool((found.low <= 0).all())
     assert held >= 800 * 0.95 - 12  # and twice its error
 

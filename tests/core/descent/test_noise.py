@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import polygamma
 
-from ftdd.statistics.noise import TEST_IMAGES_SHARED, _inverse_trigamma, correlations, measure_noise, moderated
+from ftdd.statistics.contrasts import contrasts
+from ftdd.statistics.noise import _inverse_trigamma, correlations, measure_noise, moderated
 
 
 @given(y=st.floats(0.05, 1e4))
@@ -141,12 +142,21 @@ def test_noise_that_is_large_at_first_is_found_large_at_first() -> None:
     assert 6 < ratio < 20
 
 
-def test_what_test_images_add_is_half_of_what_independent_ones_would() -> None:
-    noise = measure_noise(np.full((3, 4), 0.2), np.array([100.0, 100.0, 400.0, 1600.0]))
-    assert TEST_IMAGES_SHARED == 0.5
-    assert noise.test == pytest.approx([0.0008, 0.0008, 0.0002, 0.00005])
-    assert measure_noise(np.full((3, 4), 0.2)).test.tolist() == [0.0] * 4
+def test_what_test_images_add_is_the_quadratic_form_of_each_two_windows() -> None:
+    """Against the weights written out; without their covariance they add nothing."""
+    random = np.random.default_rng(5)
+    wrong = random.random((200, 12)) < 0.3
+    test, points, width = np.cov(wrong.T) / 200, 12, 2
+    values = random.standard_normal((3, points))
+    added = contrasts(measure_noise(values, test), width).test
+    for i, j in ((0, 5), (9, 3), (10, 0)):
+        weights = np.zeros(points)
+        weights[j : j + width] += 1 / width
+        weights[i : i + width] -= 1 / width
+        assert added[i, j] == pytest.approx(weights @ test @ weights)
+    assert not contrasts(measure_noise(values), width).test.any()
 
 
-def test_an_error_beyond_its_range_adds_nothing_negative() -> None:
-    assert (measure_noise(np.full((2, 3), 1.2), np.full(3, 10.0)).test >= 0).all()
+def test_a_covariance_of_other_places_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"shape \(4, 4\)"):
+        measure_noise(np.full((3, 4), 0.2), np.full(4, 0.1))
