@@ -6,10 +6,15 @@ from typing import Any
 import pytest
 import torch
 
-from ftdd.components import KINDS, Component, Unfit
+from ftdd.components import KINDS, Analysis, Architecture, Component, Unfit
 from ftdd.data.image_shape import ImageShape
 from ftdd.testing import checks_of, examples
+from ftdd_plugins.analyses.advise import Advise
+from ftdd_plugins.analyses.epochwise import Epochwise
+from ftdd_plugins.analyses.paper import Paper
 from ftdd_plugins.architectures.densenet import DenseNet
+from ftdd_plugins.architectures.linear import Linear
+from ftdd_plugins.architectures.named_network import NamedNetwork
 from ftdd_plugins.architectures.resnet import ResNet
 from ftdd_plugins.architectures.vit import ViT
 from tests.installed import installed_plugins
@@ -17,22 +22,23 @@ from tests.installed import installed_plugins
 PLUGINS = installed_plugins()
 
 
-LONG = {
-    "Paper": ("takes_any_study", "says_the_same_again", "does_not_mind_the_order_of_rows"),
-    "Epochwise": ("says_the_same_again", "does_not_mind_the_order_of_rows"),
-    "DigitsToMnist5k": ("loads_the_same_again", "tests_on_other_images"),
-    "DigitsToMnist5k image_size=28": ("loads_the_same_again",),
-    "ResNet depth=50 width=1 preactivation=False": ("interpolates",),
-    "TorchVision model=shufflenet_v2_x0_5": ("keeps_frozen_layers", "interpolates"),
-    "Timm model=test_vit granularity=modules": ("keeps_frozen_layers",),
-    "Timm model=test_convnext": ("keeps_frozen_layers",),
-}
-"""Checks that take seconds, of components whose like pass the same check at once."""
+def _takes_seconds(component: Component, check: str) -> bool:
+    """Of checks that all components of a kind pass, and whose code `tests/testing` tries.
+
+    Networks by name are cut and proved anew for each check; networks learn by heart in a hundred steps; analyses read
+    eight studies, and these checks have them read anew.
+    """
+    if isinstance(component, Architecture):
+        return isinstance(component, NamedNetwork) or (check == "interpolates" and not isinstance(component, Linear))
+    if isinstance(component, Analysis):
+        again = check in ("says_the_same_again", "does_not_mind_the_order_of_rows")
+        return again or isinstance(component, (Advise, Epochwise, Paper))
+    return False
 
 
 def _cases() -> list[Any]:
     return [
-        pytest.param(component, one, marks=pytest.mark.slow if one.__name__ in LONG.get(_id(component), ()) else ())
+        pytest.param(component, one, marks=pytest.mark.slow if _takes_seconds(component, one.__name__) else ())
         for word in KINDS
         for cls in PLUGINS.components[word].values()
         for component in examples(cls, PLUGINS)
