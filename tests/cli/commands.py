@@ -67,7 +67,7 @@ class _Warm:
 
     def __init__(self) -> None:
         session = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"of-{os.getpid()}")
-        address = Path(tempfile.gettempdir()) / f"ftdd-warm-{session}"
+        self.address = address = Path(tempfile.gettempdir()) / f"ftdd-warm-{session}"
         self._line = socket.socket(socket.AF_UNIX)
         with FileLock(f"{address}.lock"):
             if not address.exists():
@@ -112,6 +112,32 @@ class _Warm:
 @lru_cache(maxsize=1)
 def _warm() -> _Warm:
     return _Warm()
+
+
+IN_A_SHELL = """\
+#!{python} -IS
+import json, os, socket, sys
+
+line = socket.socket(socket.AF_UNIX)
+line.connect({address!r})
+out, err = (f"/proc/{{os.getpid()}}/fd/{{number}}" for number in (1, 2))
+call = dict(arguments=sys.argv[1:], cwd=os.getcwd(), environment=dict(os.environ), out=out, err=err)
+line.sendall((json.dumps(call) + "\\n").encode())
+answers = line.makefile()
+pid, code = answers.readline(), answers.readline()
+sys.exit(int(code) % 256)
+"""
+
+
+@lru_cache(maxsize=1)
+def folder_with_ftdd() -> "tempfile.TemporaryDirectory[str]":
+    """A folder for the PATH of a shell, in which `ftdd` is the command as `ftdd` gives it; where there is a /proc."""
+    folder = tempfile.TemporaryDirectory(prefix="ftdd-command-")
+    if Path("/proc/self/fd").exists():
+        command = Path(folder.name) / "ftdd"
+        command.write_text(IN_A_SHELL.format(python=sys.executable, address=str(_warm().address)))
+        command.chmod(0o755)
+    return folder
 
 
 def heed_ctrl_c() -> None:

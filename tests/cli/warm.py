@@ -69,6 +69,7 @@ class Server:
                     self._start(Call(**json.loads(line)), ready)
                 else:
                     self._callers.remove(ready)
+                    ready.close()
             for pid, caller in list(self._children.items()):
                 ended, status = os.waitpid(pid, os.WNOHANG)
                 if ended:

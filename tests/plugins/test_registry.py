@@ -9,9 +9,7 @@ import torch
 from ftdd.components import KINDS, Analysis, Architecture, Component, Unfit
 from ftdd.data.image_shape import ImageShape
 from ftdd.testing import checks_of, examples
-from ftdd_plugins.analyses.advise import Advise
-from ftdd_plugins.analyses.epochwise import Epochwise
-from ftdd_plugins.analyses.paper import Paper
+from ftdd_plugins.analyses.widthwise import Widthwise
 from ftdd_plugins.architectures.densenet import DenseNet
 from ftdd_plugins.architectures.linear import Linear
 from ftdd_plugins.architectures.named_network import NamedNetwork
@@ -23,17 +21,14 @@ PLUGINS = installed_plugins()
 
 
 def _takes_seconds(component: Component, check: str) -> bool:
-    """Of checks that all components of a kind pass, and whose code `tests/testing` tries.
+    """Of checks whose own code `tests/testing` tries.
 
     Networks by name are cut and proved anew for each check; networks learn by heart in a hundred steps; analyses read
-    eight studies, and these checks have them read anew.
+    eight studies.
     """
     if isinstance(component, Architecture):
         return isinstance(component, NamedNetwork) or (check == "interpolates" and not isinstance(component, Linear))
-    if isinstance(component, Analysis):
-        again = check in ("says_the_same_again", "does_not_mind_the_order_of_rows")
-        return again or isinstance(component, (Advise, Epochwise, Paper))
-    return False
+    return isinstance(component, Analysis) and not isinstance(component, Widthwise)
 
 
 def _cases() -> list[Any]:
