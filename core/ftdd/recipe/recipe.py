@@ -112,6 +112,18 @@ class Recipe:
         return tuple(dict.fromkeys(path for point in self.points for path in point.settings))
 
     @property
+    def depth(self) -> tuple[str, ...]:
+        """The swept paths by which every policy of the study that has them sets the number of frozen layers."""
+        policies = {type(point.spec.freezing) for point in self.points}
+        fields = {path: path.removeprefix("freezing.") for path in self.swept if path.startswith("freezing.")}
+        return tuple(
+            path
+            for path, name in fields.items()
+            if all(name in policy.depth for policy in policies if name in policy.model_fields)
+            and any(name in policy.depth for policy in policies)
+        )
+
+    @property
     def groups(self) -> tuple["Group", ...]:
         """The pairs and sources that its transfers start from: what schemes score, each once."""
         found: dict[str, list[TargetSpec]] = {}

@@ -35,6 +35,7 @@ class Paper(Descents):
     """
 
     rank = 1
+    peaks_over = ("frozen_layers", "epoch")
     name: Literal["paper"] = "paper"
 
     def findings(self, study: "StudyData") -> Sequence[Finding]:
