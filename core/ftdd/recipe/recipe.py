@@ -100,6 +100,10 @@ class Recipe:
     """The setting without its sweep, as plain values: what the settings of added points are laid over."""
     fixed: tuple[str, ...] = ()
     """Paths that `--set` gave one value."""
+    overrides: tuple[str, ...] = ()
+    """What `--set` changed, as it was given."""
+    file: str = ""
+    """The recipe as it was named: a path, or the name of one that ships; "" for a mapping."""
 
     @property
     def added(self) -> tuple[Point, ...]:

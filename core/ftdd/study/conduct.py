@@ -111,6 +111,8 @@ def study_record(study: Recipe) -> StudyRecord:
         _similarity_order(study),
         study.depth,
         None if header.analyses is None else tuple(one.model_dump(mode="json") for one in header.analyses),
+        file=study.file,
+        overrides=study.overrides,
     )
 
 

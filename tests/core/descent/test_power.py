@@ -9,7 +9,14 @@ from scipy.stats import nct
 from ftdd.statistics.detect import find_descent
 from ftdd.statistics.noise import correlations
 from ftdd.statistics.power import (
-    BREADTH, Spread, discordance, power_of_peak, seeds_for, smallest_cost, smallest_difference, smallest_peak,
+    BREADTH,
+    Spread,
+    discordance,
+    power_of_peak,
+    seeds_for,
+    smallest_cost,
+    smallest_difference,
+    smallest_peak,
 )  # fmt: skip
 
 SIGMA = 0.0125
