@@ -1,7 +1,8 @@
 """What a study could tell, in words."""
 
-from ftdd.study.foresight import FEWEST_PLACES, FEWEST_SOURCES, Curves, Foresight
-from ftdd.wording import axis_name, counted, number
+from ftdd.statistics.scope import FEWEST_SOURCES
+from ftdd.study.foresight import FEWEST_PLACES, Curves, Foresight
+from ftdd.wording import axis_name, counted, number, replication
 
 FEW_SEEDS = 3
 """To add where there is one."""
@@ -19,11 +20,10 @@ def foreseen_text(foresight: Foresight) -> tuple[str, ...]:
 
 
 def _claim(curves: Curves) -> str:
-    seeds = counted(curves.seeds, "seed")
-    words = f"{counted(curves.sources, 'source')} × {seeds}" if curves.sources else f"{seeds}, no source run"
     scope = f": it can speak for {curves.scope}" if curves.scope else ""
     each = "each with " if curves.curves > 1 else ""
-    return f"{counted(curves.curves, 'curve')} of {counted(curves.places, 'position')}, {each}{words}{scope}"
+    words = f"{each}{replication(curves.sources, curves.seeds)}"
+    return f"{counted(curves.curves, 'curve')} of {counted(curves.places, 'position')}, {words}{scope}"
 
 
 def _seen(curves: Curves) -> str:

@@ -339,8 +339,9 @@ def finding_fault(finding: Finding) -> str | None:
         return f"{where} the level {brief(finding.level)}; it must be between 0 and 1"
     if finding.p is not None and not (_finite(finding.p) and 0 <= finding.p <= 1):
         return f"{where} p = {brief(finding.p)}; it must be from 0 to 1, or None"
-    if type(finding.n) is not int or finding.n < 0:
-        return f"{where} n = {brief(finding.n)}; it must be a whole number"
+    for name in ("n", "sources", "targets"):
+        if type(value := getattr(finding, name)) is not int or value < 0:
+            return f"{where} {name} = {brief(value)}; it must be a whole number"
     if not isinstance(finding.runs, tuple) or not all(_text(one) for one in finding.runs):
         return f"{where} runs that are no tuple of ids"
     for name in ("settings", "numbers"):

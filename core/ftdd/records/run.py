@@ -52,3 +52,7 @@ class Run:
     def ended(self) -> bool:
         """Whether its numbers count: it is done or has diverged, with the inputs of its study."""
         return self.status.state.final
+
+    def predictions(self) -> Any:
+        """What it answered for each image at each evaluation; None where it has not kept it."""
+        return None

@@ -41,6 +41,7 @@ class Best:
 def best_places(
     values: Floats,
     test: Floats | None = None,
+    second: Floats | None = None,
     *,
     level: float = 0.95,
     curves: int = 1,
@@ -51,13 +52,14 @@ def best_places(
     values: shape (seeds, points), NaN where a run is missing.   curves: how many are looked at together.
     test: shape (points, points), the covariance over draws of the test images of the points' mean errors; None where
     the claim is about these very images.
+    second: where replicates are sources crossed with target seeds, the other margin: shape (its replicates, points).
     most: what no difference is above: 1 of shares, such as error rates; intervals of few seeds would reach far beyond.
 
     If b is the best place, then with probability `level` no other mean is further below that of b than b's critical
     value: so b is among the places of which this is so, and no place costs more than the means over any of these say.
     """
     seeds = int((~np.isnan(np.atleast_2d(values)).all(axis=1)).sum())
-    return _best(measure_noise(values, test), seeds, level, curves, most)
+    return _best(measure_noise(values, test, second), seeds, level, curves, most)
 
 
 def seeds_to_settle(
@@ -70,9 +72,7 @@ def seeds_to_settle(
     """
 
     def settled(seeds: int) -> bool:
-        times = seeds / found.seeds
-        more = replace(found.noise, counts=found.noise.counts * times, df=found.noise.df * times)
-        return bool(_best(more, seeds, level, curves, np.inf).cheap(tolerance))
+        return bool(_best(_more(found.noise, seeds / found.seeds), seeds, level, curves, np.inf).cheap(tolerance))
 
     low, high = found.seeds, most_seeds
     if not found.known or high <= low or not settled(high):
@@ -83,19 +83,32 @@ def seeds_to_settle(
     return high
 
 
-def optimism(values: Floats) -> float | None:
-    """How much too low the error of the best place is for its having been chosen by the same seeds.
+def _more(noise: Noise, times: float) -> Noise:
+    """As it would be with so many times the replicates, in both margins."""
+    second = noise.second and _more(noise.second, times)
+    return replace(noise, counts=noise.counts * times, df=noise.df * times, second=second)
 
-    values: shape (seeds, points). Each seed in turn is left out: the others choose, and it says what that costs. So
-    this is the error of a place that one seed less chooses, on a seed that did not take part, minus the lowest mean.
-    What all seeds have in common, as the test images, is not found so. None with one complete seed.
+
+def optimism(errors: Floats) -> float | None:
+    """How much too low the error of the best place is for its having been chosen by the same seeds and test images.
+
+    errors: shape (seeds, points), or (seeds, points, groups of test images) where the answers to each are known.
+
+    Each seed in turn is left out, with each group of images in turn: the others choose a place, and those left out say
+    what it costs. So this is the error of a place that a little less data chooses, on data that took no part, minus the
+    lowest mean. Without groups, what the test images add is not found. None with one complete seed.
     """
-    whole = values[~np.isnan(values).any(axis=1)]
-    if len(whole) < 2 or whole.shape[1] < 2:
+    whole = errors if errors.ndim == 3 else errors[:, :, None]
+    whole = whole[~np.isnan(whole).any(axis=(1, 2))]
+    seeds, points, groups = whole.shape
+    if seeds < 2 or points < 2:
         return None
-    others = (whole.sum(axis=0) - whole) / (len(whole) - 1)
-    left_out = whole[np.arange(len(whole)), others.argmin(axis=1)]
-    return max(float(left_out.mean() - whole.mean(axis=0).min()), 0.0)
+    others = whole.sum(axis=0) - whole
+    if groups > 1:
+        others = others.sum(axis=2, keepdims=True) - others
+    chosen = others.argmin(axis=1)
+    left_out = np.take_along_axis(whole, chosen[:, None, :], axis=1)
+    return max(float(left_out.mean() - whole.mean(axis=(0, 2)).min()), 0.0)
 
 
 def many_to_one(variance: Floats, chance: float) -> float:
@@ -123,7 +136,7 @@ def many_to_one(variance: Floats, chance: float) -> float:
 def _best(noise: Noise, seeds: int, level: float, curves: int, most: float) -> Best:
     at = int(np.argmin(noise.mean))
     cost = noise.mean - noise.mean[at]
-    if not noise.known or len(cost) < 2 or not noise.variance.any():
+    if not noise.known or len(cost) < 2 or not (noise.variance > 0).any():
         unknown = np.full(len(cost), np.inf)
         return Best(at, noise.mean, cost, -unknown, unknown, tuple(range(len(cost))), noise, seeds)
     half = _half_widths(contrasts(noise, 1), (1 - level) / curves)
@@ -138,5 +151,6 @@ def _best(noise: Noise, seeds: int, level: float, curves: int, most: float) -> B
 
 
 def _half_widths(given: Contrasts, chance: float) -> Floats:
-    critical = many_to_one(np.nan_to_num(given.seeds) + given.test, chance)
+    second = given.second[0] if given.second else 0.0
+    critical = many_to_one(np.nan_to_num(given.seeds + second) + given.test, chance)
     return np.nan_to_num(given.half_width(critical))

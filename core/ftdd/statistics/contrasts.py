@@ -1,5 +1,6 @@
 """Differences between windows of a curve in standard errors, and how large the largest gets by chance."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -37,6 +38,8 @@ class Contrasts:
     """The difference in standard errors, as a standard normal number of the same chance; NaN where windows overlap."""
     df: float
     """Degrees of freedom of the seeds' part."""
+    second: "tuple[Floats, float] | None" = None
+    """What the other margin adds to the variance, with its degrees of freedom; see `Noise.second`."""
 
     def half_width(self, critical: float) -> Floats:
         """Of intervals for all differences that hold together where `critical` is that of the largest z.
@@ -45,8 +48,10 @@ class Contrasts:
         width is the sum of both hold at least as often as each would alone (Banerjee 1960, Sankhya 22), also
         where two seeds by chance hardly differ, which Satterthwaite's degrees of freedom take for knowledge.
         """
-        quantile = float(t.isf(norm.sf(critical), self.df))
-        return np.asarray(np.sqrt(quantile**2 * self.seeds + critical**2 * self.test), dtype=float)
+        squared = critical**2 * self.test
+        for variance, df in ((self.seeds, self.df), *((self.second,) if self.second else ())):
+            squared = squared + float(t.isf(norm.sf(critical), df)) ** 2 * variance
+        return np.asarray(np.sqrt(squared), dtype=float)
 
 
 def widths(points: int) -> tuple[int, ...]:
@@ -56,22 +61,27 @@ def widths(points: int) -> tuple[int, ...]:
 
 def contrasts(noise: Noise, width: int) -> Contrasts:
     """The differences of windows of one width. The noise must be known."""
-    points = len(noise.mean)
-    windows = points - width + 1
-    level, spread, counts = (
-        np.convolve(row, np.full(width, 1 / width), mode="valid")
-        for row in (noise.mean, noise.variance, 1 / noise.counts)
+    level = np.convolve(noise.mean, np.full(width, 1 / width), mode="valid")
+    difference = level[None, :] - level[:, None]
+    seeds, images = _of_seeds(noise, width), _of_images(noise.test, width)
+    second = (_of_seeds(noise.second, width), noise.second.df) if noise.second else None
+    z = score_of(difference, ((seeds, noise.df), *((second,) if second else ())), images)
+    return Contrasts(width, level, difference, seeds, images, z, noise.df, second)
+
+
+def _of_seeds(noise: Noise, width: int) -> Floats:
+    """The variance of the difference of each two windows as seeds show it; NaN where windows overlap."""
+    windows = len(noise.mean) - width + 1
+    spread, counts = (
+        np.convolve(row, np.full(width, 1 / width), mode="valid") for row in (noise.variance, 1 / noise.counts)
     )
     within = _window_covariances(noise.share, noise.decay, width, windows)
-    i, j = np.indices((windows, windows))
-    lag = np.abs(i - j)
+    lag = np.abs(np.subtract.outer(np.arange(windows), np.arange(windows)))
     of_mean = spread * counts
-    seeds = within[0] * (of_mean[i] + of_mean[j]) - 2 * within[lag] * np.sqrt(of_mean[i] * of_mean[j])
+    seeds = within[0] * (of_mean[:, None] + of_mean) - 2 * within[lag] * np.sqrt(np.outer(of_mean, of_mean))
     seeds = np.maximum(seeds, 0.0)
     seeds[lag < width] = np.nan
-    difference = level[j] - level[i]
-    images = _of_images(noise.test, width)
-    return Contrasts(width, level, difference, seeds, images, _score(difference, seeds, images, noise.df), noise.df)
+    return np.asarray(seeds)
 
 
 def _of_images(test: Floats, width: int) -> Floats:
@@ -160,20 +170,25 @@ def _window_covariances(share: float, decay: float, width: int, windows: int) ->
     return np.asarray((lags[distance] * weights).sum(axis=1))
 
 
-def _score(difference: Floats, seeds: Floats, images: Floats, df: float) -> Floats:
-    """The z at which the interval of a difference would end at nothing; see `Contrasts.half_width`."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        alone = np.where(difference == 0, 0.0, difference / np.sqrt(seeds))
-    if not images.any():
-        return _normal(alone, df)
+def score_of(difference: Floats, parts: Sequence[tuple[Floats, float]], images: Floats) -> Floats:
+    """The z at which the interval of a difference would end at nothing; see `Contrasts.half_width`.
+
+    parts: variances with their degrees of freedom.
+    """
+    seeds, df = parts[0]
+    if not images.any() and len(parts) == 1:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return _normal(np.where(difference == 0, 0.0, difference / np.sqrt(seeds)), df)
     size = np.abs(difference)
     grid = np.concatenate([[0.0], np.geomspace(1e-3, FARTHEST, 600)])
-    quantiles = t.isf(norm.sf(grid), df)
-    high = np.minimum(np.where(np.isnan(seeds), np.nan, FARTHEST), size / np.sqrt(np.maximum(images, 1e-300)))
+    quantiles = [(t.isf(norm.sf(grid), df), variance) for variance, df in parts]
+    least = np.maximum(sum(variance for variance, _ in parts) + images, 1e-300)
+    high = np.minimum(np.where(np.isnan(seeds), np.nan, FARTHEST), size / np.sqrt(least))
     low = np.zeros_like(high)
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        beyond = np.interp(middle, grid, quantiles) ** 2 * seeds + middle**2 * images > size**2
+        of_seeds = sum(np.interp(middle, grid, quantile) ** 2 * variance for quantile, variance in quantiles)
+        beyond = of_seeds + middle**2 * images > size**2
         low, high = np.where(beyond, low, middle), np.where(beyond, middle, high)
     return np.asarray(np.sign(difference) * (low + high) / 2)
 

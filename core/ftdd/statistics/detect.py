@@ -72,6 +72,7 @@ class Descent:
 def find_descent(
     values: "npt.ArrayLike",
     test: Floats | None = None,
+    second: Floats | None = None,
     *,
     smallest: float = 0.05,
     level: float = 0.95,
@@ -83,6 +84,7 @@ def find_descent(
     values: errors, shape (seeds, points) with points in the order of the axis and NaN where a run is missing.
     test: shape (points, points), the covariance over draws of the test images of the points' mean errors; None where
     the claim is about these very images.
+    second: where replicates are sources crossed with target seeds, the other margin: shape (its replicates, points).
     smallest: the effect below which a second descent is of no interest.   curves: how many are looked at together.
     most: what no difference is above: 1 of shares, such as error rates; intervals of few seeds would reach far beyond.
 
@@ -92,7 +94,7 @@ def find_descent(
     (docs/method.md). Raises ValueError where the values have another shape, no value at some point, or an infinite one.
     """
     table = measured(np.atleast_2d(np.asarray(values, dtype=float)))
-    noise = measure_noise(table, test)
+    noise = measure_noise(table, test, second)
     found = _tell(noise, len(table), smallest, level, curves)
     if found.answer == "cannot tell" and noise.known:
         found = replace(found, seeds_needed=_seeds_needed(noise, found, level, curves))

@@ -42,17 +42,21 @@ class Noise:
     test: Floats
     """Shape (points, points): the covariance of the means over draws of the test images; 0 where these alone count."""
 
+    second: "Noise | None" = None
+    """That of the other margin where sources are crossed with target seeds: its variance adds to this one."""
+
     @property
     def known(self) -> bool:
         """Whether the seeds say anything of the noise."""
         return self.df > 0
 
 
-def measure_noise(values: Floats, test: Floats | None = None) -> Noise:
+def measure_noise(values: Floats, test: Floats | None = None, second: Floats | None = None) -> Noise:
     """The mean and the noise of values of shape (seeds, points), NaN where a seed has none.
 
     test: shape (points, points), the covariance over draws of the test images of the places' mean errors; None where
     the claim is about these very images.
+    second: values of the other margin where replicates are crossed, shape (its replicates, points).
     Every place needs a value, none of them infinite. Raises ValueError otherwise. A seed without any is no seed.
     """
     if np.isinf(values).any():
@@ -91,7 +95,8 @@ def measure_noise(values: Floats, test: Floats | None = None) -> Noise:
     images = np.zeros((points, points)) if test is None else np.asarray(test, dtype=float)
     if images.shape != (points, points):
         raise ValueError(f"the test images' covariance must have the shape ({points}, {points}), not {images.shape}")
-    return Noise(mean, counts if effective is None else effective, variance, df, share, decay, images)
+    other = None if second is None else measure_noise(second)
+    return Noise(mean, counts if effective is None else effective, variance, df, share, decay, images, other)
 
 
 def measured(values: Floats) -> Floats:

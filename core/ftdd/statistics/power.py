@@ -40,21 +40,6 @@ class Spread:
     """What the test images add to the variance of a difference of two places: discordance / number of images."""
 
 
-def discordance(first: Floats, second: Floats) -> float:
-    """How far two places differ in which images they get wrong: Var over images of the difference of the chances.
-
-    first, second: errors of the same test images, shape (seeds, images), two seeds or more; rows are paired. The test
-    images, being a sample, add this / images to the variance of the difference of the two mean errors. Without bias for
-    few seeds, as it is over pairs of different seeds, whose luck is independent; so it may come out below 0, and is
-    then 0.
-    """
-    apart = first - second
-    apart = apart - apart.mean(axis=1, keepdims=True)
-    seeds, images = apart.shape
-    pairs = float((apart.sum(axis=0) ** 2).sum() - (apart**2).sum())
-    return max(float(pairs / (seeds * (seeds - 1)) / (images - 1)), 0.0)
-
-
 def smallest_peak(points: int, seeds: int, spread: Spread, *, level: float = 0.95, curves: int = 1) -> float | None:
     """The height of a peak that is *seen* with probability 0.8; None where no height would be.
 

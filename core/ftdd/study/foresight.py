@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftdd.components import KINDS, Analysis, DataUnavailable, Pair, Unfit
 from ftdd.recipe.recipe import Point, Recipe
+from ftdd.statistics.scope import FEWEST_SOURCES, scope
 from ftdd.study.noise import AlikeRun, RunNoise, noise_of
 from ftdd.training.settings import evaluation_epochs
 
@@ -17,8 +18,6 @@ SMALLEST, LEVEL = 0.05, 0.95
 """Where no analysis of the recipe says how small a peak is to be seen."""
 FEWEST_PLACES = 3
 """A curve of fewer has no room for a peak."""
-FEWEST_SOURCES = 3
-"""From which on a study speaks of sources like these, and a source with all its targets is one replicate."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +31,11 @@ class Curves:
     places: int
     """Of the shortest."""
     sources: int
-    """Source networks of each curve; the fewest. 0 where they start from no source run."""
+    """Source networks of each curve; the fewest. 0 where nothing was learned before."""
     seeds: int
     """Target seeds of each source; the fewest."""
     replicates: int
-    """What a curve is the mean over: sources where these are three or more, else all of its seeds."""
+    """What a curve is the mean over: sources where these are three or more, else target seeds."""
     asked: float | None
     """The peak that an analysis of the recipe is to see; None where none looks for peaks along this axis."""
     level: float
@@ -54,14 +53,8 @@ class Curves:
 
     @property
     def scope(self) -> str:
-        """What it can speak for: `this source network`, or `sources like these`; "" where there is no source run."""
-        return (
-            ""
-            if not self.sources
-            else "sources like these"
-            if self.sources >= FEWEST_SOURCES
-            else "this source network"
-        )
+        """What it can speak for: `this source network`, or `sources like these`; "" where there is none."""
+        return scope(self.sources)
 
     @property
     def sees_what_is_asked(self) -> bool:
@@ -154,14 +147,21 @@ def _places(study: Recipe, points: Sequence[Point], over: str) -> int:
 
 
 def _seeds(points: Sequence[Point]) -> tuple[int, int, int]:
-    """(sources, target seeds of each, replicates) of one curve."""
-    rows: dict[str | None, set[Any]] = {}
-    for point in points:
-        source = point.spec.source_spec
-        rows.setdefault(source.id if source else None, set()).add(point.spec.seed)
-    sources = len([key for key in rows if key is not None])
-    every = sum(map(len, rows.values()))
-    return sources, min(map(len, rows.values())), sources if FEWEST_SOURCES <= sources < every else every
+    """(source networks, target seeds of each, replicates) of one curve; as `ftdd.statistics.replication` has it."""
+    rows = {(_network(point), point.spec.seed) for point in points}
+    sources = len({network for network, _ in rows} - {None})
+    targets = len({seed for _, seed in rows})
+    by_source = sources >= FEWEST_SOURCES or sources > targets == 1
+    crossed = len(rows) > targets
+    return sources, len(rows) // max(sources, 1), sources if by_source else targets if crossed else len(rows)
+
+
+def _network(point: Point) -> str | None:
+    """What tells apart the networks that runs start from; None where nothing was learned before."""
+    source, spec = point.spec.source_spec, point.spec
+    if source is not None:
+        return source.id
+    return "with its weights" if spec.starting_architecture.untrained() != spec.starting_architecture else None
 
 
 def _with_power(curves: Curves, noise: RunNoise | None, test_images: int | None, drawn_anew: bool) -> Curves:

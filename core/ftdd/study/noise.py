@@ -12,6 +12,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from ftdd.records.status import State, Status
+from ftdd.study.reading import read_run
 from ftdd.study.store import RunFolder, Unreadable
 from ftdd.values import Json
 
@@ -74,7 +75,11 @@ def noise_of(pair: str, runs: Iterable[AlikeRun], logs: bool) -> RunNoise | None
     words = f"{count} runs like these in the store ({seeds} seeds)"
     if kept is None:
         return RunNoise(over, dict.fromkeys(over, 0.0), words, "", images)
-    return replace(kept, over={**kept.over, **over}, noise_from=words, test_images=images)
+    answered = _discordance(there)
+    if answered is None:
+        return replace(kept, over={**kept.over, **over}, noise_from=words, test_images=images)
+    own = {"frozen_layers": answered, "epoch": min(answered, kept.discordance["epoch"])}
+    return RunNoise({**kept.over, **over}, own, words, words, images)
 
 
 def _kept(pair: str) -> RunNoise:
@@ -107,9 +112,8 @@ def _measured(runs: Sequence[AlikeRun], logs: bool) -> "tuple[dict[str, Spread],
             if not errors:
                 continue
             rows[_seed(run)] = {epoch: error for epoch, error in errors.items() if epoch >= SETTLED}
-            place = str([value for path, value in sorted(run.settings.items()) if path.startswith("freezing.")])
             curve = _without(run.settings, SEEDS, "freezing.")
-            ends.setdefault(curve, {})[_seed(run), place] = errors[max(errors)]
+            ends.setdefault(curve, {})[_seed(run), _place(run)] = errors[max(errors)]
             used.add(run.folder.path)
         curves["epoch"].append(_table({(seed, x): y for seed, row in rows.items() for x, y in row.items()}))
     curves["frozen_layers"] = [_table(values) for values in ends.values()]
@@ -121,6 +125,37 @@ def _measured(runs: Sequence[AlikeRun], logs: bool) -> "tuple[dict[str, Spread],
     if not spreads:
         return None
     return spreads, len(used), max(len({_seed(run) for run in same}) for same in repeated.values())
+
+
+def _discordance(runs: Sequence[AlikeRun]) -> float | None:
+    """Of two depths, in the median, from what the runs answered at their ends; None where they have not kept it.
+
+    At the upper end of what is estimated; see `ftdd.statistics.test_images`.
+    """
+    import numpy as np
+
+    from ftdd.statistics.test_images import image_variance
+
+    curves: dict[str, dict[tuple[str, str], Floats]] = {}
+    for run in runs:
+        kept = read_run(run.folder).predictions()
+        if kept is None or not len(kept.epochs):
+            continue
+        curve, place = _without(run.settings, SEEDS, "freezing."), _place(run)
+        curves.setdefault(curve, {})[_seed(run), place] = np.asarray(kept.test[-1] != kept.test_labels, dtype=float)
+    found: list[float] = []
+    for wrong in curves.values():
+        seeds, places = (list(dict.fromkeys(key[i] for key in wrong)) for i in (0, 1))
+        images = {len(one) for one in wrong.values()}
+        if len(seeds) < 2 or len(places) < 2 or len(images) > 1:
+            continue
+        missing = np.full(images.pop(), np.nan)
+        variance = image_variance(np.array([[wrong.get((s, x), missing) for x in places] for s in seeds]))
+        if variance is not None:
+            own = np.diag(variance.covariance)
+            apart = (own[:, None] + own - 2 * variance.covariance)[np.triu_indices(len(places), 1)]
+            found.append(float(np.median(apart)) * variance.images)
+    return median(found) if found else None
 
 
 def _spread(tables: "Sequence[Floats]") -> "Spread | None":
@@ -167,6 +202,10 @@ def _errors(folder: RunFolder, logs: bool) -> dict[int, float]:
 
 def _seed(run: AlikeRun) -> str:
     return str([run.settings.get(path) for path in SEEDS])
+
+
+def _place(run: AlikeRun) -> str:
+    return str([value for path, value in sorted(run.settings.items()) if path.startswith("freezing.")])
 
 
 def _without(settings: Mapping[str, Json], paths: Sequence[str], start: str = "\0") -> str:

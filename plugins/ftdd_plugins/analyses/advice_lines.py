@@ -48,22 +48,22 @@ def answer(
     more: MoreSeeds | None,
 ) -> str:
     """Which number to freeze, or that it cannot be told yet, and what would settle it."""
-    best, logs, count = found.best, study.regression, len(found.grid.values)
+    best, logs, by = found.best, study.regression, found.grid.replication
     lowest = next(choice for choice in choices if choice.frozen_layers == int(found.grid.x[best.at]))
     at = f"{_layers(lowest.frozen_layers)} (test error {error(lowest.test_error, logs)})"
     least = f"the lowest mean {_kind(found)} is with {at}"
     if not best.known:
         why = "one seed gives no estimate of the variance between seeds"
-        if count > 1:
+        if len(found.grid.values) > 1:
             why = "the seeds have too few positions in common, or do not differ, so their variance is not known"
         then = "Complete the study." if more is None else f"Begin with {seeds(more.replicates)}: {_priced(more)}."
         return f"Cannot tell yet: {why}; {least}. {then}"
     possible = [choice.frozen_layers for choice in choices if choice.as_good]
     if recommended is None:
-        which = f"{_list(possible)} are all possible ({_percent(found)}, {seeds(count)})"
+        which = f"{_list(possible)} are all possible ({_percent(found)}, {by})"
         return f"Cannot tell yet: {which}; {least}. {_settle(more)}"
     chosen = next(choice for choice in choices if choice.frozen_layers == recommended)
-    mean = f"mean test error {error(chosen.test_error, logs)} over {seeds(count)}"
+    mean = f"mean test error {error(chosen.test_error, logs)} over {by}"
     if possible == [recommended]:
         return f"Freeze {_layers(recommended)}: {mean}; it is the best number ({_percent(found)})."
     high = chosen.interval[1] if chosen.interval else math.inf
@@ -231,13 +231,14 @@ def _optimism(study: "StudyData", found: Found) -> str:
     if found.chosen_on == HELD_OUT:
         return "The number was chosen on validation images; its test error is reported once and is not optimistic."
     few = "; hold images out for the choice with `target.validation`"
-    words = "The lowest number was chosen on the test images that its error is measured on"
+    words = "The error of the lowest number is of the test images that chose it"
     if found.optimism is None:
-        return f"{words}, so its error is optimistic{few}."
+        return f"{words}, so it is optimistic{few}."
     by = f"a factor of {math.exp(found.optimism):.3g}" if study.regression else error(found.optimism)
+    took_part = "by seeds and images" if found.by_images else "by seeds"
+    without = "" if found.by_images else "; what these images add is not in that"
     return (
-        f"{words}: by seeds that did not take part in the choice (leaving one out), its error is too low by {by}; what "
-        f"these test images add is not in that{few}."
+        f"{words}: {took_part} that took no part in the choice (left out in turn), it is too low by {by}{without}{few}."
     )
 
 
@@ -248,9 +249,8 @@ def _missing(study: "StudyData", grid: "Grid", runs: "pd.DataFrame") -> str:
         words.append(f"{missing} of the study's {study.asked} runs {_are(missing)} not done, so this may change")
     if study.diverged:
         words.append(f"{study.diverged} of its runs diverged and {_are(study.diverged)} left out")
-    counts = runs["test_images"].dropna() if "test_images" in runs else runs["id"][:0]
-    if len(counts) and not study.regression and int(counts.min()) < FEW_IMAGES:
-        count = int(counts.min())
+    count = int(runs["test_images"].min()) if grid.shared_test_images else FEW_IMAGES
+    if count < FEW_IMAGES:
         words.append(
             f"{count} test images are few: an error of one half on them is known to "
             f"± {1.96 * 0.5 / math.sqrt(count):.3f}, however many seeds there are"

@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     from ftdd.statistics.best import Best
     from ftdd.statistics.detect import Descent
     from ftdd.statistics.noise import Floats
+    from ftdd.statistics.test_images import ImageVariance
 
 VALIDATION = "final_validation_error"
 TEST, HELD_OUT = "test images", "validation images"
+GROUPS = 10
+"""Of test images; each in turn takes no part in the choice."""
 START = 3
 """Seeds to begin with, where there is one."""
 
@@ -33,9 +36,13 @@ class Found:
     """Of the test errors, as they are compared."""
     descent: "Descent"
     """Of the test errors."""
+    images: "ImageVariance | None"
+    """What other test images would add; None where the claim is about these very ones."""
     level: float
     curves: int
     optimism: float | None
+    by_images: bool
+    """Whether what the test images add to the optimism is in it."""
     chosen_on: str
 
 
@@ -44,19 +51,43 @@ def found_best(study: "StudyData", grid: "Grid", level: float, smallest: float, 
 
     curves: over frozen layers, that are looked at together.
     """
-    from ftdd.analysis.replicates import compared_values, max_difference
-    from ftdd.statistics.best import best_places, optimism
+    from ftdd.analysis.image_errors import test_image_variance
+    from ftdd.analysis.replicates import compared_cells, max_difference
+    from ftdd.statistics.best import best_places
     from ftdd.statistics.detect import find_descent
     from ftdd.statistics.noise import measure_noise
 
-    most, values = max_difference(study), compared_values(study, grid)
+    most, cells, images = max_difference(study), compared_cells(study, grid), test_image_variance(study, grid)
+    test = images.covariance if images else None
     held_out = _validated(study, grid)
-    choosing = values if held_out is None else compared_values(study, held_out)
-    best = best_places(choosing, level=level, curves=curves, most=most)
-    descent = find_descent(values, smallest=smallest, level=level, curves=max(curves, 1), most=most)
-    mean = best.mean if held_out is None else measure_noise(values).mean
-    optimistic = optimism(values) if held_out is None else None
-    return Found(grid, best, mean, descent, level, curves, optimistic, TEST if held_out is None else HELD_OUT)
+    if held_out is None:
+        best = best_places(cells.margin, test, cells.second, level=level, curves=curves, most=most)
+    else:
+        choosing = compared_cells(study, held_out)
+        best = best_places(choosing.margin, None, choosing.second, level=level, curves=curves, most=most)
+    descent = find_descent(cells.margin, test, cells.second, smallest=smallest, level=level, curves=curves, most=most)
+    mean = best.mean if held_out is None else measure_noise(cells.margin).mean
+    optimistic, by_images = _optimism(study, grid) if held_out is None else (None, False)
+    chosen_on = TEST if held_out is None else HELD_OUT
+    return Found(grid, best, mean, descent, images, level, curves, optimistic, by_images, chosen_on)
+
+
+def _optimism(study: "StudyData", grid: "Grid") -> tuple[float | None, bool]:
+    """How much too low the lowest error is, and whether what the test images add to that is in it."""
+    import numpy as np
+
+    from ftdd.analysis.image_errors import image_errors
+    from ftdd.analysis.replicates import compared_cells
+    from ftdd.statistics.best import optimism
+
+    wrong = image_errors(study, grid)
+    cells = compared_cells(study, grid)
+    if wrong is None or wrong.shape[2] < 2 * GROUPS:
+        return optimism(cells.margin), False
+    # In turn, so that groups are alike where images are sorted by class; equal numbers in each
+    images = wrong.shape[2] - wrong.shape[2] % GROUPS
+    groups = wrong[:, :, :images].reshape(*wrong.shape[:2], -1, GROUPS).mean(axis=2)
+    return optimism(np.asarray(groups, dtype=float)), True
 
 
 def _validated(study: "StudyData", grid: "Grid") -> "Grid | None":
@@ -119,11 +150,10 @@ def seeds_that_settle(study: "StudyData", found: Found, tolerance: float) -> Mor
 
 def _more_of(study: "StudyData", grid: "Grid", needed: int) -> tuple[str, list[int], list[int]]:
     """The setting to sweep, its values, and new ones so that a curve has so many replicates."""
-    averaged = all(len(seed) > 1 and seed[0] is None for seed in grid.seeds)
-    path = "source.seed" if averaged or ("seed" not in study.swept and "source.seed" in study.swept) else "seed"
+    cells = grid.cells
+    path = "source.seed" if cells.by_source or ("seed" not in study.swept and "source.seed" in study.swept) else "seed"
     have = sorted({int(one) for one in study.done[path].dropna()}) if path in study.done else [0]
-    # Seeds that are crossed with sources are so many replicates each
-    each = max(len(grid.seeds) // len(have), 1)
+    each = max(len(cells.margin) // len(have), 1)
     following = have[-1] + 1
     return path, have, list(range(following, following + max(-(-needed // each) - len(have), 1)))
 

@@ -70,6 +70,8 @@ class Advise(Analysis):
 def _finding(
     study: "StudyData", found: Found, transfers: "Sequence[Grid]", scratch: Finding | None, tolerance: float
 ) -> Finding:
+    from ftdd.analysis.image_errors import estimand
+
     grid, best = found.grid, found.best
     advice = _advice(study, found, transfers, scratch, tolerance)
     others = [choice for choice in advice.choices if choice.frozen_layers != advice.best]
@@ -88,6 +90,9 @@ def _finding(
         level=found.level,
         unit="log test error" if study.regression else "test error",
         n=len(grid.values),
+        sources=grid.sources,
+        targets=grid.targets,
+        test_images=estimand(found.images),
         runs=grid.runs,
         numbers={name: value for name, value in advice.to_json().items() if name != "settings"},
     )

@@ -1,5 +1,6 @@
 """The best number of frozen layers against training from scratch, which allows for its having been chosen."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ftdd.analysis.finding import Answer, Finding
@@ -8,6 +9,7 @@ from ftdd.wording import error, lead, p_value
 if TYPE_CHECKING:
     from ftdd.analysis.replicates import Grid
     from ftdd.analysis.study_data import StudyData
+    from ftdd.statistics.noise import Floats
 
 SCRATCH = "advise.scratch"
 
@@ -20,8 +22,10 @@ def against_scratch(study: "StudyData", grid: "Grid", best: int, level: float, c
     """
     import numpy as np
 
+    from ftdd.analysis.image_errors import estimand, test_image_variance
     from ftdd.analysis.replicates import max_difference, over_setting
     from ftdd.statistics.differences import differences
+    from ftdd.statistics.replication import paired
 
     scratch = [
         other
@@ -32,17 +36,15 @@ def against_scratch(study: "StudyData", grid: "Grid", best: int, level: float, c
     if not scratch:
         return None
     without = scratch[0]
-    there = ~np.isnan(without.values[:, 0])
-    seeds = [seed for seed, done in zip(without.seeds, there, strict=True) if done]
-    same = [i for i, seed in enumerate(grid.seeds) if seed in seeds and not np.isnan(grid.values[i, best])]
-    values, names = grid.values, list(grid.seeds)
-    if len(same) < 2:  # what is not paired where it matters is not paired at all
-        kept = ~np.isnan(values[:, best])
-        values, names = values[kept], [("transfer", *seed) for seed, one in zip(grid.seeds, kept, strict=True) if one]
+    repeated = replace(without.cells, values=np.repeat(without.cells.values[:, :1], len(grid.x), axis=1))
+    pairs = paired(grid.cells.at(np.array([best])), repeated.at(np.array([best])))
+    # With a pair or none where it matters, all are compared as they are
+    cells = grid.cells if pairs is not None else replace(grid.cells, target=tuple(enumerate(grid.cells.target)))
+    images = test_image_variance(study, grid, without)
     found = differences(
         (grid.x, grid.x),
-        (values, np.repeat(without.values[there, :1], len(grid.x), axis=1)),
-        (names, seeds),
+        (cells, repeated),
+        None if images is None else _repeated(images.covariance, len(grid.x)),
         level=level,
         comparisons=curves,
         most=max_difference(study),
@@ -72,7 +74,16 @@ def against_scratch(study: "StudyData", grid: "Grid", best: int, level: float, c
         interval=(low, high) if known else None,
         level=level,
         n=int(found.counts[best]),
+        sources=grid.sources,
+        targets=grid.targets,
+        test_images=estimand(images),
         p=p if known else None,
         runs=(*grid.runs, *without.runs),
         numbers={"best_at": float(grid.x[best]), "compared": len(grid.x)},
     )
+
+
+def _repeated(covariance: "Floats", points: int) -> "Floats":
+    """That of the curve's places and of scratch beside each, from that of the places and of scratch once."""
+    at = [*range(points), *([points] * points)]
+    return covariance[at][:, at]

@@ -67,7 +67,8 @@ def test_another_unit_scales_what_is_in_that_unit_and_nothing_else(points: int, 
 @given(points=PLACES, draw=st.integers(0, 10**6), order=st.permutations(range(4)))
 def test_the_order_of_seeds_does_not_matter(points: int, draw: int, order: list[int]) -> None:
     values = wandering(points, draw)
-    same(find_descent(values, np.full(points, 900.0)), find_descent(values[order], np.full(points, 900.0)))
+    test = 1e-4 * np.eye(points)
+    same(find_descent(values, test), find_descent(values[order], test))
 
 
 @few

@@ -11,7 +11,6 @@ from ftdd.statistics.noise import correlations
 from ftdd.statistics.power import (
     BREADTH,
     Spread,
-    discordance,
     power_of_peak,
     seeds_for,
     smallest_cost,
@@ -99,13 +98,3 @@ def test_a_cost_of_two_places_is_one_sided() -> None:
     assert found == pytest.approx((1.645 + 0.842) * SIGMA * np.sqrt(2 / 50), rel=0.06)
     assert smallest_cost(10, 50, EVEN) > found  # type: ignore[operator]
     assert smallest_cost(10, 1, EVEN) is None
-
-
-def test_discordance_is_that_of_the_chances_and_not_of_luck() -> None:
-    random = np.random.default_rng(0)
-    images = 20_000
-    one = random.uniform(0.1, 0.5, images)
-    two = np.where(np.arange(images) % 2, one + 0.3, one - 0.1)
-    wrong = [(random.uniform(size=(3, images)) < chances).astype(float) for chances in (one, two, one)]
-    assert discordance(wrong[0], wrong[1]) == pytest.approx(0.04, abs=0.005)
-    assert discordance(wrong[0], wrong[2]) == pytest.approx(0, abs=0.005)
