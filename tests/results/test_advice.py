@@ -144,7 +144,9 @@ def test_training_that_is_not_at_its_end_is_said_before_anything_is_compared() -
     advice = only(falling(0.05))
     assert advice.improving == DEPTHS
     assert advice.lines[0].key == "advise.improving"
-    assert advice.text[0].startswith("Cannot tell yet: still improving at the last epoch. With 0, 2, 4, 6, 8 and 9 frozen")
+    assert advice.text[0].startswith(
+        "Cannot tell yet: still improving at the last epoch. With 0, 2, 4, 6, 8 and 9 frozen"
+    )
     assert "Train longer first: `ftdd run made --set target.training.epochs=200`." in advice.text[0]
     finding = Advise().findings(made_study(falling(0.05)))[0]
     assert finding.answer == "cannot tell"

@@ -235,7 +235,7 @@ def _optimism(study: "StudyData", found: Found) -> str:
     if found.optimism is None:
         return f"{words}, so it is optimistic{few}."
     by = f"a factor of {math.exp(found.optimism):.3g}" if study.regression else error(found.optimism)
-    took_part = "by seeds and images" if found.by_images else "by seeds"
+    others = "seeds and images" if found.by_images else "seeds"
     without = "" if found.by_images else "; what these images add is not in that"
     return (
         f"{words}: {took_part} that took no part in the choice (left out in turn), it is too low by {by}{without}{few}."
