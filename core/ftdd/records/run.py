@@ -3,10 +3,12 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ftdd.records.curve import Curve
 from ftdd.records.events import Role
+from ftdd.records.predictions import Predictions, read
 from ftdd.records.status import State, Status
 from ftdd.values import Json
 
@@ -36,6 +38,8 @@ class Run:
     faults: tuple[str, ...] = ()
     """A sentence for each of its files that cannot be read."""
     stamp: Stamp = ()
+    kept_predictions: Path | Predictions | None = field(default=None, compare=False)
+    """Where they lie, or in a study made by hand they themselves; None where the run has kept none."""
 
     @property
     def state(self) -> State:
@@ -47,6 +51,15 @@ class Run:
         """What was frozen, and the proof of it; empty before the run has ended. Parsed each time it is asked for."""
         found: Mapping[str, Any] = json.loads(self.ledger_text) if self.ledger_text else {}
         return found
+
+    def predictions(self) -> Predictions | None:
+        """What its network answered at each evaluation, read anew each time it is asked for.
+
+        None where there is nothing: the run has not ended, an older ftdd executed it, or the file was deleted. Raises
+        ValueError with a sentence where the file cannot be read.
+        """
+        kept = self.kept_predictions
+        return read(kept) if isinstance(kept, Path) else kept
 
     @property
     def ended(self) -> bool:

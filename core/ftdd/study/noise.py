@@ -138,7 +138,10 @@ def _discordance(runs: Sequence[AlikeRun]) -> float | None:
 
     curves: dict[str, dict[tuple[str, str], Floats]] = {}
     for run in runs:
-        kept = read_run(run.folder).predictions()
+        try:
+            kept = read_run(run.folder).predictions()
+        except ValueError:  # a file that cannot be read: an estimate can do without one run
+            continue
         if kept is None or not len(kept.epochs):
             continue
         curve, place = _without(run.settings, SEEDS, "freezing."), _place(run)

@@ -238,7 +238,7 @@ def _optimism(study: "StudyData", found: Found) -> str:
     others = "seeds and images" if found.by_images else "seeds"
     without = "" if found.by_images else "; what these images add is not in that"
     return (
-        f"{words}: {took_part} that took no part in the choice (left out in turn), it is too low by {by}{without}{few}."
+        f"{words}: by {others} that took no part in the choice (left out in turn), it is too low by {by}{without}{few}."
     )
 
 
