@@ -143,7 +143,8 @@ def wrong_answers(predictions: Predictions) -> Wrong:
     """Of a run that gives classes."""
     import numpy as np
 
-    return Wrong(predictions.epochs, np.packbits(predictions.test_errors.astype(bool), axis=1), len(predictions.test_labels))
+    wrong = predictions.test_errors.astype(bool)
+    return Wrong(predictions.epochs, np.packbits(wrong, axis=1), wrong.shape[1])
 
 
 def no_predictions(
