@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from ftdd.statistics.scope import scope
 from ftdd.values import Json
+from ftdd.wording import replication
 
 Answer = Literal["seen", "not seen", "cannot tell", "not applicable"]
 """`not applicable`: the study cannot ask this; it says nothing for or against the statement."""
@@ -59,6 +60,18 @@ class Finding:
     def scope(self) -> str:
         """What it is a claim about: `sources like these`, `this source network`; "" without any source."""
         return scope(self.sources)
+
+    @property
+    def basis(self) -> str:
+        """What it stands on, and what it is a claim about: `3 sources × 5 seeds; for sources like these`.
+
+        Of an analysis that does not say it: `n = 4`.
+        """
+        if not self.targets:
+            return f"n = {self.n}" if self.n else ""
+        images = {"images like these": "test images like these", "these images": "these test images", "": ""}
+        about = " and ".join(filter(None, (self.scope, images[self.test_images])))
+        return replication(self.sources, self.targets) + (f"; for {about}" if about else "")
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in findings.json."""

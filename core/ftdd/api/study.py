@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 40
 """Of the table that a notebook shows."""
-SYMBOLS = {"seen": "●", "not seen": "○", "cannot tell": "?"}
+SYMBOLS = {"seen": "●", "not seen": "○", "cannot tell": "?", "not applicable": "–"}
 
 
 class Findings(tuple[Finding, ...]):
@@ -213,7 +213,7 @@ class Study:
         ]
         html = Markup(
             "<div><b>{}</b><br>{}<br><small>{}: {}</small></div><div style='margin:.6em 0'>{}</div>{}"
-            "<small>● seen, ○ not seen, ? cannot tell; mean ± standard deviation over seeds</small>"
+            "<small>● seen, ○ not seen, ? cannot tell, – not applicable; mean ± standard deviation over seeds</small>"
         ).format(
             self.title,
             self.question,

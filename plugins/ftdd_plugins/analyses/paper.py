@@ -62,7 +62,8 @@ class Paper(Descents):
 
         if TARGET not in study.swept or study.regression:
             return None
-        found = found_descents(study, over_epochs(study), self.smallest, self.level)
+        each = 1 - (1 - self.level) / 2  # what is told of two effects is told of their difference
+        found = found_descents(study, over_epochs(study), self.smallest, each)
         sides: dict[str, list[tuple[float, Grid, Descent]]] = {}
         for answered in found:
             grid = answered.grid
