@@ -53,7 +53,7 @@ class Run:
         return found
 
     def predictions(self) -> Predictions | None:
-        """What its network answered at each evaluation, read anew each time it is asked for.
+        """What its network answered at each evaluation, read when it is asked for.
 
         None where there is nothing: the run has not ended, an older ftdd executed it, or the file was deleted. Raises
         ValueError with a sentence where the file cannot be read.
@@ -65,7 +65,3 @@ class Run:
     def ended(self) -> bool:
         """Whether its numbers count: it is done or has diverged, with the inputs of its study."""
         return self.status.state.final
-
-    def predictions(self) -> Any:
-        """What it answered for each image at each evaluation; None where it has not kept it."""
-        return None
