@@ -22,7 +22,7 @@ from scipy.stats import norm
 from sklearn.isotonic import IsotonicRegression
 
 from ftdd.statistics import contrasts
-from ftdd.statistics.detect import Descent, _tell, find_descent
+from ftdd.statistics.detect import Descent, _tell, _Wanted, find_descent
 from ftdd.statistics.noise import measure_noise
 
 Floats = npt.NDArray[np.float64]
@@ -156,7 +156,8 @@ def on_images(shape: Floats, seeds: int, random: np.random.Generator) -> tuple[F
 
     How hard an image is, on the scale of a normal quantile, is partly its own and partly its and the place's, such that
     differences between places keep half of what independent images would add, and more than is measured on real runs.
-    With them the covariance over draws of the images, as the answers show it: shape (points, points). Seeds draw their answers independently given how hard the image is.
+    With them the covariance over draws of the images, as the answers show it: shape (points, points). Seeds draw their
+    answers independently given how hard the image is.
     """
     points = len(shape)
     level = np.clip(0.3 + SIGMA * shape, 0.02, 0.98)
@@ -177,7 +178,7 @@ def on_images(shape: Floats, seeds: int, random: np.random.Generator) -> tuple[F
 
 def tell(values: Floats, test: Floats | None = None, curves: int = 1) -> Descent:
     """As find_descent, without the number of seeds that would tell, which takes most of its time."""
-    return _tell(measure_noise(values, test), len(values), 0.05, 0.95, curves)
+    return _tell(measure_noise(values, test), len(values), _Wanted(curves=curves))
 
 
 def draws_of(points: int, quick: bool) -> int:

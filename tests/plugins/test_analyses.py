@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -341,6 +342,7 @@ def test_the_luck_of_few_sources_is_no_finding_however_many_targets_they_have() 
     assert only(Freezingwise().findings(made_study(flat)), "best number").answer != "seen"
 
 
+@pytest.mark.slow
 def test_whether_a_source_lets_its_targets_interpolate_is_one_answer_however_many_targets_it_has() -> None:
     """Each source has luck of its own at each depth: with runs as replicates, 27 of 100 such studies were seen."""
     random, false = np.random.default_rng(0), 0
@@ -860,7 +862,8 @@ def test_freezing_that_raises_the_complexity_is_not_seen_to_lower_it() -> None:
     assert EffectiveModelComplexity().findings(made_study(fitting(FITTED, seeds=1)))[0].answer == "cannot tell"
 
 
-@pytest.mark.parametrize("seeds", [2, pytest.param(3, marks=pytest.mark.slow), pytest.param(5, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("seeds", [2, 3, 5])
 def test_sizes_that_are_fitted_by_chance_alone_lower_no_complexity(seeds: int) -> None:
     """With both depths the mean train error on 120 images is eps itself, so by chance one is on this side of it."""
     random = np.random.default_rng(seeds)
@@ -968,11 +971,22 @@ def name(analysis: Analysis) -> str:
     return str(type(analysis).model_fields["name"].default)
 
 
+@cache
+def about(word: str) -> StudyData:
+    return ABOUT[word]()
+
+
+@cache
+def found_in(word: str, analysis: Analysis) -> Sequence[Finding]:
+    """Once for all tests: some take a second."""
+    return tuple(analysis.findings(about(word)))
+
+
 @pytest.mark.parametrize("analysis", ALL, ids=name)
 def test_a_study_about_something_else_gives_no_findings(analysis: Analysis) -> None:
     """Depths, images and epochs are in many studies; what a study does not sweep is not spoken of."""
-    spoken = {word: bool(analysis.findings(make())) for word, make in ABOUT.items()}
-    about = {
+    spoken = {word: bool(found_in(word, analysis)) for word in ABOUT}
+    expected = {
         "epochwise": {"epochwise", "sizes", "memorization"},
         "freezingwise": {"freezingwise", "similarity", "controls", "memorization", "emc"},
         "widthwise": {"widthwise"},
@@ -984,14 +998,15 @@ def test_a_study_about_something_else_gives_no_findings(analysis: Analysis) -> N
         "advise": {"freezingwise", "similarity", "controls", "memorization", "emc"},
         "paper": {"freezingwise", "sizes", "similarity", "controls", "emc"},
     }[name(analysis)]
-    assert {word for word, said in spoken.items() if said} == about
+    assert {word for word, said in spoken.items() if said} == expected
 
 
 @pytest.mark.parametrize("word", ABOUT)
 def test_findings_are_worded_for_readers(word: str) -> None:
-    for study in (ABOUT[word](), _first_seed(ABOUT[word]())):
-        for analysis in ALL:
-            for one in analysis.findings(study):
+    whole, first = about(word), _first_seed(about(word))
+    for analysis in ALL:
+        for study, findings in ((whole, found_in(word, analysis)), (first, analysis.findings(first))):
+            for one in findings:
                 _readable(one.text)
                 _readable(one.statement)
                 assert one.text.endswith(".")
@@ -1038,6 +1053,7 @@ def test_settings_are_worded_for_readers() -> None:
     ]
 
 
+@pytest.mark.slow
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     word=st.sampled_from(sorted(ABOUT)),
@@ -1045,10 +1061,10 @@ def test_settings_are_worded_for_readers() -> None:
     change=st.sampled_from(["shuffled", "twice", "a column more", "a constant setting", "empty cells"]),
 )
 def test_what_does_not_matter_changes_nothing(word: str, draw: int, change: str) -> None:
-    plain = ABOUT[word]()
+    plain = about(word)
     other = _changed(plain, draw, change)
     for analysis in ALL:
-        one, two = (_told(analysis.findings(study)) for study in (plain, other))
+        one, two = (_told(said) for said in (found_in(word, analysis), analysis.findings(other)))
         assert [key for key, _ in one] == [key for key, _ in two], (name(analysis), change)
         for (_, a), (_, b) in zip(one, two, strict=True):
             assert a == pytest.approx(b, rel=1e-6, abs=1e-9, nan_ok=True)
@@ -1088,7 +1104,6 @@ def _told(findings: Sequence[Finding]) -> list[tuple[Any, list[float]]]:
 @pytest.mark.parametrize("analysis", ALL, ids=name)
 def test_nothing_is_asked_for_where_all_is_decided(analysis: Analysis) -> None:
     for word in ("freezingwise", "similarity"):
-        study = ABOUT[word]()
-        if all(one.answer != "cannot tell" for one in analysis.findings(study)):
-            asked: Sequence[Proposal] = analysis.proposals(study)
+        if all(one.answer != "cannot tell" for one in found_in(word, analysis)):
+            asked: Sequence[Proposal] = analysis.proposals(about(word))
             assert not asked

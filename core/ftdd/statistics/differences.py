@@ -6,8 +6,8 @@ import numpy as np
 from scipy.stats import chi2, norm, t
 
 from ftdd.statistics.contrasts import score_of
-from ftdd.statistics.noise import Floats, moderated
 from ftdd.statistics.replication import Cells, paired
+from ftdd.statistics.variances import Floats, moderated
 
 SURE = 0.75
 """With which the effect that a seed has at all positions is no larger than is allowed for. Two or three seeds that by

@@ -15,6 +15,8 @@ UPPER = 1.645
 """Standard errors by which the covariance is taken larger than it was estimated: one-sided 95%."""
 FEWEST = 10
 """Images from which a covariance is estimated."""
+NOTHING = 1e-9
+"""Share of the variance below which a difference has none but rounding."""
 GROUPS = 10
 """Of images, for standard errors."""
 
@@ -58,7 +60,8 @@ def image_variance(wrong: "npt.NDArray[np.floating[Any]]") -> ImageVariance | No
     left = [_nonnegative((whole - part) / (images - 1) * len(parts) / (len(parts) - 1)) for part in parts]
     shares, spreads = (np.array([of(one) for one in left]) for of in (_shared, _spread))
     error = _jackknife(shares)
-    relative = _jackknife(spreads) / max(_spread(covariance), 1e-300)
+    spread = _spread(covariance)
+    relative = _jackknife(spreads) / spread if spread > NOTHING * float(np.diag(covariance).sum()) else 0.0
     raised = covariance * (1 + UPPER * relative) / images + ADDED / images**2 * np.eye(len(covariance))
     return ImageVariance(raised, _shared(covariance), error, images)
 

@@ -63,12 +63,28 @@ def found_descents(study: "StudyData", grids: "Sequence[Grid]", smallest: float,
     for grid in grids:
         cells, images = compared_cells(study, grid), test_image_variance(study, grid)
         descents = [
-            find_descent(cells.margin, test, cells.second, smallest=smallest, level=level, curves=len(grids), most=most)
+            find_descent(
+                cells.margin,
+                test,
+                cells.second,
+                smallest=smallest,
+                level=level,
+                curves=len(grids),
+                most=most,
+                asked=_asked_at_first(study, grid),
+            )
             for test in ([images.covariance, None] if images else [None])
         ]
         of_these = descents[1].interval if images else None
         found.append(Answered(grid, descents[0], len(grids), images, of_these))
     return found
+
+
+def _asked_at_first(study: "StudyData", grid: "Grid") -> int:
+    """How many replicates of a curve the recipe asked for; all others were added after a look at it."""
+    added = {entry.id for entry in study.record.entries if entry.added}
+    rows = zip(grid.cells.labels, grid.ids, strict=True)
+    return len({label for label, ids in rows if any(isinstance(run, str) and run not in added for run in ids)})
 
 
 def descent_finding(analysis: str, study: "StudyData", found: Answered, level: float) -> Finding:
@@ -99,15 +115,17 @@ def descent_finding(analysis: str, study: "StudyData", found: Answered, level: f
 
 
 def seeds_to_decide(study: "StudyData", answered: Answered) -> list[Proposal]:
-    """One more seed at the places that decide: the two minima, and all that may be the peak.
+    """One more seed at the places that decide: the two minima, and all that may be the peak. Of long curves at all.
 
     Nothing where it is decided, or where so many would be needed that another study is the better answer.
     """
+    from ftdd.statistics.looks import WHOLE_SEEDS
+
     grid, found = answered.grid, answered.descent
     if found.answer != "cannot tell" or (found.interval is not None and found.seeds_needed is None):
         return []
     places = None
-    if grid.over != "epoch" and found.shape and found.seeds > 1:
+    if len(grid.x) < WHOLE_SEEDS and grid.over != "epoch" and found.shape and found.seeds > 1:
         shape = found.shape
         first, last = found.peak_places or (shape.peak, shape.peak)
         places = sorted({shape.first, *range(first, last + 1), shape.second})
@@ -162,7 +180,7 @@ def _verdict(found: Answered, unit: str, level: float) -> str:
             f"({by}){ends[_strength(descent)]}."
         )
     if descent.answer == "not seen":
-        lasting = counted(excluded_width(len(found.grid.x)), PLACES.get(found.grid.over, "value"))
+        lasting = counted(descent.excluded_width, PLACES.get(found.grid.over, "value"))
         return (
             f"A peak of {descent.smallest:g} in {unit} lasting at least {lasting} is excluded "
             f"(one-sided {level:.0%}{together}; {by})."
@@ -173,16 +191,10 @@ def _verdict(found: Answered, unit: str, level: float) -> str:
         return "One seed gives no estimate of the variance between seeds; add at least two more."
     needed = descent.seeds_needed
     would = f"more than {MOST_SEEDS} seeds would be needed" if needed is None else f"about {seeds(needed)} would decide"
-    upper = descent.interval[1]
-    bound = f"{level:.0%} upper bound {number(upper)}" if upper < 1 else "these seeds do not bound its height"
+    upper = descent.excluded_height
+    known = upper is not None and (upper < 1 or unit.startswith("log"))
+    bound = f"{level:.0%} upper bound {number(upper or 0.0)}" if known else "these seeds do not bound its height"
     return f"Inconclusive ({by}): compatible with no peak; {bound}; {would}."
-
-
-def excluded_width(points: int) -> int:
-    """Places that a peak, and what is before and after it, must last at least for `not seen` to exclude it."""
-    from ftdd.statistics.detect import ROOM
-
-    return max(points // ROOM, 1)
 
 
 def _strength(found: "Descent") -> str:
@@ -209,6 +221,8 @@ def _numbers(study: "StudyData", answered: Answered) -> dict[str, Json]:
         "best_at": float(grid.x[best]),
         "best": float(mean[best]),
         "last": float(mean[-1]),
+        "excluded_height": found.excluded_height,
+        "excluded_width": found.excluded_width,
         "seeds_needed": found.seeds_needed,
     }
     if answered.images is not None:

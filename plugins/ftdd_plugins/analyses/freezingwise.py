@@ -177,6 +177,8 @@ def _chance(grid: "Grid", runs: "pd.DataFrame") -> float:
     from ftdd.statistics.ranks import nearer
 
     table = runs.assign(_depth=runs["frozen_layers"].astype(float), _reached=runs["interpolation_epoch"].notna())
-    shares = table.groupby([*replicate_columns(table), "_depth"], dropna=False)["_reached"].mean()
+    repeats = replicate_columns(table)
+    shares = table.groupby([*repeats, "_depth"], dropna=False)["_reached"].mean()
     table = (shares >= 0.5).reset_index()
-    return nearer(table["_depth"].to_numpy(dtype=float), table["_reached"].to_numpy(dtype=bool))
+    seeds = list(table[repeats].astype(str).itertuples(index=False, name=None))
+    return nearer(table["_depth"].to_numpy(dtype=float), table["_reached"].to_numpy(dtype=bool), seeds)
