@@ -246,6 +246,10 @@ def _classes(component: Any, given: Any, arguments: Sequence[Any]) -> str | None
     return "two classes of one name" if len(set(given)) < len(given) else None
 
 
+def _counted(given: Any) -> bool:
+    return given is None or (type(given) is int and given > 0)
+
+
 def _counts(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
     if not isinstance(given, tuple) or not all(type(one) is int and one >= 0 for one in given):
         return f"{brief(given)}; it must be a tuple of whole numbers, a count for each class"
@@ -383,6 +387,7 @@ CHECKS: Mapping[str, Mapping[str, Check]] = {
         "normalization": _normalization,
         "load": _task,
         "class_counts": _counts,
+        "test_count": _must_be("a whole number above zero, or None", _counted),
         "prepare": _anything,
         "expected_test_error": _must_be("a number or None", lambda given: given in (None, math.inf) or _finite(given)),
         "remarks": _must_be("a sequence of sentences", _each(str, _text)),

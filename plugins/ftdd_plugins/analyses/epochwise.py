@@ -22,6 +22,7 @@ class Epochwise(Descents):
     """
 
     rank = 3
+    peaks_over = ("epoch",)
     name: Literal["epochwise"] = "epochwise"
 
     def findings(self, study: "StudyData") -> Sequence[Finding]:

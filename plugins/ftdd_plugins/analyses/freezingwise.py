@@ -27,6 +27,7 @@ class Freezingwise(Descents):
     """
 
     rank = 2
+    peaks_over = ("frozen_layers",)
     name: Literal["freezingwise"] = "freezingwise"
 
     def findings(self, study: "StudyData") -> Sequence[Finding]:

@@ -37,6 +37,7 @@ class Paper(Descents):
     """
 
     rank = 1
+    peaks_over = ("frozen_layers", "epoch")
     name: Literal["paper"] = "paper"
 
     def findings(self, study: "StudyData") -> Sequence[Finding]:
