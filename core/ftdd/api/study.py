@@ -175,7 +175,7 @@ class Study:
         return trained_network(self._store, spec, data_path(data))
 
     def predictions(self, run_id: str) -> "Predictions":
-        """What a run's network answered at each evaluation, image by image; read from its folder each time.
+        """What a run's network answered at each evaluation, image by image; read from its folder.
 
         Args:
             run_id: From the column `id` of `study.runs`.

@@ -4,6 +4,7 @@ import io
 import zipfile
 import zlib
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -205,12 +206,21 @@ def from_bytes(content: bytes) -> Predictions:
 
 
 def read(path: Path) -> Predictions | None:
-    """A run's predictions; None where there is no such file. Raises ValueError with a sentence."""
+    """A run's predictions; None where there is no such file. Raises ValueError with a sentence.
+
+    The last few are remembered, as long as their files are the same: curves over epochs ask for each one many times.
+    """
     try:
-        return from_bytes(path.read_bytes())
+        stat = path.stat()
+        return _read(path, stat.st_size, stat.st_mtime_ns, stat.st_ino)
     except FileNotFoundError:
         return None
     except ValueError as error:
         raise ValueError(
             f"{path} cannot be read: {error}; delete the run's folder, and `ftdd run` executes the run again"
         ) from error
+
+
+@lru_cache(maxsize=4)
+def _read(path: Path, *_: int) -> Predictions:
+    return from_bytes(path.read_bytes())

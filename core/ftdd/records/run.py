@@ -54,7 +54,7 @@ class Run:
         return found
 
     def predictions(self) -> Predictions | None:
-        """What its network answered at each evaluation, read anew each time it is asked for.
+        """What its network answered at each evaluation, read when it is asked for.
 
         None where there is nothing: the run has not ended, an older ftdd executed it, or the file was deleted. Raises
         ValueError with a sentence where the file cannot be read.

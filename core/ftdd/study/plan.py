@@ -128,7 +128,8 @@ def _image_passes(spec: Spec, data: Path) -> int:
     if settings.images != "all":
         return settings.images * settings.training.epochs
     try:
-        return sum(spec.pair.class_counts(spec.task, data)) * settings.training.epochs
+        images = sum(spec.pair.class_counts(spec.task, data)) - settings.validation
+        return images * settings.training.epochs
     except DataUnavailable:
         return 0
 

@@ -129,7 +129,7 @@ def _execute(spec: Spec, folder: TakenFolder, store: Store, job: Job, before: St
     loaded = spec.pair.load(spec.task, job.data)
     drawn = draw(loaded, settings, seed, spec.task)
     folder.write_text(folder.path / "train_images.csv", drawn.table())
-    task = Task(drawn.task.train.to(job.device), drawn.task.test.to(job.device))
+    task = drawn.task.to(job.device)
     normalization = spec.architecture.normalization(drawn.task.train.shape) or spec.pair.normalization()
     chain = starting_chain(spec, drawn.task.train.shape, len(task.train.classes), store).to(job.device)
     if spec.architecture.memory_format == "channels_last":
@@ -201,9 +201,10 @@ def _execute(spec: Spec, folder: TakenFolder, store: Store, job: Job, before: St
         else:
             journal.keep_up(chain, curve, predictions, moment)
     if stop_at and state is State.DONE and curve.last.test_error > stop_at.test_error:
+        best = min(record.test_error for record in curve.records)
         raise RunRefused(
             f"its test accuracy is {1 - curve.last.test_error:.3f} after {curve.last.epoch} epochs, at best "
-            f"{1 - curve.best.test_error:.3f}, and source.stop_at asks for {stop_at.accuracy:g}: ask for less, or give "
+            f"{1 - best:.3f}, and source.stop_at asks for {stop_at.accuracy:g}: ask for less, or give "
             "it more epochs or images"
         )
     if isinstance(spec, SourceSpec) and state is State.DONE:

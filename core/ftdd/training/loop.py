@@ -220,6 +220,11 @@ class _Views:
         self.train_plain = prefix_inputs(chain, length, pixels, assignment.cache, "features-train.npy")
         left = assignment.cache.less(self.train_plain)
         self.test = prefix_inputs(chain, length, test_pixels, left, "features-test.npy")
+        self.validation: Inputs | None = None
+        if task.validation is not None:
+            validation = Pixels(task.validation.images, assignment.normalization, assignment.memory_format)
+            left = left.less(self.test)
+            self.validation = prefix_inputs(chain, length, validation, left, "features-validation.npy")
         self.train: Inputs = self.train_plain
         self._augmenter = None
         if isinstance(augmentation, CropAndFlip):
@@ -243,6 +248,9 @@ def _evaluate(
     task = assignment.task
     train = measure(chain, views.train_plain, task.train)
     test = measure(chain, views.test, task.test)
+    validation = None
+    if views.validation is not None and task.validation is not None:
+        validation = measure(chain, views.validation, task.validation).error
     mislabelled = task.train.mislabelled
     record = Record(
         epoch=epoch,
@@ -256,6 +264,7 @@ def _evaluate(
         test_loss=test.loss,
         test_error_noisy=error_on_noisy_labels(test.error, assignment.label_noise, len(task.test.classes)),
         seconds=time.perf_counter() - began,
+        validation_error=validation,
     )
     return record, Answers(train.answers, test.answers)
 
