@@ -274,7 +274,18 @@ def test_advice_has_its_sentences_and_a_table_of_the_choices(tmp_path: Path) -> 
     )
     said = (AdviceLine(KEY, "Freeze `2` <or> 3."),)
     advice = Advice(
-        {"target.images": 500}, 2, 3, 0.01, choices, "test images", 0.01, (), MoreSeeds(4, "ftdd run", 3.0), None, None, said
+        {"target.images": 500},
+        2,
+        3,
+        0.01,
+        choices,
+        "test images",
+        0.01,
+        (),
+        MoreSeeds(4, "ftdd run", 3.0),
+        None,
+        None,
+        said,
     )
     numbers = {key: value for key, value in advice.to_json().items() if key != "settings"}
     about = {"settings": advice.settings, "numbers": json.loads(json.dumps(numbers))}

@@ -46,7 +46,8 @@ def image_errors(study: StudyData, *grids: Grid) -> "npt.NDArray[np.float32] | N
             for j, run in enumerate(grid.ids[i]):
                 if not isinstance(run, str):
                     continue
-                wrong = _wrong(study, run, grid.x[j] if grid.over == "epoch" else None)
+                kept = study.by_id[run].wrong if run in study.by_id else None
+                wrong = kept.at(grid.x[j] if grid.over == "epoch" else None) if kept else None
                 if wrong is None:
                     return None
                 if found is None:
@@ -56,18 +57,3 @@ def image_errors(study: StudyData, *grids: Grid) -> "npt.NDArray[np.float32] | N
                 found[cells[cell], first + j] = wrong
         first += len(grid.x)
     return found
-
-
-def _wrong(study: StudyData, run: str, epoch: float | None) -> "npt.NDArray[np.float32] | None":
-    """Of a run at an epoch, the last one for None."""
-    kept = study.by_id.get(run)
-    predictions = kept.predictions() if kept is not None else None
-    if predictions is None or not len(predictions.epochs):
-        return None
-    at = -1
-    if epoch is not None:
-        there = np.flatnonzero(predictions.epochs == epoch)
-        if not len(there):
-            return None
-        at = int(there[-1])
-    return np.asarray(predictions.test[at] != predictions.test_labels, dtype=np.float32)

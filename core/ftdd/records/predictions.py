@@ -122,6 +122,31 @@ class Predictions:
             raise ValueError("the run gives numbers, not classes")
 
 
+@dataclass(frozen=True, eq=False)
+class Wrong:
+    """Which test images were given a wrong class at each evaluation, a bit each: an eighth of a byte an answer."""
+
+    epochs: "npt.NDArray[np.int64]"
+    packed: "npt.NDArray[np.uint8]"
+    """Shape (evaluations, images / 8)."""
+    images: int
+
+    def at(self, epoch: float | None) -> "npt.NDArray[np.uint8] | None":
+        """1 where wrong, shape (images,): at an epoch, or at the last evaluation; None where there is none."""
+        import numpy as np
+
+        rows = np.arange(len(self.epochs)) if epoch is None else np.flatnonzero(self.epochs == epoch)
+        return np.unpackbits(self.packed[rows[-1]], count=self.images) if len(rows) else None
+
+
+def wrong_answers(predictions: Predictions) -> Wrong:
+    """Of a run that gives classes."""
+    import numpy as np
+
+    wrong = predictions.test_errors.astype(bool)
+    return Wrong(predictions.epochs, np.packbits(wrong, axis=1), wrong.shape[1])
+
+
 def no_predictions(
     classes: tuple[str, ...],
     test_labels: "npt.NDArray[Any]",

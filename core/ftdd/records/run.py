@@ -3,12 +3,13 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ftdd.records.curve import Curve
 from ftdd.records.events import Role
-from ftdd.records.predictions import Predictions, read
+from ftdd.records.predictions import Predictions, Wrong, read, wrong_answers
 from ftdd.records.status import State, Status
 from ftdd.values import Json
 
@@ -66,6 +67,14 @@ class Run:
         """Whether its numbers count: it is done or has diverged, with the inputs of its study."""
         return self.status.state.final
 
-    def predictions(self) -> Any:
-        """What it answered for each image at each evaluation; None where it has not kept it."""
-        return None
+    @cached_property
+    def wrong(self) -> "Wrong | None":
+        """Which test images it got wrong at each evaluation, kept for the next who asks; None as in `predictions`.
+
+        None, too, in regression and where the file cannot be read.
+        """
+        try:
+            found = self.predictions()
+        except ValueError:
+            return None
+        return None if found is None or found.regression else wrong_answers(found)

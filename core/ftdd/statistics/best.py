@@ -1,11 +1,11 @@
 """Which places of a curve may be the best, what each costs over it, and how optimistic the best one's error is."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from ftdd.statistics.contrasts import DRAWS, Contrasts, Largest, contrasts
-from ftdd.statistics.noise import Floats, Noise, measure_noise
+from ftdd.statistics.noise import Floats, Noise, measure_noise, with_more
 
 MOST_SEEDS = 50
 
@@ -72,7 +72,7 @@ def seeds_to_settle(
     """
 
     def settled(seeds: int) -> bool:
-        return bool(_best(_more(found.noise, seeds / found.seeds), seeds, level, curves, np.inf).cheap(tolerance))
+        return bool(_best(with_more(found.noise, seeds / found.seeds), seeds, level, curves, np.inf).cheap(tolerance))
 
     low, high = found.seeds, most_seeds
     if not found.known or high <= low or not settled(high):
@@ -81,12 +81,6 @@ def seeds_to_settle(
         middle = (low + high) // 2
         low, high = (low, middle) if settled(middle) else (middle, high)
     return high
-
-
-def _more(noise: Noise, times: float) -> Noise:
-    """As it would be with so many times the replicates, in both margins."""
-    second = noise.second and _more(noise.second, times)
-    return replace(noise, counts=noise.counts * times, df=noise.df * times, second=second)
 
 
 def optimism(errors: Floats) -> float | None:

@@ -9,7 +9,7 @@ from scipy.special import ndtri
 
 from ftdd.statistics.contrasts import Contrasts, contrasts, largest, widths
 from ftdd.statistics.looks import level_at_look
-from ftdd.statistics.noise import Floats, Noise, measure_noise, measured
+from ftdd.statistics.noise import Floats, Noise, measure_noise, measured, with_more
 
 Interval = tuple[float, float]
 
@@ -193,9 +193,7 @@ def _seeds_needed(noise: Noise, found: Descent, wanted: _Wanted) -> int | None:
 
 
 def _would_tell(noise: Noise, found: Descent, seeds: int, wanted: _Wanted) -> bool:
-    times = seeds / found.seeds
-    more = replace(noise, covariance=noise.covariance / times, df=noise.df * times)
-    return _tell(more, seeds, wanted).answer != "cannot tell"
+    return _tell(with_more(noise, seeds / found.seeds), seeds, wanted).answer != "cannot tell"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import t
 
-from ftdd.statistics.noise import Floats, moderated
+from ftdd.statistics.variances import Floats, moderated
 
 LAST_PART = 0.5
 """Of the epochs of a curve, the part at whose evaluations it is looked at."""

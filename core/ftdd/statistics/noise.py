@@ -1,7 +1,7 @@
 """How much seeds differ: the mean of a curve over its seeds, and the noise about it."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -93,6 +93,12 @@ def measure_noise(values: Floats, test: Floats | None = None, second: Floats | N
         one, df = _short(residuals, variance, df)
         share = decay = 0.0
     return Noise(mean, variance, _of_means(one, there, joined), df, share, decay, images, other)
+
+
+def with_more(noise: Noise, times: float) -> Noise:
+    """As it would be with so many times the replicates, in both margins; what test images add stays."""
+    second = noise.second and with_more(noise.second, times)
+    return replace(noise, covariance=noise.covariance / times, df=noise.df * times, second=second)
 
 
 def measured(values: Floats) -> Floats:
