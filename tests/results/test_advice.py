@@ -61,7 +61,7 @@ def test_the_best_number_and_what_it_costs_to_be_wrong_by_one() -> None:
     advice = only(runs(VALLEY))
     assert (advice.best, advice.recommended, advice.settings) == (4, 4, {})
     assert advice.text[0].startswith("Freeze 4 layers: mean test error 0.148 ")
-    assert advice.text[0].endswith("over 4 seeds; it is the best number (95%).")
+    assert advice.text[0].endswith("over 1 source × 4 seeds; it is the best number (95%).")
     assert [choice.frozen_layers for choice in advice.choices] == list(DEPTHS)
     assert [choice.as_good for choice in advice.choices] == [False, False, True, False, False, False]
     by = {choice.frozen_layers: choice for choice in advice.choices}
@@ -81,7 +81,7 @@ def line(advice: Advice, key: str) -> str:
 def test_what_cannot_be_told_is_said_first_with_the_command_that_settles_it_and_its_price() -> None:
     advice = only(runs((0.40, 0.21, 0.20, 0.21, 0.40, 0.45), noise=0.02))
     assert (advice.recommended, advice.possible) == (None, (2, 4, 6))
-    assert advice.text[0].startswith("Cannot tell yet: 2, 4 and 6 are all possible (95%, 4 seeds); the lowest mean")
+    assert advice.text[0].startswith("Cannot tell yet: 2, 4 and 6 are all possible (95%, 1 source × 4 seeds); the lowest mean")
     more = advice.more_seeds
     assert more is not None
     assert more.replicates > 4
@@ -158,7 +158,7 @@ def test_the_error_of_what_was_chosen_is_said_to_be_too_low_in_figures() -> None
     flat = only(runs((0.2,) * 6, seeds=3, noise=0.02))
     assert flat.optimism is not None
     assert flat.optimism > 0
-    assert f"its error is too low by {flat.optimism:.3f}" in line(flat, "optimism")
+    assert f"it is too low by {flat.optimism:.3f}" in line(flat, "optimism")
 
 
 def test_on_validation_images_is_chosen_and_the_test_error_reported() -> None:
@@ -336,7 +336,7 @@ def test_numbers_are_compared_by_their_logarithms_and_costs_are_factors() -> Non
 @pytest.mark.parametrize(("scale", "said"), [(1e-6, "1.48e-07"), (1e6, "1.48e+05")])
 def test_squared_errors_are_told_by_their_digits_on_any_scale(scale: float, said: str) -> None:
     made = [replace(run, test_error=[scale * error for error in run.test_error]) for run in runs(VALLEY)]
-    assert f"mean test error {said} over 4 seeds" in only(made, task="regression").text[0]
+    assert f"mean test error {said} over 1 source × 4 seeds" in only(made, task="regression").text[0]
 
 
 def test_nothing_costs_less_than_nothing_by_rounding() -> None:

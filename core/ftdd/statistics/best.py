@@ -116,14 +116,14 @@ def many_to_one(variance: Floats, chance: float) -> float:
     centred = np.eye(points) - 1 / points
     values, vectors = np.linalg.eigh(-0.5 * centred @ variance @ centred)
     root = vectors * np.sqrt(np.maximum(values, 0.0))
-    curves = np.random.default_rng(points).standard_normal((DRAWS, points)) @ root.T
+    curves = root @ np.random.default_rng(points).standard_normal((points, DRAWS))
     with np.errstate(divide="ignore"):
         per_error = np.where(variance > 0, 1 / np.sqrt(variance), 0.0)
     greatest = 0.0
     for best in range(points):
-        apart = (curves[:, [best]] - curves) * per_error[best]
-        apart[:, best] = -np.inf
-        greatest = max(greatest, Largest(np.sort(apart.max(axis=1))).critical(chance))
+        apart = (curves[best] - curves) * per_error[best][:, None]
+        apart[best] = -np.inf
+        greatest = max(greatest, Largest(apart.max(axis=0)).critical(chance))
     return greatest
 
 

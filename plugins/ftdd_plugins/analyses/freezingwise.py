@@ -78,7 +78,7 @@ class Freezingwise(Descents):
         may_cost = f", whose cost may be up to {number(upper)}" if upper < 1 or logs else ""
         told = f"not distinguishable from {count(at)} ({grid.replication}): {', '.join(map(count, others))}{may_cost}"
         if not others:
-            told = f"all other depths are significantly worse (simultaneous {self.level:.0%}, {grid.replication})"
+            told = f"no other depth may be the best ({self.level:.0%}, {grid.replication})"
         if not found.known:
             few = f"the variance between seeds cannot be estimated ({grid.replication})"
             told = few if len(grid.values) > 1 else "one seed gives no estimate of the variance between seeds"
