@@ -16,6 +16,7 @@ from calibration_page import RESULTS, SIGMA, Count, calibrate, percent, table
 from ftdd.statistics.best import best_places
 from ftdd.statistics.differences import differences
 from ftdd.statistics.ranks import nearer
+from ftdd.statistics.replication import Cells
 from ftdd.statistics.times import later, times
 from ftdd.testing import MadeRun, made_study
 from ftdd_plugins.analyses.emc import EffectiveModelComplexity
@@ -63,8 +64,13 @@ def _better_once(seeds: int, luck: float, paired: bool) -> Callable[[np.random.G
     def once(random: np.random.Generator) -> Answers:
         first = 0.3 + SIGMA * random.standard_normal((seeds, DEPTHS))
         second = 0.3 + SIGMA * (random.standard_normal((seeds, DEPTHS)) + luck * random.standard_normal((seeds, 1)))
-        alike = differences((x, x), (first, second), names, level=LEVEL)
-        apart = differences((x, x), (first, second + advantage), names, level=LEVEL)
+        which = (names[0], names[1], names[1])
+        cells = [
+            Cells(values, (0,) * seeds, tuple(one))
+            for values, one in zip((first, second, second + advantage), which, strict=True)
+        ]
+        alike = differences((x, x), (cells[0], cells[1]), level=LEVEL)
+        apart = differences((x, x), (cells[0], cells[2]), level=LEVEL)
         assert alike is not None
         assert apart is not None
         return {

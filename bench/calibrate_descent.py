@@ -22,8 +22,8 @@ from scipy.stats import norm
 from sklearn.isotonic import IsotonicRegression
 
 from ftdd.statistics import contrasts
-from ftdd.statistics.detect import Descent, _tell, find_descent
-from ftdd.statistics.noise import TEST_IMAGES_SHARED, measure_noise
+from ftdd.statistics.detect import Descent, _tell, _Wanted, find_descent
+from ftdd.statistics.noise import measure_noise
 
 Floats = npt.NDArray[np.float64]
 MEASURED = RESULTS / "noise_of_runs.json"
@@ -151,12 +151,13 @@ def noise(kind: str, seeds: int, points: int, random: np.random.Generator) -> Fl
     return np.asarray(draws + offsets)
 
 
-def on_images(shape: Floats, seeds: int, random: np.random.Generator) -> Floats:
+def on_images(shape: Floats, seeds: int, random: np.random.Generator) -> tuple[Floats, Floats]:
     """Errors of seeds that answer each of the same test images, around 0.3 + 0.0125 · shape.
 
     How hard an image is, on the scale of a normal quantile, is partly its own and partly its and the place's, such that
-    differences between places keep half of what independent images would add (TEST_IMAGES_SHARED is 0.5), and more
-    than is measured on real runs. Seeds draw their answers independently given how hard the image is.
+    differences between places keep half of what independent images would add, and more than is measured on real runs.
+    With them the covariance over draws of the images, as the answers show it: shape (points, points). Seeds draw their
+    answers independently given how hard the image is.
     """
     points = len(shape)
     level = np.clip(0.3 + SIGMA * shape, 0.02, 0.98)
@@ -169,16 +170,15 @@ def on_images(shape: Floats, seeds: int, random: np.random.Generator) -> Floats:
     chance = norm.cdf(norm.ppf(level) * math.sqrt(1 + spread**2) + hardness)
     wrong = random.random((seeds, TEST_IMAGES, points)) < chance
     drift = SIGMA * random.standard_normal((seeds, points))
-    return np.asarray(wrong.mean(axis=1) + drift)
+    return np.asarray(wrong.mean(axis=1) + drift), np.cov(wrong.mean(axis=0).T) / TEST_IMAGES
 
 
 # -------------------------------------------------------------------------------------------------------- the runs
 
 
-def tell(values: Floats, images: float | None = None, curves: int = 1) -> Descent:
+def tell(values: Floats, test: Floats | None = None, curves: int = 1) -> Descent:
     """As find_descent, without the number of seeds that would tell, which takes most of its time."""
-    counts = None if images is None else np.full(values.shape[1], images)
-    return _tell(measure_noise(values, counts), len(values), 0.05, 0.95, curves)
+    return _tell(measure_noise(values, test), len(values), _Wanted(curves=curves))
 
 
 def draws_of(points: int, quick: bool) -> int:
@@ -211,8 +211,7 @@ def null_row(axis: str, kind: str, name: str, seeds: int, quick: bool) -> dict[s
     for _ in range(of):
         shape = null_curve(name, points, random)
         if kind == "images":
-            values = on_images(np.maximum(shape, -20), seeds, random)
-            found[tell(values, TEST_IMAGES).answer] += 1
+            found[tell(*on_images(np.maximum(shape, -20), seeds, random)).answer] += 1
         else:
             values = 0.3 + SIGMA * (shape + noise(kind, seeds, points, random))
             found[tell(values).answer] += 1
@@ -446,7 +445,7 @@ def needed(rows: list[dict[str, Any]]) -> str:
 def main() -> None:
     assert find_descent(0.3 + SIGMA * planted(10, 9, False)[0]).answer == "cannot tell"  # one seed
     parts = {"false": falsely_seen, "together": together, "power": power, "oracle": oracle}
-    calibrate("calibrate_descent.py", __doc__, parts, tables, RESULT, test_images_shared=TEST_IMAGES_SHARED)
+    calibrate("calibrate_descent.py", __doc__, parts, tables, RESULT)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,10 @@
 
 Trains runs of a study once more, from the sources in its store, and keeps which test images they get wrong. p_i(x) is
 the chance over seeds of getting image i wrong at place x, m(x) its mean. The test images add Var_i(p_i(x) − p_i(y)) / N
-to the variance of a difference of errors; ftdd.statistics.noise takes (1 − c) · (m(x)(1 − m(x)) + m(y)(1 − m(y))) / N,
-with c its constant TEST_IMAGES_SHARED. So what is measured for each pair of places is
+to the variance of a difference of errors; independent images at the two places would add (m(x)(1 − m(x)) +
+m(y)(1 − m(y))) / N. So what is measured for each pair of places is
 
-    shared       1 − Var_i(p_i(x) − p_i(y)) / (m(x)(1 − m(x)) + m(y)(1 − m(y))): a constant below it is on the safe side
+    shared       1 − Var_i(p_i(x) − p_i(y)) / (m(x)(1 − m(x)) + m(y)(1 − m(y)))
     correlation  of p_i(x) and p_i(y) over the images
 
 Both without bias for few seeds: variances and covariances over images are of pairs of different seeds, whose luck is

@@ -1,10 +1,11 @@
 """Differences between windows of a curve in standard errors, and how large the largest gets by chance."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.stats import norm, t
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from ftdd.statistics.noise import Floats, Noise, correlations
 
@@ -16,6 +17,8 @@ ALIKE = 0.9995
 FARTHEST = 30.0
 """The largest z that is told from larger ones, where test images add to the variance."""
 HALVINGS = 30
+LEAST = 1e-300
+"""Chances are not taken smaller: below, doubles have few digits."""
 WIDEST = 5
 """A window is at most this part of a curve: a valley, a peak and what follows must each have room."""
 
@@ -32,11 +35,20 @@ class Contrasts:
     seeds: Floats
     """Its variance as seeds show it; NaN where windows overlap."""
     test: Floats
-    """What the test images add to that, which is known."""
-    z: Floats
-    """The difference in standard errors, as a standard normal number of the same chance; NaN where windows overlap."""
+    """What drawing other test images would add to that, which is known."""
+    score: Floats
+    """The difference in standard errors; NaN where windows overlap. `normal` makes z of it."""
     df: float
     """Degrees of freedom of the seeds' part."""
+    second: "tuple[Floats, float] | None" = None
+    """What the other margin adds to the variance, with its degrees of freedom; see `Noise.second`."""
+
+    def normal(self, score: float) -> float:
+        """The standard normal number of the same chance as a score; the larger score has the larger number."""
+        if self.test.any() or self.second is not None:
+            return score
+        chance = max(float(stdtr(self.df, -abs(score))), LEAST)
+        return float(np.sign(score) * -ndtri(chance))
 
     def half_width(self, critical: float) -> Floats:
         """Of intervals for all differences that hold together where `critical` is that of the largest z.
@@ -45,8 +57,10 @@ class Contrasts:
         width is the sum of both hold at least as often as each would alone (Banerjee 1960, Sankhya 22), also
         where two seeds by chance hardly differ, which Satterthwaite's degrees of freedom take for knowledge.
         """
-        quantile = float(t.isf(norm.sf(critical), self.df))
-        return np.asarray(np.sqrt(quantile**2 * self.seeds + critical**2 * self.test), dtype=float)
+        squared = critical**2 * self.test
+        for variance, df in ((self.seeds, self.df), *((self.second,) if self.second else ())):
+            squared = squared + float(stdtrit(df, ndtr(-critical))) ** 2 * variance
+        return np.asarray(np.sqrt(squared), dtype=float)
 
 
 def widths(points: int) -> tuple[int, ...]:
@@ -56,22 +70,23 @@ def widths(points: int) -> tuple[int, ...]:
 
 def contrasts(noise: Noise, width: int) -> Contrasts:
     """The differences of windows of one width. The noise must be known."""
-    points = len(noise.mean)
-    windows = points - width + 1
-    level, spread, test, counts = (
-        np.convolve(row, np.full(width, 1 / width), mode="valid")
-        for row in (noise.mean, noise.variance, noise.test, 1 / noise.counts)
-    )
-    within = _window_covariances(noise.share, noise.decay, width, windows)
-    i, j = np.indices((windows, windows))
-    lag = np.abs(i - j)
-    of_mean = spread * counts
-    seeds = within[0] * (of_mean[i] + of_mean[j]) - 2 * within[lag] * np.sqrt(of_mean[i] * of_mean[j])
-    seeds = np.maximum(seeds, 0.0)
-    seeds[lag < width] = np.nan
-    difference = level[j] - level[i]
-    images = test[i] + test[j]
-    return Contrasts(width, level, difference, seeds, images, _score(difference, seeds, images, noise.df), noise.df)
+    level = _rolling(noise.mean[None, :], width)[0]
+    difference = level - level[:, None]
+    seeds, images = _quadratic(noise.covariance, width), _quadratic(noise.test, width)
+    windows = np.arange(len(level))
+    seeds[np.abs(np.subtract.outer(windows, windows)) < width] = np.nan
+    second = (_quadratic(noise.second.covariance, width), noise.second.df) if noise.second else None
+    score = score_of(difference, ((seeds, noise.df), *((second,) if second else ())), images)
+    return Contrasts(width, level, difference, seeds, images, score, noise.df, second)
+
+
+def _quadratic(covariance: Floats, width: int) -> Floats:
+    """(w_j − w_i)' covariance (w_j − w_i), of the weights of each two windows; shape (windows, windows)."""
+    if not covariance.any():
+        return np.zeros((len(covariance) - width + 1,) * 2)
+    together = _rolling(_rolling(covariance, width).T, width)
+    own = np.diag(together)
+    return np.asarray(np.maximum(own[:, None] + own - 2 * together, 0.0))
 
 
 @dataclass(frozen=True)
@@ -87,20 +102,20 @@ class Largest:
         if chance >= tail:
             return float(np.quantile(self.draws, 1 - chance))
         at = float(np.quantile(self.draws, 1 - tail))
-        return float(norm.isf(chance / tail * norm.sf(at)))
+        return float(-ndtri(chance / tail * ndtr(-at)))
 
     def chance(self, z: float) -> float:
         """That the largest is at least z: counted, and beyond what is rare as a normal tail falls off."""
         at = float(np.quantile(self.draws, 0.99))
         if z > at:
-            return float(0.01 * norm.sf(z) / norm.sf(at))
+            return float(0.01 * ndtr(-z) / ndtr(-at))
         return float((self.draws >= z).mean())
 
 
 def largest(points: int, share: float, decay: float) -> Largest:
     """For curves of so many places whose noise has this memory; the same draws each time."""
     if points == 2:  # one difference is normal; drawn, its 2.5% would be at 1.92 instead of 1.96
-        return Largest(np.asarray(norm.ppf((np.arange(DRAWS) + 0.5) / DRAWS)))
+        return Largest(np.asarray(ndtri((np.arange(DRAWS) + 0.5) / DRAWS)))
     return _largest(points, round(share, 1), round(decay, 2) if round(share, 1) else 0.0)
 
 
@@ -150,35 +165,24 @@ def _window_covariances(share: float, decay: float, width: int, windows: int) ->
     return np.asarray((lags[distance] * weights).sum(axis=1))
 
 
-def _score(difference: Floats, seeds: Floats, images: Floats, df: float) -> Floats:
-    """The z at which the interval of a difference would end at nothing; see `Contrasts.half_width`."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        alone = np.where(difference == 0, 0.0, difference / np.sqrt(seeds))
-    if not images.any():
-        return _normal(alone, df)
+def score_of(difference: Floats, parts: Sequence[tuple[Floats, float]], images: Floats) -> Floats:
+    """Student's t; where several parts add to the variance, the z at which the difference's interval would end at 0.
+
+    parts: variances with their degrees of freedom.   images: the variance over test images.
+    """
+    seeds = parts[0][0]
+    if not images.any() and len(parts) == 1:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(np.where(difference == 0, 0.0, difference / np.sqrt(seeds)))
     size = np.abs(difference)
     grid = np.concatenate([[0.0], np.geomspace(1e-3, FARTHEST, 600)])
-    quantiles = t.isf(norm.sf(grid), df)
-    high = np.minimum(np.where(np.isnan(seeds), np.nan, FARTHEST), size / np.sqrt(np.maximum(images, 1e-300)))
+    quantiles = [(-stdtrit(df, ndtr(-grid)), variance) for variance, df in parts]
+    least = np.maximum(sum(variance for variance, _ in parts) + images, 1e-300)
+    high = np.minimum(np.where(np.isnan(seeds), np.nan, FARTHEST), size / np.sqrt(least))
     low = np.zeros_like(high)
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        beyond = np.interp(middle, grid, quantiles) ** 2 * seeds + middle**2 * images > size**2
+        of_seeds = sum(np.interp(middle, grid, quantile) ** 2 * variance for quantile, variance in quantiles)
+        beyond = of_seeds + middle**2 * images > size**2
         low, high = np.where(beyond, low, middle), np.where(beyond, middle, high)
     return np.asarray(np.sign(difference) * (low + high) / 2)
-
-
-def _normal(score: Floats, df: float) -> Floats:
-    """Student's t as a standard normal number of the same chance, also far out in the tail."""
-    size = np.abs(score)
-    with np.errstate(invalid="ignore"):
-        chance = t.logsf(size, df)
-        found = np.where(size < 1e-12, 0.0, -_normal_of_log(chance))
-    return np.asarray(np.sign(score) * found)
-
-
-def _normal_of_log(log_chance: Floats) -> Floats:
-    """The z with norm.logcdf(z) = log_chance; far out by its asymptotic form, where the quantile underflows."""
-    near = norm.ppf(np.exp(np.maximum(log_chance, -600.0)))
-    far = -np.sqrt(np.maximum(-2 * log_chance - np.log(np.maximum(-4 * np.pi * log_chance, 1.0)), 0.0))
-    return np.asarray(np.where(log_chance > -600.0, near, far))

@@ -5,10 +5,11 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from ftdd.statistics.contrasts import Contrasts, contrasts, largest, widths
-from ftdd.statistics.noise import Floats, Noise, measure_noise, measured
+from ftdd.statistics.looks import level_at_look
+from ftdd.statistics.noise import Floats, Noise, measure_noise, measured, with_more
 
 Interval = tuple[float, float]
 
@@ -50,40 +51,53 @@ class Descent:
     effect: float
     """How far the peak stands out; 0 where there is none."""
     interval: Interval | None
-    """Of the effect: each end holds with probability `level`. None where one seed is all."""
+    """Of the effect: each end holds with probability `level`, jointly over the curves, as what is claimed of it is
+    one-sided. None where seeds say nothing."""
     rise_interval: Interval | None
     fall_interval: Interval | None
-    """Of peak − last."""
+    """Of peak − last. The ends of these three intervals hold together with probability `level`."""
     ends_below: Interval | None
     """Of first minimum − last: above 0 the second descent is strong, below 0 weak."""
     peak_places: tuple[int, int] | None
     """The first and the last place between the two minima that may be the peak: none of them is significantly lower."""
     p: float
     """That a monotone or single-valley curve looks like this or more so, times the number of curves looked at."""
+    excluded_height: float | None
+    """An upper bound, that holds with probability `level` jointly over the curves, of how far a peak stands out that
+    lasts at least `excluded_width` places, as the valley before and what follows do. None where seeds say nothing."""
+    excluded_width: int
     smallest: float
-    """The effect that `not seen` rules out."""
+    """`not seen` where the excluded height is below this."""
     seeds: int
     width: int
     """Places in the windows that were compared where the peak stands out with the largest margin."""
+    level: float
+    """That of this look; see `ftdd.statistics.looks`."""
     seeds_needed: int | None = None
     """Where it is inconclusive, about how many seeds would decide; None for one seed, or if MOST_SEEDS would not."""
 
 
 def find_descent(
     values: "npt.ArrayLike",
-    test_images: "npt.ArrayLike | None" = None,
+    test: Floats | None = None,
+    second: Floats | None = None,
     *,
     smallest: float = 0.05,
     level: float = 0.95,
     curves: int = 1,
     most: float = np.inf,
+    asked: int | None = None,
 ) -> Descent:
     """Whether the curve that seeds measured falls (or starts low), rises to a peak, and falls again.
 
     values: errors, shape (seeds, points) with points in the order of the axis and NaN where a run is missing.
-    test_images: at each point, how many images an error is the mean over, where all seeds are tested on the same.
+    test: shape (points, points), the covariance over draws of the test images of the points' mean errors; None where
+    the claim is about these very images.
+    second: where replicates are sources crossed with target seeds, the other margin: shape (its replicates, points).
     smallest: the effect below which a second descent is of no interest.   curves: how many are looked at together.
     most: what no difference is above: 1 of shares, such as error rates; intervals of few seeds would reach far beyond.
+    level: bounds hold with this probability; 1 − level is the chance of any false `seen`, and of any false `not seen`.
+    asked: how many seeds were asked for at first, where more may be added until it is clear; None: looked at once.
 
     The null hypothesis is every curve that is monotone or has a single valley. In such a curve no point is above both
     an earlier and a later one, so `seen` needs a window of the curve that is significantly above an earlier and a later
@@ -91,17 +105,18 @@ def find_descent(
     (docs/method.md). Raises ValueError where the values have another shape, no value at some point, or an infinite one.
     """
     table = measured(np.atleast_2d(np.asarray(values, dtype=float)))
-    images = None if test_images is None else np.broadcast_to(np.asarray(test_images, dtype=float), table.shape[1:])
-    noise = measure_noise(table, images)
-    found = _tell(noise, len(table), smallest, level, curves)
+    noise = measure_noise(table, test, second)
+    wanted = _Wanted(smallest, level, curves, asked)
+    found = _tell(noise, len(table), wanted)
     if found.answer == "cannot tell" and noise.known:
-        found = replace(found, seeds_needed=_seeds_needed(noise, found, level, curves))
+        found = replace(found, seeds_needed=_seeds_needed(noise, found, wanted))
     return replace(
         found,
         interval=_within(found.interval, most),
         rise_interval=_within(found.rise_interval, most),
         fall_interval=_within(found.fall_interval, most),
         ends_below=_within(found.ends_below, most),
+        excluded_height=None if found.excluded_height is None else min(found.excluded_height, most),
     )
 
 
@@ -109,65 +124,83 @@ def _within(interval: Interval | None, most: float) -> Interval | None:
     return interval and (max(interval[0], -most), min(interval[1], most))
 
 
-def _tell(noise: Noise, seeds: int, smallest: float, level: float, curves: int) -> Descent:
+@dataclass(frozen=True)
+class _Wanted:
+    """What is asked of a curve; see `find_descent`."""
+
+    smallest: float = 0.05
+    level: float = 0.95
+    curves: int = 1
+    asked: int | None = None
+
+
+def _tell(noise: Noise, seeds: int, wanted: _Wanted) -> Descent:
+    level = level_at_look(wanted.level, wanted.asked, seeds)
+    smallest, chance = wanted.smallest, (1 - level) / wanted.curves
     points = len(noise.mean)
     shape = _shape(noise.mean)
     effect = shape.effect if shape else 0.0
     if not noise.known or points < 3:
-        return Descent("cannot tell", shape, effect, None, None, None, None, None, 1.0, smallest, seeds, 1)
+        return Descent(
+            "cannot tell", shape, effect, None, None, None, None, None, 1.0, None, 1, smallest, seeds, 1, level
+        )
     chances = largest(points, noise.share, noise.decay)
-    critical = chances.critical((1 - level) / curves)
+    critical, two_sided = chances.critical(chance), chances.critical(chance / 2)
     every = [contrasts(noise, width) for width in widths(points)]
-    best = max((found for one in every if (found := _stands_out(one)) is not None), key=lambda one: one.z, default=None)
+    best = max(
+        (found for one in every if (found := _stands_out(one)) is not None), key=lambda one: one.score, default=None
+    )
     lowest = max((low for one in every if (low := _lower_end(one, critical)) is not None), default=-np.inf)
     seen = lowest > 0 and best is not None
     if seen and best is not None:
         # The surest peak need not be the highest place of it: seeds differ most where the threshold is
         shape = _shape(noise.mean, (best.earlier, best.later)) or shape
         effect = shape.effect if shape else effect
-    highest = _upper_end(_wide_enough(every, points), level)
+    wide = _wide_enough(every, points)
+    highest = _upper_end(wide, chance)
     single, last = every[0], points - 1
     return Descent(
         "seen" if seen else ("not seen" if highest < smallest else "cannot tell"),
         shape,
         effect,
         (min(float(lowest), effect) if np.isfinite(lowest) else -highest, max(highest, effect)),
-        _between(single, shape.first, shape.peak, critical) if shape else None,
-        _between(single, last, shape.peak, critical) if shape else None,
-        _between(single, last, shape.first, critical) if shape else None,
-        _peak_places(single, shape, critical) if shape else None,
-        1.0 if best is None else min(1.0, curves * chances.chance(best.z)),
+        _between(single, shape.first, shape.peak, two_sided) if shape else None,
+        _between(single, last, shape.peak, two_sided) if shape else None,
+        _between(single, last, shape.first, two_sided) if shape else None,
+        _peak_places(single, shape, two_sided) if shape else None,
+        1.0 if best is None else min(1.0, wanted.curves * chances.chance(every[0].normal(best.score))),
+        highest,
+        wide.width,
         smallest,
         seeds,
         best.width if best else 1,
+        level,
     )
 
 
-def _seeds_needed(noise: Noise, found: Descent, level: float, curves: int) -> int | None:
+def _seeds_needed(noise: Noise, found: Descent, wanted: _Wanted) -> int | None:
     """The smallest number of seeds that would tell, were the mean to stay as it is; None where MOST_SEEDS would not.
 
     What the test images add to the noise stays, however many seeds there are.
     """
     low, high = found.seeds, MOST_SEEDS
-    if not _would_tell(noise, found, high, level, curves):
+    if not _would_tell(noise, found, high, wanted):
         return None
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if _would_tell(noise, found, middle, level, curves) else (middle, high)
+        low, high = (low, middle) if _would_tell(noise, found, middle, wanted) else (middle, high)
     return high
 
 
-def _would_tell(noise: Noise, found: Descent, seeds: int, level: float, curves: int) -> bool:
-    times = seeds / found.seeds
-    more = replace(noise, counts=noise.counts * times, df=noise.df * times)
-    return _tell(more, seeds, found.smallest, level, curves).answer != "cannot tell"
+def _would_tell(noise: Noise, found: Descent, seeds: int, wanted: _Wanted) -> bool:
+    return _tell(with_more(noise, seeds / found.seeds), seeds, wanted).answer != "cannot tell"
 
 
 @dataclass(frozen=True)
 class _Peak:
     """A window that is above an earlier and a later one."""
 
-    z: float
+    score: float
     earlier: int
     """Where the earlier window begins."""
     later: int
@@ -177,12 +210,12 @@ class _Peak:
 
 def _stands_out(given: Contrasts) -> _Peak | None:
     """The window with the largest margin above an earlier and a later one; None where there is no room for three."""
-    rises, falls = _sides(given.z)
+    rises, falls = _sides(given.score)
     both = np.minimum(rises, falls)
     if not np.isfinite(both).any():
         return None
     peak = int(np.argmax(np.where(np.isfinite(both), both, -np.inf)))
-    over = np.nan_to_num(given.z[:, peak], nan=-np.inf)
+    over = np.nan_to_num(given.score[:, peak], nan=-np.inf)
     earlier, later = int(np.argmax(over[:peak])), peak + 1 + int(np.argmax(over[peak + 1 :]))
     return _Peak(float(both[peak]), earlier, later + given.width, given.width)
 
@@ -194,13 +227,13 @@ def _lower_end(given: Contrasts, critical: float) -> float | None:
     return float(both[np.isfinite(both)].max()) if np.isfinite(both).any() else None
 
 
-def _upper_end(given: Contrasts, level: float) -> float:
-    """What the effect of windows of this width is below with probability `level`.
+def _upper_end(given: Contrasts, chance: float) -> float:
+    """What the effect of windows of this width is above with this chance at most.
 
     The true effect is that of one triple of windows, not selected by the data. Its rise and its fall are each below
     their upper ends but for half the allowed chance, and so the effect is below the greatest of all smaller upper ends.
     """
-    rises, falls = _sides(given.difference + given.half_width(float(norm.isf((1 - level) / 2))))
+    rises, falls = _sides(given.difference + given.half_width(float(-ndtri(chance / 2))))
     both = np.minimum(rises, falls)
     return max(float(both[np.isfinite(both)].max()) if np.isfinite(both).any() else 0.0, 0.0)
 

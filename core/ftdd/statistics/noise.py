@@ -1,49 +1,54 @@
 """How much seeds differ: the mean of a curve over its seeds, and the noise about it."""
 
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import digamma, polygamma
 
-Floats = npt.NDArray[np.float64]
+from ftdd.statistics.memory import DECAYS, correlation_matrix, correlations, memory, short_memory, taken
+from ftdd.statistics.variances import Floats, moderated, never_below
+
+__all__ = ["LONG", "Floats", "Noise", "correlations", "measure_noise", "measured"]
 
 LONG = 16
-"""Places from which on the memory of noise along a curve is estimated; shorter curves have too few neighbours."""
+"""Places from which on the memory of noise along a curve is fitted; of shorter ones what is likely is allowed for."""
+SHORT = 10
+"""Places up to which what is likely of the memory does not lower the degrees of freedom: there it is not needed, and
+costs two seeds half their power (docs/calibration.md)."""
 NEAR = 5
 """A place of a long curve and its neighbours, so many in all, whose noise is taken to be the same."""
-FEW = 4
-"""Places from which on a place may be taken to be quieter than all are on the average: two or three variances differ by
-chance, and the smaller of them, drawn to their geometric mean, made intervals miss in 6 of 100 instead of 5."""
-SMALLEST_SHARE = 0.01
-"""A place's variance is not taken smaller than this share of the others', before it is moderated: errors are counts of
-a few images, so two seeds may agree by chance to the last digit."""
-TEST_IMAGES_SHARED = 0.5
-"""How far the same images are hard at two places of a curve: the correlation of their chances of being misclassified.
-What they share cancels in differences of errors on the same images; bench/hard_images.py measures it."""
+ALIKE = 1e-6
+"""Seeds that differ by less than this part of the range of their mean curve do not differ: rounding does as much."""
+DIFFERING = 0.5
+"""The part of the places at which seeds must differ; where they agree at more, what they differ by is no noise."""
 
 
 @dataclass(frozen=True)
 class Noise:
     """A curve's mean over seeds, and what is known of the noise about it.
 
-    The model: seed s at place x measures mean(x) + offset(s) + e, where e has variance(x) and, along long curves, a
-    memory: corr(e(x_i), e(x_j)) = share · decay^|i − j| for i ≠ j. Differences between places do not feel the offsets.
+    The model: seed s at place x measures mean(x) + offset(s) + e, where e has variance(x) and a memory: corr(e(x_i),
+    e(x_j)) = share · decay^|i − j| for i ≠ j. Differences between places do not feel the offsets.
     """
 
     mean: Floats
     """Shape (points,)."""
-    counts: Floats
-    """Seeds at each place; fewer where a difference from another place depends on the few seeds that were at both."""
     variance: Floats
     """Of one seed's value at a place, offset taken out; along long curves with its neighbours', and moderated (Smyth
     2004)."""
+    covariance: Floats
+    """Shape (points, points): of the places' means over draws of the seeds, up to what cancels in differences."""
     df: float
-    """Degrees of freedom of these variances; 0 where one seed is all."""
+    """Degrees of freedom of these variances; 0 where seeds say nothing: one seed, or seeds that do not differ."""
     share: float
     decay: float
+    """The memory with which the largest difference of a flat curve is simulated."""
     test: Floats
-    """What the test images, being a sample, add to the variance of the mean at each place; 0 where nothing is known."""
+    """Shape (points, points): the covariance of the means over draws of the test images; 0 where these alone count."""
+
+    second: "Noise | None" = None
+    """That of the other margin where sources are crossed with target seeds: its variance adds to this one."""
 
     @property
     def known(self) -> bool:
@@ -51,11 +56,14 @@ class Noise:
         return self.df > 0
 
 
-def measure_noise(values: Floats, test_images: Floats | None = None) -> Noise:
+def measure_noise(values: Floats, test: Floats | None = None, second: Floats | None = None) -> Noise:
     """The mean and the noise of values of shape (seeds, points), NaN where a seed has none.
 
-    test_images: how many images each error is the mean over, where all seeds are tested on the same ones.
-    Every place needs a value, none of them infinite. Raises ValueError otherwise. A seed without any is no seed.
+    test: shape (points, points), the covariance over draws of the test images of the places' mean errors; None where
+    the claim is about these very images.
+    second: values of the other margin where replicates are crossed, shape (its replicates, points).
+    Every place needs a value, none of them infinite. Raises ValueError otherwise. A seed without any is no seed, and
+    seeds that do not differ are one.
     """
     if np.isinf(values).any():
         raise ValueError("values must be finite, or NaN where a seed has none")
@@ -63,56 +71,109 @@ def measure_noise(values: Floats, test_images: Floats | None = None) -> Noise:
         values = measured(values)
     if values.ndim != 2 or np.isnan(values).all(axis=0).any():
         raise ValueError("values must have the shape (seeds, points), with a value at every point")
+    points = values.shape[1]
+    images = np.zeros((points, points)) if test is None else np.asarray(test, dtype=float)
+    if images.shape != (points, points):
+        raise ValueError(f"the test images' covariance must have the shape ({points}, {points}), not {images.shape}")
     mean, residuals = _additive(values)
     there = ~np.isnan(values)
+    joined = _joined(there)
+    if joined is None or not _differ(residuals, mean):
+        zeros = np.zeros((points, points))
+        return Noise(mean, np.zeros(points), zeros, 0.0, 0.0, 0.0, images)
+    other = None if second is None else measure_noise(second)
     counts = there.sum(axis=0).astype(float)
-    seeds, points = values.shape
-    free = there.sum() - points - (seeds - 1)
-    variance, df = np.zeros(points), 0.0
-    share = decay = 0.0
-    effective = _effective(there)
-    if seeds > 1 and free > 0 and effective is not None:
-        local_df = np.maximum(counts - 1, 0.0) * free / max((counts - 1).sum(), 1.0)
-        squares = np.nansum(residuals**2, axis=0)
-        if points >= LONG and there.all():
-            # Along epochs noise is large at first, then small: neighbours are similar, so few seeds still tell
-            near = _near(squares)
-            share, decay = _memory(residuals / np.sqrt(np.maximum(near / local_df, np.finfo(float).tiny)))
-            repeated = correlations(share, decay, points)[1:] ** 2
-            # What is learned of a variance from values that remember each other (Bartlett 1946)
-            lags = np.arange(1, NEAR)
-            told = local_df * NEAR / (1 + 2 * float(((1 - lags / NEAR) * repeated[: NEAR - 1]).sum()))
-            variance, df = moderated(near / local_df * told, told)
-            # One place may be noisier than its neighbours: never less than it shows itself, as in `moderated`
-            variance = np.maximum(variance, squares / local_df)
-            df = min(df, float(local_df.sum()) / (1 + 2 * float(repeated.sum())))
-            # What is remembered along the curve, its seed's offset has taken with it
-            variance = variance * (1 - 1 / points) / (1 - share * _taken(decay, points))
-        else:
-            variance, df = moderated(squares, local_df)
-    test = np.zeros(points)
-    if test_images is not None:
-        chance = np.clip(mean, 0.0, 1.0)
-        test = (1 - TEST_IMAGES_SHARED) * chance * (1 - chance) / test_images
-    return Noise(mean, counts if effective is None else effective, variance, df, share, decay, test)
+    local_df = np.maximum(counts - 1, 0.0) * (there.sum() - points - len(values) + 1) / (counts - 1).sum()
+    squares = np.nansum(residuals**2, axis=0)
+    if points >= LONG:
+        variance, df, share, decay = _along(residuals, squares, local_df)
+        one = correlation_matrix(share, decay, points) * np.sqrt(np.outer(variance, variance))
+    else:
+        variance, df = moderated(squares, local_df)
+        one, df = _short(residuals, variance, df)
+        share = decay = 0.0
+    return Noise(mean, variance, _of_means(one, there, joined), df, share, decay, images, other)
+
+
+def with_more(noise: Noise, times: float) -> Noise:
+    """As it would be with so many times the replicates, in both margins; what test images add stays."""
+    second = noise.second and with_more(noise.second, times)
+    return replace(noise, covariance=noise.covariance / times, df=noise.df * times, second=second)
 
 
 def measured(values: Floats) -> Floats:
-    """The seeds that have a value at some place."""
-    return np.asarray(values[~np.isnan(values).all(axis=1)])
+    """The seeds that have a value at some place; those that do not differ, but for an offset, are one: their mean."""
+    values = values[~np.isnan(values).all(axis=1)]
+    if len(values) < 2 or np.isnan(values).all(axis=0).any() or _joined(~np.isnan(values)) is None:
+        return np.asarray(values)
+    mean, residuals = _additive(values)
+    near = ALIKE * float(np.ptp(mean))
+    groups: list[list[int]] = []
+    for seed, row in enumerate(residuals):
+        places = ~np.isnan(row)
+        alike = [group for group in groups if (np.abs(residuals[group[0]] - row)[places] <= near).all()]
+        if alike and places.sum() > 1:
+            alike[0].append(seed)
+        else:
+            groups.append([seed])
+    if len(groups) == len(values):
+        return np.asarray(values)
+    aligned = mean + residuals
+    offsets = np.nanmean(values - aligned, axis=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a place at which none of them has a value stays empty
+        return np.array([np.nanmean(aligned[group], axis=0) + offsets[group].mean() for group in groups])
+
+
+def _differ(residuals: Floats, mean: Floats) -> bool:
+    """Whether seeds differ at enough places."""
+    compared = (~np.isnan(residuals)).sum(axis=0) > 1
+    apart = residuals - np.nanmedian(residuals, axis=1, keepdims=True)  # a mean would spread what one place has
+    differ = np.nanmax(np.abs(apart), axis=0) > ALIKE * float(np.ptp(mean))
+    return bool(compared.any() and differ[compared].mean() >= DIFFERING)
+
+
+def _along(residuals: Floats, squares: Floats, local_df: Floats) -> tuple[Floats, float, float, float]:
+    """(variance, degrees of freedom, share, decay) of a long curve."""
+    points = len(squares)
+    # Along epochs noise is large at first, then small: neighbours are similar, so few seeds still tell
+    near, near_df = _near(squares), _near(local_df)
+    shown = np.divide(near, near_df, out=np.zeros(points), where=near_df > 0)
+    share, decay = memory(residuals / np.sqrt(np.maximum(shown, np.finfo(float).tiny)))
+    repeated = correlations(share, decay, points)[1:] ** 2
+    # What is learned of a variance from values that remember each other (Bartlett 1946)
+    lags = np.arange(1, NEAR)
+    told = near_df * NEAR / (1 + 2 * float(((1 - lags / NEAR) * repeated[: NEAR - 1]).sum()))
+    variance, df = moderated(shown * told, told)
+    # One place may be noisier than its neighbours
+    variance = never_below(variance, squares, local_df)
+    df = min(df, float(local_df.sum()) / (1 + 2 * float(repeated.sum())))
+    # What is remembered along the curve, its seed's offset has taken with it
+    return variance * (1 - 1 / points) / (1 - share * taken(decay, points)), df, share, decay
+
+
+def _short(residuals: Floats, variance: Floats, df: float) -> tuple[Floats, float]:
+    """The covariance of one seed's values along a short curve, up to what cancels in differences, and its df.
+
+    Far places differ by more than near ones where noise remembers: by the mean over all memories, each as likely as
+    the residuals make it. A difference is never taken to vary less than without any.
+    """
+    points = len(variance)
+    chance = short_memory(residuals / np.sqrt(variance))
+    lags = np.arange(points)
+    remembered = DECAYS[:, None] ** lags
+    scale = np.array([(1 - 1 / points) / (1 - taken(decay, points)) for decay in DECAYS])
+    more = np.maximum((chance * scale) @ (1 - remembered), np.minimum(lags, 1))
+    if points > SHORT:
+        df = df / (1 + 2 * float(((1 - lags / points) * (chance @ remembered) ** 2)[1:].sum()))  # Bartlett 1946
+    apart = np.abs(np.subtract.outer(lags, lags))
+    return -(variance[:, None] + variance) * more[apart] / 2, df
 
 
 def _near(squares: Floats) -> Floats:
     """The mean over each place and its neighbours; over fewer at the ends."""
     ones = np.ones(NEAR)
     return np.asarray(np.convolve(squares, ones, mode="same") / np.convolve(np.ones(len(squares)), ones, mode="same"))
-
-
-def correlations(share: float, decay: float, points: int) -> Floats:
-    """The correlation of the noise at lags 0 … points − 1."""
-    found = share * decay ** np.arange(points, dtype=float)
-    found[0] = 1.0
-    return found
 
 
 def _additive(values: Floats) -> tuple[Floats, Floats]:
@@ -126,87 +187,35 @@ def _additive(values: Floats) -> tuple[Floats, Floats]:
     return mean, values - offsets[:, None] - mean
 
 
-def _effective(there: "npt.NDArray[np.bool_]") -> Floats | None:
-    """Of each place the seeds that a difference from any other place is worth; None where some depend on offsets alone.
+def _joined(there: "npt.NDArray[np.bool_]") -> Floats | None:
+    """(X'X)⁻¹ of the places' means, with the seeds' offsets eliminated; None where too few seeds join the places.
 
-    there: shape (seeds, points), where a seed has a value. Offsets are fitted with the places' means, so the variance
-    of a difference is that of least squares in a two-way layout, (X'X)⁻¹ with the offsets eliminated: larger than by
-    the two numbers of seeds where few were at both places. Places that no chain of seeds joins cannot be compared.
+    there: shape (seeds, points), where a seed has a value. Places that no chain of seeds joins cannot be compared, and
+    where every value is needed for that, none is left that tells of the noise.
     """
-    counts: Floats = there.sum(axis=0).astype(float)
-    if there.all():
-        return counts
-    met = there.astype(float)
-    information = np.diag(counts) - met.T @ (met / met.sum(axis=1, keepdims=True))
-    if np.linalg.matrix_rank(information, hermitian=True) < len(counts) - 1:
+    seeds, points = there.shape
+    if seeds < 2 or there.sum() - points - (seeds - 1) <= 0:
         return None
-    covariance = np.linalg.pinv(information, hermitian=True)
-    own = np.diag(covariance)
-    plain = 1 / counts[:, None] + 1 / counts
-    worse = (own[:, None] + own - 2 * covariance) / plain
-    return np.asarray(counts / np.maximum(worse.max(axis=1), 1.0), dtype=float)
+    met = there.astype(float)
+    if there.all():
+        return np.asarray((np.eye(points) - 1 / points) / seeds)
+    information = np.diag(met.sum(axis=0)) - met.T @ (met / met.sum(axis=1, keepdims=True))
+    if np.linalg.matrix_rank(information, hermitian=True) < points - 1:
+        return None
+    return np.asarray(np.linalg.pinv(information, hermitian=True))
 
 
-def moderated(squares: Floats, df: Floats) -> tuple[Floats, float]:
-    """Variances from sums of squares, each drawn towards what the others say, and their degrees of freedom.
+def _of_means(one: Floats, there: "npt.NDArray[np.bool_]", joined: Floats) -> Floats:
+    """The covariance of the places' means that least squares finds, from that of one seed's values.
 
-    The variances are taken to be themselves drawn from a scaled inverse chi-squared distribution, whose two
-    parameters are found from all places (Smyth 2004, Linear models and empirical Bayes methods, section 6.2).
+    Where runs are missing, a difference of two places is of the seeds at both and, through other places, of others;
+    what seeds remember cancels only in the former.
     """
-    pooled = squares.sum() / df.sum()
-    if pooled <= 0:
-        return np.zeros_like(squares), float(df.sum())
-    told = df > 0
-    own = np.maximum(squares[told] / df[told], SMALLEST_SHARE * pooled)
-    half = df[told] / 2
-    logs = np.log(own) - digamma(half) + np.log(half)
-    spread = float(np.var(logs, ddof=1) - np.mean(polygamma(1, half))) if told.sum() > 1 else 0.0
-    if spread <= 0:
-        return np.full_like(squares, pooled), float(df.sum())
-    prior = 2 * _inverse_trigamma(spread)
-    centre = float(np.exp(logs.mean() + digamma(prior / 2) - np.log(prior / 2)))
-    least = np.maximum(squares, SMALLEST_SHARE * pooled * df)
-    variance = (prior * centre + np.where(told, least, 0)) / (prior + df)
-    # Drawn down, a place that is noisier than the others, as the interpolation threshold is, would look sure
-    variance = np.maximum(variance, np.where(told, squares / np.where(told, df, 1), 0))
-    if told.sum() < FEW:
-        variance = np.maximum(variance, pooled)
-    return variance, float(prior + np.mean(df[told]))
-
-
-def _inverse_trigamma(value: float) -> float:
-    """The y with trigamma(y) = value, by Newton's method (Smyth 2004, appendix)."""
-    y = 0.5 + 1 / value
-    for _ in range(50):
-        trigamma = float(polygamma(1, y))
-        step = trigamma * (1 - trigamma / value) / float(polygamma(2, y))
-        y += step
-        if abs(step) < 1e-10 * y:
-            break
-    return y
-
-
-def _memory(standard: Floats) -> tuple[float, float]:
-    """(share, decay) whose correlations fit those of standardized residuals best, sure lags counting more.
-
-    Residuals have their seed's mean taken out, so they are compared with what is then left of the model's correlations.
-    """
-    points = standard.shape[1]
-    lags = np.arange(1, max(points // 4, 2))
-    scale = float((standard**2).mean())
-    if scale <= 0:
-        return 0.0, 0.0
-    found = np.array([(standard[:, lag:] * standard[:, :-lag]).mean() / scale for lag in lags])
-    decays, shares = np.linspace(0.05, 0.98, 32), np.linspace(0.0, 1.0, 21)
-    taken = np.array([_taken(decay, points) for decay in decays])[:, None, None]
-    of = shares[None, :, None]
-    expected = of * (decays[:, None, None] ** lags - taken) / (1 - of * taken)
-    misfit = (((found - expected) ** 2) * (points - lags)).sum(axis=2)
-    decay, share = np.unravel_index(int(np.argmin(misfit)), misfit.shape)
-    return float(shares[share]), float(decays[decay])
-
-
-def _taken(decay: float, points: int) -> float:
-    """The variance of the mean over a curve of noise with this memory and variance 1."""
-    lags = np.arange(1, points)
-    return float((1 + 2 * ((1 - lags / points) * decay**lags).sum()) / points)
+    if there.all():
+        return one / len(there)
+    total = np.zeros_like(one)
+    patterns, counts = np.unique(there, axis=0, return_counts=True)
+    for pattern, count in zip(patterns, counts, strict=True):
+        centre = (np.eye(len(pattern)) - pattern / pattern.sum()) * pattern[:, None]
+        total += count * centre @ one @ centre.T
+    return np.asarray(joined @ total @ joined)

@@ -20,16 +20,19 @@ def interpolation(study: "StudyData", runs: Sequence[str]) -> "Times":
 def reaching(
     study: "StudyData", runs: Sequence[str], when: "Callable[[pd.DataFrame], pd.Series[bool]]", unit: str = "epoch"
 ) -> "Times":
-    """The first evaluation at which something holds, in epochs or in steps (`unit`: a column of the curves)."""
+    """The first evaluation at which something holds, and the one before it: the true time is between them.
+
+    unit: of times, a column of the curves: epochs or steps.
+    """
     from ftdd.statistics.times import times
 
     curves = study.curves[study.curves["id"].isin(list(runs))]
     firsts = curves[when(curves).fillna(False)].groupby("id")[unit].min()
     lasts = curves.groupby("id")[unit].max()
+    before = curves[curves[unit] < curves["id"].map(firsts)].groupby("id")[unit].max()
     there = [run for run in runs if run in lasts.index]
-    return times(
-        [float(firsts[run]) if run in firsts.index else None for run in there], [float(lasts[run]) for run in there]
-    )
+    reached, since = ([float(one[run]) if run in one.index else None for run in there] for one in (firsts, before))
+    return times(reached, [float(lasts[run]) for run in there], since)
 
 
 def time_numbers(name: str, found: "Times") -> dict[str, Json]:

