@@ -312,6 +312,7 @@ def test_what_a_user_wrote_is_text(tmp_path: Path) -> None:
     assert "<b>1 < 2 & 3</b><script>" in html_of(ftdd.open(tmp_path, "made"))
 
 
+@pytest.mark.slow
 def test_what_a_notebook_shows_of_a_study_of_many_curves_is_bounded() -> None:
     runs = [
         MadeRun({"target.label_noise": noise / 100, "freezing.count": depth, "seed": 0}, (0.9, 0.5))

@@ -44,6 +44,9 @@ class Call:
             opened = os.open(path, os.O_WRONLY | os.O_APPEND if number else os.O_RDONLY)
             os.dup2(opened, number)
             os.close(opened)
+        # Those that were there may take a pipe for a file.
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+        sys.stderr = open(2, "w", buffering=1, closefd=False, errors="backslashreplace")  # noqa: SIM115
         os.environ.clear()
         os.environ.update(self.environment)
 

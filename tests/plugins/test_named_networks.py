@@ -74,7 +74,14 @@ def test_torchvision_takes_colour_images_only_and_timm_any() -> None:
     assert chain(torch.zeros(2, 1, 32, 32)).shape == (2, 10)
 
 
-@pytest.mark.parametrize("model", ["vit_tiny_patch16_224", "swin_tiny_patch4_window7_224", "test_vit"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        pytest.param("vit_tiny_patch16_224", marks=pytest.mark.slow),
+        pytest.param("swin_tiny_patch4_window7_224", marks=pytest.mark.slow),
+        "test_vit",
+    ],
+)
 def test_a_network_of_fixed_size_is_made_for_the_images_where_it_can(model: str) -> None:
     image = ImageShape(3, 64, 64)
     assert Timm(model=model).build(image, 5)(torch.zeros(2, *image)).shape == (2, 5)
@@ -255,7 +262,6 @@ def script() -> ModuleType:
 @pytest.mark.parametrize(
     ("library", "model", "image"),
     [
-        ("torchvision", "googlenet", ImageShape(3, 64, 64)),
         ("torchvision", "squeezenet1_1", ImageShape(3, 64, 64)),
         ("timm", "test_vit", ImageShape(3, 64, 64)),
         ("timm", "mobilenetv3_small_050", ImageShape(1, 64, 64)),
@@ -263,6 +269,7 @@ def script() -> ModuleType:
         *(
             pytest.param(library, model, ImageShape(3, side, side), marks=pytest.mark.slow)
             for library, model, side in (
+                ("torchvision", "googlenet", 64),
                 ("torchvision", "inception_v3", 80),
                 ("torchvision", "densenet121", 32),
                 ("torchvision", "vit_b_32", 224),
@@ -294,7 +301,8 @@ def test_features_are_those_of_the_librarys_own_network(
     assert architecture.layers(image, 10) == architecture.build(image, 10).names
 
 
-@pytest.mark.parametrize("model", ["googlenet", pytest.param("inception_v3", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["googlenet", "inception_v3"])
 def test_a_checkpoint_sets_what_torchvision_sets_with_its_weights(model: str, script: ModuleType, place: Path) -> None:
     """The same file by the other field: the same features, so the input is transformed too."""
     declare_operators()

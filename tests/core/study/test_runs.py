@@ -313,6 +313,7 @@ def _killed_at(store: Store, run_id: str, epoch: int, script: Path) -> bool:
     return process.returncode == -signal.SIGKILL
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_goes_on_and_ends_in_the_same_curve(tmp_path: Path) -> None:
     """SIGKILL at two epochs of one run; in the end its curve is that of a run that was never disturbed."""
     settings = ("target.training.epochs=30", "freezing.count=2", "target.evaluate=every")
@@ -340,6 +341,7 @@ def test_a_run_that_was_killed_goes_on_and_ends_in_the_same_curve(tmp_path: Path
     assert killed.run(run_id).predictions.read_bytes() == whole.run(run_id).predictions.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_run_is_executed_by_one_process_at_a_time(tmp_path: Path) -> None:
     """Started twice at once, it is done once: the second waits, and then finds it done."""
     study, store = written(tmp_path)
