@@ -7,7 +7,8 @@ import math
 import os
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,30 @@ import scipy
 from scipy.stats import binomtest
 
 ROOT = Path(__file__).resolve().parent.parent
+KEPT = ROOT / "bench" / "results" / "unfinished.jsonl"
+"""Figures of a calibration that has not ended: `--resume` takes them, so that a stopped one goes on."""
 PAGE = ROOT / "docs" / "calibration.md"
 RESULTS = ROOT / "bench" / "results"
 
 SIGMA = 0.0125
 """Between the measured curves' 0.006 and 0.024; `smallest`, 0.05, is four of it."""
+
+
+_kept: dict[str, Any] = {}
+"""What `--resume` has read."""
+
+
+def each(function: Callable[..., Any], cells: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """What the function gives for each cell, in their order; side by side in as many processes as there are cores."""
+    keys = [json.dumps([function.__name__, *cell]) for cell in cells]
+    todo = [(key, cell) for key, cell in zip(keys, cells, strict=True) if key not in _kept]
+    with ProcessPoolExecutor() as processes, KEPT.open("a", encoding="utf-8") as file:
+        rows = [processes.submit(function, *cell) for _, cell in todo]
+        for (key, _), row in zip(todo, rows, strict=True):
+            _kept[key] = data(row.result())
+            file.write(json.dumps([key, _kept[key]]) + "\n")
+            file.flush()
+    return [_kept[key] for key in keys]
 
 
 @dataclass(frozen=True)
@@ -96,15 +116,20 @@ def calibrate(
     parser.add_argument("--quick", action="store_true", help="a part of it, in half a minute")
     parser.add_argument("--write", action="store_true", help="write the figures and the page's tables")
     parser.add_argument("--tables", action="store_true", help="the page's tables once more from the figures there are")
+    parser.add_argument("--resume", action="store_true", help="keep the figures of one that was stopped, by this code")
     given = parser.parse_args()
     if given.tables:
         _write_tables(tables(json.loads(result.read_text(encoding="utf-8"))))
         return
+    if given.resume and KEPT.exists():
+        _kept.update(json.loads(line) for line in KEPT.read_text(encoding="utf-8").splitlines())
+    else:
+        KEPT.unlink(missing_ok=True)
     began = time.perf_counter()
     found: dict[str, Any] = {
         "command": f"python bench/{script}" + (" --quick" if given.quick else "") + " --write",
         "date": datetime.datetime.now(tz=datetime.timezone.utc).date().isoformat(),
-        "hardware": f"{platform.machine()}, one core of {os.cpu_count()}",
+        "hardware": f"{platform.machine()}, {os.cpu_count()} cores",
         "versions": f"python {platform.python_version()}, numpy {np.__version__}, scipy {scipy.__version__}",
         "sigma": SIGMA,
         **also,
@@ -116,6 +141,7 @@ def calibrate(
     if given.write:
         result.write_text(as_json(found), encoding="utf-8")
         _write_tables(tables(found))
+        KEPT.unlink(missing_ok=True)
     else:
         print("\n\n".join(tables(found).values()))
 
