@@ -18,8 +18,6 @@ import scipy
 from scipy.stats import binomtest
 
 ROOT = Path(__file__).resolve().parent.parent
-KEPT = ROOT / "bench" / "results" / "unfinished.jsonl"
-"""Figures of a calibration that has not ended: `--resume` takes them, so that a stopped one goes on."""
 PAGE = ROOT / "docs" / "calibration.md"
 RESULTS = ROOT / "bench" / "results"
 
@@ -28,20 +26,27 @@ SIGMA = 0.0125
 
 
 _kept: dict[str, Any] = {}
-"""What `--resume` has read."""
+"""Figures of a calibration that has not ended, by what they are of."""
+_kept_in: list[Path] = []
+"""The file that they are in: `--resume` takes them, so that one that was stopped goes on."""
 
 
 def each(function: Callable[..., Any], cells: Sequence[tuple[Any, ...]]) -> list[Any]:
     """What the function gives for each cell, in their order; side by side in as many processes as there are cores."""
     keys = [json.dumps([function.__name__, *cell]) for cell in cells]
     todo = [(key, cell) for key, cell in zip(keys, cells, strict=True) if key not in _kept]
-    with ProcessPoolExecutor() as processes, KEPT.open("a", encoding="utf-8") as file:
+    with ProcessPoolExecutor() as processes:
         rows = [processes.submit(function, *cell) for _, cell in todo]
         for (key, _), row in zip(todo, rows, strict=True):
-            _kept[key] = data(row.result())
-            file.write(json.dumps([key, _kept[key]]) + "\n")
-            file.flush()
+            _keep(key, row.result())
     return [_kept[key] for key in keys]
+
+
+def _keep(key: str, row: Any) -> None:
+    _kept[key] = data(row)
+    for path in _kept_in:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps([key, _kept[key]]) + "\n")
 
 
 @dataclass(frozen=True)
@@ -121,10 +126,11 @@ def calibrate(
     if given.tables:
         _write_tables(tables(json.loads(result.read_text(encoding="utf-8"))))
         return
-    if given.resume and KEPT.exists():
-        _kept.update(json.loads(line) for line in KEPT.read_text(encoding="utf-8").splitlines())
+    _kept_in.append(result.with_suffix(".unfinished.jsonl"))
+    if given.resume and _kept_in[0].exists():
+        _kept.update(json.loads(line) for line in _kept_in[0].read_text(encoding="utf-8").splitlines())
     else:
-        KEPT.unlink(missing_ok=True)
+        _kept_in[0].unlink(missing_ok=True)
     began = time.perf_counter()
     found: dict[str, Any] = {
         "command": f"python bench/{script}" + (" --quick" if given.quick else "") + " --write",
@@ -135,13 +141,15 @@ def calibrate(
         **also,
     }
     for name, part in parts.items():
-        found[name] = data(part(given.quick))
+        if name not in _kept:
+            _keep(name, part(given.quick))
+        found[name] = _kept[name]
         print(f"{name}: {time.perf_counter() - began:.0f} s", flush=True)
     found["seconds"] = round(time.perf_counter() - began)
     if given.write:
         result.write_text(as_json(found), encoding="utf-8")
         _write_tables(tables(found))
-        KEPT.unlink(missing_ok=True)
+        _kept_in[0].unlink(missing_ok=True)
     else:
         print("\n\n".join(tables(found).values()))
 

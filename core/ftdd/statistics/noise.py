@@ -13,7 +13,7 @@ __all__ = ["LONG", "Floats", "Noise", "correlations", "measure_noise", "measured
 
 LONG = 16
 """Places from which on the memory of noise along a curve is fitted; of shorter ones what is likely is allowed for."""
-SHORT = 10
+SHORT = 7
 """Places up to which what is likely of the memory does not lower the degrees of freedom: there it is not needed, and
 costs two seeds half their power (docs/calibration.md)."""
 STEPS = 200
