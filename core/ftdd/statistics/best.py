@@ -123,7 +123,7 @@ def many_to_one(variance: Floats, chance: float) -> float:
     for best in range(points):
         apart = (curves[best] - curves) * per_error[best][:, None]
         apart[best] = -np.inf
-        greatest = max(greatest, Largest(apart.max(axis=0)).critical(chance))
+        greatest = max(greatest, Largest(np.sort(apart.max(axis=0))).critical(chance))
     return greatest
 
 
