@@ -1,4 +1,4 @@
-"""How often the other analyses are wrong: that a curve is better, a number of frozen layers worse, a time later.
+"""How often the other analyses are wrong: that a curve is better, a time later, a run interpolates.
 
     python bench/calibrate_analyses.py [--quick] [--write]
 
@@ -11,11 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from calibration_page import RESULTS, SIGMA, Count, calibrate, percent, table
+from calibration_page import RESULTS, SIGMA, Answers, Row, by_seeds, calibrate, counted
 
-from ftdd.statistics.best import best_places
 from ftdd.statistics.differences import differences
 from ftdd.statistics.ranks import nearer
+from ftdd.statistics.replication import Cells
 from ftdd.statistics.times import later, times
 from ftdd.testing import MadeRun, made_study
 from ftdd_plugins.analyses.emc import EffectiveModelComplexity
@@ -29,16 +29,6 @@ SMALLEST, LEVEL = 0.05, 0.95
 KNOWN = ("exactly", "by one grid", "by grids of their own")
 STEP = np.log(10) / 20
 """Of evaluations, on the logarithm of epochs: 20 a decade, as `evaluate: log`."""
-
-Row = dict[str, Any]
-Answers = dict[str, bool]
-
-
-def counted(of: int, once: Callable[[np.random.Generator], Answers], key: tuple[int, ...]) -> dict[str, Count]:
-    """How often each thing happened in so many simulations."""
-    random = np.random.default_rng(key)
-    found = [once(random) for _ in range(of)]
-    return {name: Count(sum(one[name] for one in found), of) for name in found[0]}
 
 
 # -------------------------------------------------------------------------------------------- one curve against another
@@ -66,8 +56,13 @@ def _better_once(seeds: int, luck: float, paired: bool) -> Callable[[np.random.G
     def once(random: np.random.Generator) -> Answers:
         first = 0.3 + SIGMA * random.standard_normal((seeds, DEPTHS))
         second = 0.3 + SIGMA * (random.standard_normal((seeds, DEPTHS)) + luck * random.standard_normal((seeds, 1)))
-        alike = differences((x, x), (first, second), names, level=LEVEL)
-        apart = differences((x, x), (first, second + advantage), names, level=LEVEL)
+        which = (names[0], names[1], names[1])
+        cells = [
+            Cells(values, (0,) * seeds, tuple(one))
+            for values, one in zip((first, second, second + advantage), which, strict=True)
+        ]
+        alike = differences((x, x), (cells[0], cells[1]), level=LEVEL)
+        apart = differences((x, x), (cells[0], cells[2]), level=LEVEL)
         assert alike is not None
         assert apart is not None
         return {
@@ -75,38 +70,6 @@ def _better_once(seeds: int, luck: float, paired: bool) -> Callable[[np.random.G
             "either": bool((alike.low > 0).any() or (alike.high < 0).any()),
             "ruled_out": bool((alike.high < SMALLEST).all()),
             "found": bool((apart.low > 0).any()),
-        }
-
-    return once
-
-
-# ------------------------------------------------------------------------------------------------------- the best place
-
-
-def best(quick: bool) -> list[Row]:
-    """Curves of 2 and 10 depths: flat; or the last, or the first half, worse than the others by 4 σ."""
-    return [
-        {"depths": depths, "noise": noise, "seeds": seeds}
-        | counted(40 if quick else 1000, _best_once(depths, seeds, noise), (2, depths, seeds, len(noise)))
-        for depths in (2, DEPTHS)
-        for noise in ("even", "measured")
-        for seeds in SEEDS
-    ]
-
-
-def _best_once(depths: int, seeds: int, noise: str) -> Callable[[np.random.Generator], Answers]:
-    worse = 4 * SIGMA * (np.arange(depths) == depths - 1)
-
-    def once(random: np.random.Generator) -> Answers:
-        spread = SIGMA * (random.uniform(0.7, 1.5, depths) if noise == "measured" else np.ones(depths))
-        values = 0.3 + spread * random.standard_normal((seeds, depths)) + SIGMA * random.standard_normal((seeds, 1))
-        flat, costly = best_places(values, level=LEVEL), best_places(values + worse, level=LEVEL)
-        return {
-            "seen": bool(flat.low[-1] > 0),
-            "any_worse": len(flat.as_good) < depths,
-            "holds": bool(((costly.low <= worse) & (worse <= costly.high)).all()),
-            "found": bool(costly.low[-1] > 0),
-            "ruled_out": bool(flat.high[-1] < SMALLEST),
         }
 
     return once
@@ -238,7 +201,7 @@ def tables(found: dict[str, Any]) -> dict[str, str]:
     return {
         "made analyses": f"Made by `{found['command']}` on {found['date']} in {found['seconds']} s; "
         f"{found['hardware']}; {found['versions']}.",
-        "better": _by_seeds(
+        "better": by_seeds(
             found["better"],
             lambda row: ("paired" if row["paired"] else "not paired", f"{row['luck']} σ"),
             ("seeds", "seed effect of a curve"),
@@ -249,19 +212,7 @@ def tables(found: dict[str, Any]) -> dict[str, str]:
                 ("found", "4 σ found"),
             ),
         ),
-        "best": _by_seeds(
-            found["best"],
-            lambda row: (f"{row['depths']}", row["noise"]),
-            ("depths", "noise"),
-            (
-                ("seen", "flat, the last falsely worse"),
-                ("any_worse", "flat, any falsely worse"),
-                ("ruled_out", "flat, *not seen*"),
-                ("found", "4 σ found"),
-                ("holds", "all intervals hold"),
-            ),
-        ),
-        "slower": _by_seeds(
+        "slower": by_seeds(
             found["slower"],
             lambda row: (f"{row['never']:.0%}", row["known"]),
             ("never", "times are known"),
@@ -272,13 +223,13 @@ def tables(found: dict[str, Any]) -> dict[str, str]:
                 ("found_1.5", "1.5 times found"),
             ),
         ),
-        "deciding": _by_seeds(
+        "deciding": by_seeds(
             found["deciding"],
             lambda row: (f"{row['luck']} σ",),
             ("seed effect",),
             (("seen", "falsely *seen*"), ("found", "0.9 to 0.1 found")),
         ),
-        "complexity": _by_seeds(
+        "complexity": by_seeds(
             found["complexity"],
             lambda row: (),
             (),
@@ -293,21 +244,8 @@ def tables(found: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _by_seeds(
-    rows: list[Row], kind: Callable[[Row], tuple[str, ...]], heads: tuple[str, ...], names: tuple[tuple[str, str], ...]
-) -> str:
-    """A line for each kind and figure, a column for each number of seeds."""
-    cells = {(kind(row), name, row["seeds"]): percent(row[name]) for row in rows for name, _ in names}
-    lines = [
-        [*one, words, *(cells[one, name, seeds] for seeds in SEEDS)]
-        for one in dict.fromkeys(kind(row) for row in rows)
-        for name, words in names
-    ]
-    return table([*heads, "how often", *(f"{seeds} seeds" for seeds in SEEDS)], lines)
-
-
 def main() -> None:
-    parts = {"better": better, "best": best, "slower": slower, "deciding": deciding, "complexity": complexity}
+    parts = {"better": better, "slower": slower, "deciding": deciding, "complexity": complexity}
     calibrate("calibrate_analyses.py", __doc__, parts, tables, RESULT)
 
 

@@ -25,6 +25,9 @@ SIGMA = 0.0125
 """Between the measured curves' 0.006 and 0.024; `smallest`, 0.05, is four of it."""
 
 
+Row = dict[str, Any]
+Answers = dict[str, bool]
+
 _kept: dict[str, Any] = {}
 """Figures of a calibration that has not ended, by what they are of."""
 _kept_in: list[Path] = []
@@ -76,6 +79,27 @@ def percent(count: dict[str, Any], interval: bool = True) -> str:
     ends = binomtest(count["hits"], count["of"]).proportion_ci(0.95, method="wilson")
     share = 100 * count["share"]
     return f"{share:.1f} ({100 * ends.low:.1f}–{100 * ends.high:.1f})" if interval else f"{share:.0f}"
+
+
+def counted(of: int, once: Callable[[np.random.Generator], Answers], key: tuple[int, ...]) -> dict[str, Count]:
+    """How often each thing happened in so many simulations."""
+    random = np.random.default_rng(key)
+    found = [once(random) for _ in range(of)]
+    return {name: Count(sum(one[name] for one in found), of) for name in found[0]}
+
+
+def by_seeds(
+    rows: list[Row], kind: Callable[[Row], tuple[str, ...]], heads: tuple[str, ...], names: tuple[tuple[str, str], ...]
+) -> str:
+    """A line for each kind and figure, a column for each number of seeds."""
+    every = sorted({row["seeds"] for row in rows})
+    cells = {(kind(row), name, row["seeds"]): percent(row[name]) for row in rows for name, _ in names}
+    lines = [
+        [*one, words, *(cells[one, name, seeds] for seeds in every)]
+        for one in dict.fromkeys(kind(row) for row in rows)
+        for name, words in names
+    ]
+    return table([*heads, "how often", *(f"{seeds} seeds" for seeds in every)], lines)
 
 
 def filled(page: str, parts: dict[str, str]) -> str:

@@ -516,7 +516,7 @@ def _compare_run(folder: Path, other: Path, found: dict[str, list[str]]) -> None
             found["doubled"].append(f"{folder.name}: an epoch")
         if [row | {"seconds": ""} for row in rows] != [row | {"seconds": ""} for row in right]:
             found["different"].append(f"{folder.name}: curve.csv")
-        for name in ("ledger.json", "train_images.csv", "spec.json", "weights.safetensors"):
+        for name in ("ledger.json", "predictions.npz", "train_images.csv", "spec.json", "weights.safetensors"):
             contents = [(one / name).read_bytes() if (one / name).exists() else None for one in (folder, other)]
             if contents[0] != contents[1]:
                 found["different"].append(f"{folder.name}: {name}")

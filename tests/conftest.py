@@ -1,5 +1,6 @@
 """What every test has: one thread, no network, and the real images where they are."""
 
+import gc
 import os
 import shutil
 from pathlib import Path
@@ -55,6 +56,11 @@ def finished(finished_store: Path, tmp_path: Path) -> "tuple[Recipe, Store]":
 
     shutil.copytree(finished_store, tmp_path / "runs")
     return read(tmp_path), Store(tmp_path / "runs")
+
+
+def pytest_collection_finish() -> None:
+    """What is there now stays: the collector of garbage need not look through all modules and tests again and again."""
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -12,6 +12,10 @@ Run a study, given a recipe's name, its file, or a mapping that says what the fi
     study.figure("freezingwise")     # a matplotlib figure, to change and save
     study.report("page.html")        # everything on one page
 
+Before that, what it would cost and what it could tell:
+
+    ftdd.plan("quickstart", overrides={"sweep.seed": [0, 1]}, store="runs")
+
 Open a study that was run, and compare several:
 
     study = ftdd.open("runs", "quickstart")
@@ -32,6 +36,8 @@ import pluggy
 if TYPE_CHECKING:
     from ftdd.api.compare import StudyComparison as StudyComparison
     from ftdd.api.compare import compare as compare
+    from ftdd.api.plan import StudyPlan as StudyPlan
+    from ftdd.api.plan import plan as plan
     from ftdd.api.run import run as run
     from ftdd.api.study import Study as Study
     from ftdd.api.study import open_study as open
@@ -40,7 +46,18 @@ if TYPE_CHECKING:
 hookimpl = pluggy.HookimplMarker("ftdd")
 """Marks a function of a plugin as an implementation of one of ftdd's hooks."""
 
-__all__ = ["RecipeError", "Study", "StudyComparison", "__version__", "compare", "hookimpl", "open", "run"]
+__all__ = [
+    "RecipeError",
+    "Study",
+    "StudyComparison",
+    "StudyPlan",
+    "__version__",
+    "compare",
+    "hookimpl",
+    "open",
+    "plan",
+    "run",
+]
 
 _PLACES = {
     "StudyComparison": ("ftdd.api.compare", "StudyComparison"),
@@ -48,6 +65,8 @@ _PLACES = {
     "Study": ("ftdd.api.study", "Study"),
     "compare": ("ftdd.api.compare", "compare"),
     "open": ("ftdd.api.study", "open_study"),
+    "StudyPlan": ("ftdd.api.plan", "StudyPlan"),
+    "plan": ("ftdd.api.plan", "plan"),
     "run": ("ftdd.api.run", "run"),
 }
 """Imported when they are first used: `import ftdd` takes milliseconds, and plugins import it too."""

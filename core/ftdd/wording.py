@@ -174,6 +174,11 @@ def seeds(value: int) -> str:
     return counted(value, "seed")
 
 
+def replication(sources: int, targets: int) -> str:
+    """`3 sources × 5 seeds`; of runs that transfer nothing, `5 seeds`."""
+    return f"{counted(sources, 'source')} × {seeds(targets)}" if sources else seeds(targets)
+
+
 def of(value: int, total: int, verb: str, what: str = "runs") -> str:
     """`2 of 3 runs reach`, `1 of 3 runs reaches`."""
     ending = "" if value != 1 else "es" if verb.endswith("ch") else "s"

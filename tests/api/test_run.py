@@ -220,6 +220,13 @@ def test_data_that_are_not_there_are_named(tmp_path: Path) -> None:
 # ---- running
 
 
+@pytest.fixture(autouse=True)
+def _without_figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They take seconds, and have tests of their own."""
+    if request.function is not test_where_all_is_done_nothing_is_trained_and_the_study_is_open:
+        monkeypatch.setattr("ftdd.results.write.draw_figures", lambda study, folder: ())
+
+
 def test_where_all_is_done_nothing_is_trained_and_the_study_is_open(place: Place) -> None:
     before = {path: path.stat().st_mtime_ns for path in place.store.glob("runs/*/curve.csv")}
     assert len(before) == 4

@@ -237,6 +237,34 @@ def test_a_network_that_was_not_kept_is_a_sentence(small: ftdd.Study, tmp_path: 
         ftdd.open(tmp_path / "runs", "small").network(source)
 
 
+# ---- predictions
+
+
+def test_predictions_are_the_answers_behind_the_curve(small: ftdd.Study) -> None:
+    for run_id in small.runs["id"]:
+        kept, curve = small.predictions(run_id), small.curves[small.curves["id"] == run_id]
+        assert kept.epochs.tolist() == curve["epoch"].tolist()
+        assert kept.test_errors.mean(axis=1).tolist() == curve["test_error"].tolist()
+
+
+def test_predictions_that_are_not_there_are_a_sentence(small: ftdd.Study, tmp_path: Path) -> None:
+    with pytest.raises(LookupError, match=r"no run 'nine' in study small; study\.runs has the ids"):
+        small.predictions("nine")
+    shutil.copytree(small.folder.parents[1], tmp_path / "runs")
+    gone, waiting, torn = small.runs["id"].head(3)
+    (tmp_path / "runs" / "runs" / gone / "predictions.npz").unlink()
+    (tmp_path / "runs" / "runs" / waiting / "status.json").unlink()
+    file = tmp_path / "runs" / "runs" / torn / "predictions.npz"
+    file.write_bytes(bytes(len(file.read_bytes())))
+    study = ftdd.open(tmp_path / "runs", "small")
+    with pytest.raises(LookupError, match=f"run {gone} has no predictions: an older ftdd ran it, or the file was"):
+        study.predictions(gone)
+    with pytest.raises(LookupError, match=f"run {waiting} has no predictions: it is waiting"):
+        study.predictions(waiting)
+    with pytest.raises(ValueError, match=r"predictions\.npz cannot be read"):
+        study.predictions(torn)
+
+
 # ---- in a notebook
 
 
@@ -284,6 +312,7 @@ def test_what_a_user_wrote_is_text(tmp_path: Path) -> None:
     assert "<b>1 < 2 & 3</b><script>" in html_of(ftdd.open(tmp_path, "made"))
 
 
+@pytest.mark.slow
 def test_what_a_notebook_shows_of_a_study_of_many_curves_is_bounded() -> None:
     runs = [
         MadeRun({"target.label_noise": noise / 100, "freezing.count": depth, "seed": 0}, (0.9, 0.5))

@@ -1,17 +1,20 @@
 """Call `ftdd` as a user does: in a process of its own."""
 
-import atexit
 import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+
+from filelock import FileLock
 
 ROOT = Path(__file__).parents[2]
 
@@ -60,23 +63,33 @@ def ftdd_anew(*arguments: str, cwd: Path, timeout: float = 300, **changes: str) 
 
 
 class _Warm:
-    """The process of `warm`."""
+    """The process of `warm`, which all processes of a test session share: its imports are most of what it costs."""
 
     def __init__(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.cli.warm"],
+        session = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"of-{os.getpid()}")
+        self.address = address = Path(tempfile.gettempdir()) / f"ftdd-warm-{session}"
+        self._line = socket.socket(socket.AF_UNIX)
+        with FileLock(f"{address}.lock"):
+            if not address.exists():
+                self._start(address)
+            self._line.connect(str(address))
+        self._read = b""
+
+    def _start(self, address: Path) -> None:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.cli.warm", str(address)],
             cwd=ROOT,
             env=environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            bufsize=1,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
         )
-        atexit.register(self.end)
+        while not address.exists():
+            assert process.poll() is None, f"tests.cli.warm has ended: exit code {process.returncode}"
+            time.sleep(0.05)
 
     def call(self, request: dict[str, object], timeout: float) -> int:
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(request) + "\n")
+        self._line.sendall((json.dumps(request) + "\n").encode())
         pid = self._number(timeout)
         try:
             return self._number(timeout)
@@ -85,21 +98,46 @@ class _Warm:
             self._number(timeout)
             raise
 
-    def end(self) -> None:
-        self.process.communicate(timeout=60)
-
     def _number(self, timeout: float) -> int:
-        assert self.process.stdout is not None
-        if not select.select([self.process.stdout], [], [], timeout)[0]:
-            raise TimeoutError(f"ftdd has not ended after {timeout} seconds")
-        line = self.process.stdout.readline()
-        assert line, f"tests.cli.warm has ended: exit code {self.process.wait()}"
+        while b"\n" not in self._read:
+            if not select.select([self._line], [], [], timeout)[0]:
+                raise TimeoutError(f"ftdd has not ended after {timeout} seconds")
+            more = self._line.recv(64)
+            assert more, "tests.cli.warm has ended"
+            self._read += more
+        line, _, self._read = self._read.partition(b"\n")
         return int(line)
 
 
 @lru_cache(maxsize=1)
 def _warm() -> _Warm:
     return _Warm()
+
+
+IN_A_SHELL = """\
+#!{python} -IS
+import json, os, socket, sys
+
+line = socket.socket(socket.AF_UNIX)
+line.connect({address!r})
+out, err = (f"/proc/{{os.getpid()}}/fd/{{number}}" for number in (1, 2))
+call = dict(arguments=sys.argv[1:], cwd=os.getcwd(), environment=dict(os.environ), out=out, err=err)
+line.sendall((json.dumps(call) + "\\n").encode())
+answers = line.makefile()
+pid, code = answers.readline(), answers.readline()
+sys.exit(int(code) % 256)
+"""
+
+
+@lru_cache(maxsize=1)
+def folder_with_ftdd() -> "tempfile.TemporaryDirectory[str]":
+    """A folder for the PATH of a shell, in which `ftdd` is the command as `ftdd` gives it; where there is a /proc."""
+    folder = tempfile.TemporaryDirectory(prefix="ftdd-command-")
+    if Path("/proc/self/fd").exists():
+        command = Path(folder.name) / "ftdd"
+        command.write_text(IN_A_SHELL.format(python=sys.executable, address=str(_warm().address)))
+        command.chmod(0o755)
+    return folder
 
 
 def heed_ctrl_c() -> None:

@@ -5,20 +5,25 @@ environment, current folder, figures, threads) can reach another. This process i
 nothing with torch: what is forked from it is as new as what a fork server gives. The fork server of the executor is
 forked too, and shared; its workers get environment and output of the command that asked for them.
 
-It reads a line of JSON for each call, and answers with two lines: the process's id, then its exit code.
+It listens at a socket, for all processes of a test session: for a line of JSON for each call it answers with two
+lines, the process's id, then its exit code. When the last of them has gone, it ends.
 """
 
 import atexit
 import gc
 import json
 import os
+import select
+import socket
 import sys
 import threading
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from multiprocessing import forkserver, util
+from pathlib import Path
 from typing import Any, NoReturn
 
 
@@ -39,25 +44,66 @@ class Call:
             opened = os.open(path, os.O_WRONLY | os.O_APPEND if number else os.O_RDONLY)
             os.dup2(opened, number)
             os.close(opened)
+        # Those that were there may take a pipe for a file.
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+        sys.stderr = open(2, "w", buffering=1, closefd=False, errors="backslashreplace")  # noqa: SIM115
         os.environ.clear()
         os.environ.update(self.environment)
 
 
-def serve() -> None:
-    """Answer calls until nobody asks any more."""
-    requests, answers = os.fdopen(os.dup(0)), os.dup(1)
-    os.dup2(2, 1)  # whatever is printed here is no answer
+class Server:
+    """Answers at a socket, several callers at once."""
+
+    def __init__(self, address: str) -> None:
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(f"{address}.new")
+        self._listener.listen()
+        Path(f"{address}.new").rename(address)
+        self._callers = [self._listener.accept()[0]]
+        self._children: dict[int, socket.socket] = {}
+
+    def serve(self) -> None:
+        """Answer calls until nobody asks any more."""
+        while self._callers:
+            for ready in select.select([self._listener, *self._callers], [], [], 0.01 if self._children else None)[0]:
+                if ready is self._listener:
+                    self._callers.append(self._listener.accept()[0])
+                elif line := ready.makefile().readline():
+                    self._start(Call(**json.loads(line)), ready)
+                else:
+                    self._callers.remove(ready)
+                    ready.close()
+            for pid, caller in list(self._children.items()):
+                ended, status = os.waitpid(pid, os.WNOHANG)
+                if ended:
+                    del self._children[pid]
+                    _tell(caller, os.waitstatus_to_exitcode(status))
+
+    def _start(self, call: Call, caller: socket.socket) -> None:
+        pid = os.fork()
+        if pid == 0:
+            for one in (self._listener, *self._callers):
+                one.close()
+            _end(_code(call))
+        self._children[pid] = caller
+        _tell(caller, pid)
+
+
+def _tell(caller: socket.socket, number: int) -> None:
+    with suppress(OSError):  # it has gone
+        caller.sendall(f"{number}\n".encode())
+
+
+def serve(address: str) -> None:
+    """Answer calls at this socket until nobody asks any more."""
     import_module("tests.cli.imports")
     gc.freeze()
     _start_fork_server()
-    for line in iter(requests.readline, ""):
-        pid = os.fork()
-        if pid == 0:
-            os.close(answers)
-            _end(_code(Call(**json.loads(line))))
-        os.write(answers, f"{pid}\n".encode())
-        _, status = os.waitpid(pid, 0)
-        os.write(answers, f"{os.waitstatus_to_exitcode(status)}\n".encode())
+    try:
+        Server(address).serve()
+    finally:
+        for left in (address, f"{address}.lock"):
+            Path(left).unlink(missing_ok=True)
 
 
 def _start_fork_server() -> None:
@@ -128,4 +174,4 @@ def _end(code: int) -> NoReturn:
 if __name__ == "__main__":
     from tests.cli import warm  # by its name, so that workers can import what they are given
 
-    warm.serve()
+    warm.serve(sys.argv[1])

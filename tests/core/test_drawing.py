@@ -3,15 +3,16 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ftdd.data.images import LabelledImages, Task
 from ftdd.data.label_noise import error_on_noisy_labels, mislabelled_count, noisy_labels
 from ftdd.data.seeds import permutation, stream_seed, uniform
 from ftdd.data.subsets import even_subset, largest_even_subset
+from ftdd.recipe.check import most_validation
 from ftdd.recipe.specs import TargetSettings
-from ftdd.study.drawing import draw
+from ftdd.study.drawing import Drawn, draw
 
 seeds = st.integers(0, 2**62)
 label_sets = st.integers(2, 6).flatmap(lambda classes: st.lists(st.integers(3, 30), min_size=classes, max_size=classes))
@@ -196,3 +197,86 @@ def test_images_and_labels_that_do_not_fit_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         LabelledImages(images, labels, ("a", "b"))
+
+
+def drawn_with(validation: int, images: int | str = 40, counts: tuple[int, ...] = (60, 60, 60), **more: float) -> Drawn:
+    labels = torch.from_numpy(labels_of(list(counts), 0))
+    pixels = torch.arange(len(labels)).reshape(-1, 1, 1, 1).repeat(1, 3, 16, 1).to(torch.float32)
+    half = LabelledImages(pixels, labels, tuple("abcdefgh"[: len(counts)]))
+    return draw(
+        Task(half, half),
+        target(**{"images": images, "validation": validation, "label_noise": 0.0, **more}),
+        7,
+        "target",
+    )
+
+
+def numbered(images: LabelledImages | None) -> list[int]:
+    """Each image says which one of the half it is."""
+    return [] if images is None else images.images[:, 0, 0, 0].int().tolist()
+
+
+@pytest.mark.parametrize("images", [40, "all"])
+def test_validation_images_are_nested_and_not_trained_on(images: int | str) -> None:
+    before: list[int] = []
+    for count in (0, 1, 10, 33, 100):
+        drawn = drawn_with(count, images)
+        now = numbered(drawn.task.validation)
+        assert len(set(now)) == count
+        assert now[: len(before)] == before
+        assert set(now).isdisjoint(numbered(drawn.task.train))
+        before = now
+
+
+def test_they_leave_the_training_subset_and_its_wrong_labels_as_they_are() -> None:
+    plain, validated = drawn_with(0, label_noise=0.3), drawn_with(50, label_noise=0.3)
+    assert validated.table() == plain.table()
+    assert torch.equal(validated.task.test.labels, plain.task.test.labels)
+    assert plain.task.validation is None
+
+
+def test_where_all_images_are_trained_on_the_rest_is_in_its_own_order() -> None:
+    drawn = drawn_with(50, "all")
+    left = sorted(set(range(180)) - set(numbered(drawn.task.validation)))
+    assert numbered(drawn.task.train) == list(drawn.indices) == left
+
+
+def test_validation_images_are_even_where_the_training_images_are_and_their_labels_right() -> None:
+    drawn = drawn_with(31, label_noise=0.5, counts=(30, 60, 90))
+    validation = drawn.task.validation
+    assert validation is not None
+    assert sorted(np.bincount(validation.labels).tolist()) == [10, 10, 11]
+    assert not validation.mislabelled.any()
+    labels = labels_of([30, 60, 90], 0)
+    assert validation.labels.tolist() == [int(labels[i]) for i in numbered(validation)]
+
+
+def test_validation_images_have_a_stream_of_their_own() -> None:
+    """Taking turns in their own order: not the images that a larger training subset would take next."""
+    trained, larger = drawn_with(20, 40), drawn_with(0, 60)
+    following = set(numbered(larger.task.train)) - set(numbered(trained.task.train))
+    assert set(numbered(trained.task.validation)) != following
+
+
+def test_of_two_training_sizes_most_validation_images_are_the_same() -> None:
+    """An image's turn does not depend on the training subset: those that are trained on are passed over."""
+    one, other = (numbered(drawn_with(60, images).task.validation) for images in (3, 6))
+    assert len(set(one) & set(other)) >= 57
+
+
+def test_facts_count_validation_images_and_have_their_digest() -> None:
+    assert not any("validation" in name for name in drawn_with(0).facts(0.0))
+    facts = drawn_with(10).facts(0.0)
+    assert facts["validation_images"] == 10
+    assert facts["validation_digest"] != drawn_with(11).facts(0.0)["validation_digest"]
+
+
+@given(counts=st.lists(st.integers(1, 12), min_size=2, max_size=5), images=st.integers(1, 30), seed=st.integers(0, 99))
+def test_what_a_recipe_may_ask_for_can_be_drawn(counts: list[int], images: int, seed: int) -> None:
+    """The most that the check allows, for any classes, training images and seeds."""
+    assume(len(counts) <= images <= largest_even_subset(counts))
+    labels = labels_of(counts, seed)
+    trained = even_subset(labels, len(counts), images, seed)
+    most = most_validation(tuple(counts), images)
+    found = even_subset(labels, len(counts), max(most, 0), seed + 5, trained)
+    assert set(found.tolist()).isdisjoint(trained.tolist())

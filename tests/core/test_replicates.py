@@ -47,10 +47,10 @@ GRID = [run(depth, seed) for depth in (0, 1, 2) for seed in (0, 1)]
 def test_a_curve_over_frozen_layers_has_a_row_for_each_seed_and_a_column_for_each_depth() -> None:
     (grid,) = over_setting(study(GRID), "frozen_layers", "final_test_error")
     assert (grid.over, grid.x.tolist(), grid.settings, grid.words) == ("frozen_layers", [0, 1, 2], {}, "")
-    assert grid.seeds == ((0,), (1,))
+    assert (grid.cells.source, grid.cells.target) == ((None, None), (0, 1))
+    assert (grid.sources, grid.targets, grid.replication) == (1, 2, "1 source × 2 seeds")
     assert grid.values == pytest.approx(np.array([[0.5, 0.51, 0.52], [0.501, 0.511, 0.521]]))
-    assert grid.test_images is not None
-    assert grid.test_images.tolist() == [100, 100, 100]
+    assert grid.shared_test_images
     assert set(grid.runs) == {row["id"] for row in GRID}
 
 
@@ -62,7 +62,7 @@ def test_a_run_that_is_missing_leaves_an_empty_place() -> None:
 def test_the_order_of_the_rows_does_not_matter() -> None:
     (one,) = over_setting(study(GRID), "frozen_layers", "final_test_error")
     (other,) = over_setting(study(GRID[::-1]), "frozen_layers", "final_test_error")
-    assert other.seeds == one.seeds
+    assert other.cells.target == one.cells.target
     assert other.values.tolist() == one.values.tolist()
 
 
@@ -72,7 +72,7 @@ def test_rows_that_stand_there_twice_count_once(again: list[dict[str, Any]]) -> 
     once, twice = study(GRID), study([*GRID, *again])
     for curves in (lambda one: over_setting(one, "frozen_layers", "final_test_error"), over_epochs):
         for grid, same in zip(curves(once), curves(twice), strict=True):
-            assert same.seeds == grid.seeds
+            assert same.cells.target == grid.cells.target
             assert same.values.tolist() == grid.values.tolist()
             assert sorted(same.runs) == sorted(grid.runs)
 
@@ -101,29 +101,58 @@ def test_a_curve_of_fewer_places_than_asked_for_is_none() -> None:
 def test_seeds_with_test_images_of_their_own_have_none_in_common() -> None:
     """A subset of the test images is drawn anew by each seed: its noise is in the seeds' already."""
     rows = [{**row, "test_digest": row["seed"]} for row in GRID]
-    assert over_setting(study(rows), "frozen_layers", "final_test_error")[0].test_images is None
-    assert over_epochs(study(rows))[0].test_images is None
+    assert not over_setting(study(rows), "frozen_layers", "final_test_error")[0].shared_test_images
+    assert not over_epochs(study(rows))[0].shared_test_images
 
 
 def test_errors_of_numbers_are_no_shares_of_test_images() -> None:
     (grid,) = over_setting(study(GRID, task="regression"), "frozen_layers", "final_test_error")
-    assert grid.test_images is None
+    assert not grid.shared_test_images
 
 
-def test_source_seeds_are_the_replicates_where_there_are_three_of_them() -> None:
-    """Targets of one source share its luck, so the row of a source is their mean."""
+CROSSED = [
+    {**run(depth, seed, **{"source.seed": source}), "final_test_error": 0.1 * source + 0.01 * seed}
+    for source in (0, 1, 2)
+    for seed in (0, 1)
+    for depth in (0, 1)
+]
+SWEPT = ("freezing.count", "source.seed", "seed")
+
+
+def test_with_three_sources_a_replicate_is_a_source_and_target_seeds_are_the_other_margin() -> None:
+    """Targets of one source share its effect, and runs of one target seed share its training images."""
+    (grid,) = over_setting(study(CROSSED, SWEPT), "frozen_layers", "final_test_error")
+    assert grid.replication == "3 sources × 2 seeds"
+    assert grid.values == pytest.approx(np.array([[0.005] * 2, [0.105] * 2, [0.205] * 2]))
+    assert grid.cells.second == pytest.approx(np.array([[0.1] * 2, [0.11] * 2]))
+
+
+def test_with_two_sources_a_replicate_is_a_target_seed() -> None:
+    """The claim is about these two, and what a target seed draws is drawn for both."""
+    (grid,) = over_setting(study(CROSSED[:8], SWEPT), "frozen_layers", "final_test_error")
+    assert grid.replication == "2 sources × 2 seeds"
+    assert grid.values == pytest.approx(np.array([[0.05] * 2, [0.06] * 2]))
+    assert grid.cells.second is None
+
+
+def test_sources_with_target_seeds_of_their_own_have_one_margin() -> None:
+    rows = [run(depth, seed, **{"source.seed": seed // 2}) for seed in range(6) for depth in (0, 1)]
+    (grid,) = over_setting(study(rows, SWEPT), "frozen_layers", "final_test_error")
+    assert grid.replication == "3 sources × 2 seeds"
+    assert grid.values.shape == (3, 2)
+    assert grid.cells.second is None
+
+
+def test_controls_that_transfer_nothing_have_no_source_and_those_of_selffer_one_for_each_seed() -> None:
     rows = [
-        {**run(depth, seed, **{"source.seed": source}), "final_test_error": 0.1 * source + 0.01 * seed}
-        for source in (0, 1, 2)
+        run(depth, seed, control=control, **{"source_id": f"{control} {seed if control == 'selffer' else 0}"})
+        for control in ("transfer", "selffer", "random")
         for seed in (0, 1)
         for depth in (0, 1)
     ]
-    swept = ("freezing.count", "source.seed", "seed")
-    (grid,) = over_setting(study(rows, swept), "frozen_layers", "final_test_error")
-    assert grid.seeds == ((None, 0), (None, 1), (None, 2))
-    assert grid.values == pytest.approx(np.array([[0.005] * 2, [0.105] * 2, [0.205] * 2]))
-    (few,) = over_setting(study(rows[:8], swept), "frozen_layers", "final_test_error")
-    assert few.values.shape == (4, 2)
+    grids = over_setting(study(rows, ("control", "freezing.count", "seed")), "frozen_layers", "final_test_error")
+    assert [grid.sources for grid in grids] == [1, 2, 0]
+    assert [grid.replication for grid in grids] == ["1 source × 2 seeds", "2 sources × 2 seeds", "2 seeds"]
 
 
 def test_a_curve_over_epochs_stands_for_each_depth() -> None:

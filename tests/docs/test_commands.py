@@ -21,7 +21,7 @@ import yaml
 
 import ftdd
 from ftdd.recipe.read import read_recipe
-from tests.cli.commands import environment
+from tests.cli.commands import environment, folder_with_ftdd
 from tests.docs.blocks import ROOT, Block, blocks, pages
 from tests.installed import installed_plugins
 
@@ -87,7 +87,7 @@ class Reader:
             "<!-- test: with --set target.training.epochs=2 --set sweep.freezing.count=[0,9] --set sweep.seed=[0] -->"
         )
         changed = re.sub(r"^(\s*ftdd run (?:[^\n]*\\\n)*[^\n#]*)", rf"\1 {small}", script, flags=re.MULTILINE)
-        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+        path = os.pathsep.join([folder_with_ftdd().name, str(Path(sys.executable).parent), os.environ.get("PATH", "")])
         # A page's reader has no FTDD_DATA: data sets lie in ./ftdd-data, where pages put them.
         extra = {"PATH": path, "PYTHONPATH": os.pathsep.join(self.sites), "FTDD_DATA": ""}
         if not self.mirror:

@@ -19,16 +19,21 @@ def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(autouse=True)
-def _copied_database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """MLflow's migrations take most of a second; only the tests of the database itself need them each time."""
-    name = request.module.__name__.rpartition(".")[2]
-    if not name.startswith("test_mlflow_") or name == "test_mlflow_database":
-        return
+@pytest.fixture
+def copied_database(new_database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow's migrations take a second; each process of a session has them made once, and copies the database."""
 
     def copied(path: Path) -> None:
-        source = request.getfixturevalue("new_database")
-        write_with(path, lambda temporary: shutil.copyfile(source, temporary))
+        database._move_siblings(path, database._free_name(path))
+        write_with(path, lambda temporary: shutil.copyfile(new_database, temporary))
         database.settle(path)
 
     monkeypatch.setattr(database, "make", copied)
+
+
+@pytest.fixture(autouse=True)
+def _copied_database(request: pytest.FixtureRequest) -> None:
+    """Tests of the database itself say which of them need none of their own."""
+    name = request.module.__name__.rpartition(".")[2]
+    if name.startswith("test_mlflow_") and name != "test_mlflow_database":
+        request.getfixturevalue("copied_database")

@@ -129,8 +129,14 @@ def test_weights_are_found_however_they_are_written(how: str, network: torch.nn.
     _assert_taken(path, expected)
 
 
-@pytest.mark.parametrize("ending", ["pth", "bin", "ckpt", "safetensors", ""])
-@pytest.mark.parametrize("kind", ["torch", "torch of old", "safetensors"])
+@pytest.mark.parametrize(
+    ("kind", "ending"),
+    [
+        pytest.param(kind, ending, marks=() if ending == misleading else pytest.mark.slow)
+        for kind, misleading in (("torch", "safetensors"), ("torch of old", ""), ("safetensors", "pth"))
+        for ending in ("pth", "bin", "ckpt", "safetensors", "")
+    ],
+)
 def test_the_content_says_what_kind_of_file_it_is(
     kind: str, ending: str, network: torch.nn.Module, tmp_path: Path
 ) -> None:
@@ -319,6 +325,7 @@ def test_a_size_that_was_not_the_weights_own_is_resized_as_timm_does(tmp_path: P
     assert torch.equal(taken["patch_embed.proj.weight"], trained.patch_embed.proj.weight.sum(dim=1, keepdim=True))
 
 
+@pytest.mark.slow
 def test_torchvisions_positions_are_resized_as_torchvision_does(tmp_path: Path) -> None:
     declare_operators()
     from torchvision.models import vit_b_32
@@ -333,7 +340,13 @@ def test_torchvisions_positions_are_resized_as_torchvision_does(tmp_path: Path) 
         assert key.startswith("heads.") or torch.equal(value, expected[key]), key
 
 
-@pytest.mark.parametrize("what", ["a layer is missing", "another network", "numbers for names"])
+@pytest.mark.parametrize(
+    "what",
+    [
+        "a layer is missing",
+        *(pytest.param(what, marks=pytest.mark.slow) for what in ("another network", "numbers for names")),
+    ],
+)
 def test_torchvision_refuses_in_one_sentence_too(what: str, tmp_path: Path) -> None:
     declare_operators()
     from torchvision.models import mnasnet0_5

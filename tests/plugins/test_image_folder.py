@@ -25,6 +25,7 @@ from ftdd_plugins.pairs.files.image_file import Channels, decode
 from ftdd_plugins.pairs.image_folder import ImageFolder
 from tests.cli.commands import ftdd
 from tests.installed import installed_plugins
+from tests.plugins.pictures import png_that_says
 from tests.plugins.sentences import quiet, sentence
 
 RED, BLUE, WHITE = (255, 0, 0), (0, 0, 255), (255, 255, 255)
@@ -516,8 +517,8 @@ def test_a_class_of_one_image_cannot_be_shared_out(tmp_path: Path) -> None:
         (b"this is a text", "is no image that Pillow knows"),
         (b"", "is no image that Pillow knows"),
         (encoded(Image.fromarray(shades()).resize((200, 200)), "JPEG")[:900], "is cut off"),
-        (encoded(Image.new("1", (20_000, 20_000)), "PNG"), "has too many pixels"),
-        (encoded(Image.new("1", (9_000, 9_000)), "PNG"), "has 9,000 × 9,000 pixels"),
+        (png_that_says(20_000), "has too many pixels"),
+        (png_that_says(9_000), "has 9,000 × 9,000 pixels"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\nshowpage\n", "is no image that Pillow knows"),
     ],
     ids=["text", "empty", "half", "bomb", "smaller bomb", "a program"],

@@ -39,6 +39,7 @@ from ftdd_plugins.pairs.tiny_imagenet import image_set as tiny_zip
 from ftdd_plugins.pairs.tiny_imagenet.image_set import TINY_IMAGENET
 from ftdd_plugins.similarity import WordNet
 from ftdd_plugins.wordnet.nouns import wnid_of
+from tests.plugins.pictures import png_that_says
 from tests.plugins.sentences import quiet, sentence
 
 SIDES: tuple[Side, ...] = ("source", "target")
@@ -388,13 +389,6 @@ def jpeg(seed: int = 0, size: tuple[int, int] = (64, 64)) -> bytes:
     return out.getvalue()
 
 
-def empty_png(side: int) -> bytes:
-    """A square of zeros: a few KB for any number of pixels."""
-    out = io.BytesIO()
-    Image.new("1", (side, side)).save(out, "PNG")
-    return out.getvalue()
-
-
 WNIDS = TINY_IMAGENET.wnids[:3]
 FIRST = f"{TOP}/train/{WNIDS[0]}/images/{WNIDS[0]}_0.JPEG"
 ANNOTATIONS = f"{TOP}/val/val_annotations.txt"
@@ -434,8 +428,8 @@ def refused(folder: Path) -> str:
         (FIRST, b"no picture", f"{FIRST} is no image that Pillow knows; replace or remove it"),
         (FIRST, b"", f"{FIRST} is no image that Pillow knows; replace or remove it"),
         (FIRST, jpeg()[: len(jpeg()) // 2], f"{FIRST} is cut off"),
-        (FIRST, empty_png(20_000), f"{FIRST} has too many pixels"),
-        (FIRST, empty_png(10_000), f"{FIRST} has 10,000 × 10,000 pixels; at most 50,000,000 in all"),
+        (FIRST, png_that_says(20_000), f"{FIRST} has too many pixels"),
+        (FIRST, png_that_says(10_000), f"{FIRST} has 10,000 × 10,000 pixels; at most 50,000,000 in all"),
         (ANNOTATIONS, None, f"has no {ANNOTATIONS}"),
         (ANNOTATIONS, b"val_0.JPEG\tn01443537\n", f"{ANNOTATIONS} has no line for val_1.JPEG"),
         (ANNOTATIONS, b"\xff\xfe\x00", f"{ANNOTATIONS} cannot be read"),

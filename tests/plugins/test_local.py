@@ -135,14 +135,8 @@ assert sys.path[0] == ""
 """
 
 
-@pytest.mark.parametrize(
-    "how",
-    [
-        "forkserver",
-        pytest.param("forkserver of Python 3.10", marks=pytest.mark.slow),
-        pytest.param("spawn", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["forkserver", "forkserver of Python 3.10", "spawn"])
 def test_workers_import_nothing_from_the_folder_one_stands_in(how: str, tmp_path: Path) -> None:
     """Not even what Python itself needs to start them; what PYTHONPATH names is imported all the same."""
     points, store = written(tmp_path, "source=none", "target.training.epochs=1")
@@ -163,7 +157,8 @@ ftdd_command(["run", "tiny.yaml", "--workers", "1"], standalone_mode=False)
 """
 
 
-@pytest.mark.parametrize("how", ["script", *(pytest.param(how, marks=pytest.mark.slow) for how in ("module", "stdin"))])
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["script", "module", "stdin"])
 def test_a_script_without_a_guard_runs_once(how: str, tmp_path: Path) -> None:
     """Its workers would start it again, were they told of it: each would conduct the study anew."""
     (tmp_path / "tiny.yaml").write_text(RECIPE.replace("[0, 3, 9]", "[0]"))

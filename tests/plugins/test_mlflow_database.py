@@ -130,6 +130,7 @@ def a_folder(path: Path) -> None:
 BROKEN = [empty, no_database, of_another_program, half_made, without_version, torn, a_folder]
 
 
+@pytest.mark.usefixtures("copied_database")
 @pytest.mark.parametrize("spoil", BROKEN)
 def test_a_broken_database_is_set_aside_and_made_anew(
     store: Store, spoil: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
@@ -157,12 +158,14 @@ def test_what_is_set_aside_takes_its_journal_along_and_never_another_ones_name(t
     }
 
 
+@pytest.mark.usefixtures("copied_database")
 def test_a_journal_without_its_database_is_not_taken_for_the_new_ones(store: Store) -> None:
     (store.path / "mlflow.db-wal").write_bytes(b"of a database that was deleted")
     assert open_mirror(store, "one").study() == 1
     assert (store.path / "mlflow.db.set-aside-1-wal").exists()
 
 
+@pytest.mark.usefixtures("copied_database")
 @pytest.mark.parametrize("version", ["ffffffffffff", "451aebb31d03"])
 def test_a_database_of_another_mlflow_is_left_alone_by_a_run_and_set_aside_by_sync(store: Store, version: str) -> None:
     path = store.path / "mlflow.db"
@@ -181,6 +184,7 @@ def test_a_database_of_another_mlflow_is_left_alone_by_a_run_and_set_aside_by_sy
     assert (store.path / "mlflow.db.set-aside-1").read_bytes() == before
 
 
+@pytest.mark.usefixtures("copied_database")
 def test_pages_that_are_torn_inside_are_found_by_sync(store: Store) -> None:
     path = store.path / "mlflow.db"
     open_mirror(store, "one").study()
@@ -192,6 +196,7 @@ def test_pages_that_are_torn_inside_are_found_by_sync(store: Store) -> None:
     assert condition(path, thorough=True) is Condition.USABLE
 
 
+@pytest.mark.usefixtures("copied_database")
 def test_a_locked_database_is_neither_set_aside_nor_waited_for(store: Store) -> None:
     open_client(store.path)
     with closing(sqlite3.connect(store.path / "mlflow.db", isolation_level=None)) as other:
@@ -239,6 +244,7 @@ def test_the_mirror_of_a_copied_store_leaves_the_other_one_alone(store: Store, t
     assert kept.read_text() == before
 
 
+@pytest.mark.usefixtures("copied_database")
 def test_a_store_by_another_of_its_names_is_no_moved_one(store: Store, tmp_path: Path) -> None:
     open_mirror(store, "one").study()
     (tmp_path / "link").symlink_to(store.path)
@@ -255,6 +261,7 @@ def test_a_store_whose_path_mlflow_cannot_write_is_one_sentence(tmp_path: Path) 
             open_client(tmp_path / name)
 
 
+@pytest.mark.slow
 def test_two_stores_that_differ_after_a_question_mark_have_their_own(tmp_path: Path) -> None:
     for name in ("what?one", "what?two", "50%20"):
         store = Store(tmp_path / name)

@@ -275,6 +275,7 @@ def test_what_helps_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, err
     assert str(tmp_path / "mlflow.db") in said
 
 
+@pytest.mark.slow
 def test_a_run_and_a_sync_with_a_dead_server_end_soon_and_say_so(tmp_path: Path) -> None:
     small = ["source.training.epochs=1", "target.training.epochs=1", "target.images=60", "sweep.freezing.count=[0]"]
     settings = [part for one in (*small, "seed=0") for part in ("--set", one)]

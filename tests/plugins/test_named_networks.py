@@ -22,7 +22,7 @@ BLOCKS = tuple(f"layer{stage}.{block}" for stage in range(1, 5) for block in ran
 
 @pytest.mark.parametrize("name", RESNET)
 def test_layers_are_blocks_under_the_networks_own_names(name: str) -> None:
-    chain = RESNET[name].build(ImageShape(3, 224, 224), 1000)
+    chain = RESNET[name].build(SMALL, 1000)
     assert chain.names == ("conv1", *BLOCKS, "fc")
     assert sum(parameter.numel() for parameter in chain.parameters()) == 11_689_512
 
@@ -34,10 +34,10 @@ def test_timm_orders_and_groups_layers_as_the_chain_does() -> None:
     timm = _timm()
     from timm.models import group_modules
 
-    for model in ("convnext_atto", "vit_tiny_patch16_224", "resnet18", "mobilenetv3_small_050"):
+    for model in ("test_convnext", "test_vit", "resnet10t", "mobilenetv3_small_050"):
         network = timm.create_model(model)
         groups = group_modules(network, network.group_matcher(coarse=False), reverse=True)
-        names = Timm(model=model).layers(ImageShape(3, 224, 224), 10)
+        names = Timm(model=model).layers(ImageShape(3, 64, 64), 10)
         places = []
         for name in names:
             inside = {group for module, group in groups.items() if module == name or module.startswith(f"{name}.")}
@@ -74,7 +74,14 @@ def test_torchvision_takes_colour_images_only_and_timm_any() -> None:
     assert chain(torch.zeros(2, 1, 32, 32)).shape == (2, 10)
 
 
-@pytest.mark.parametrize("model", ["vit_tiny_patch16_224", "swin_tiny_patch4_window7_224", "test_vit"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        pytest.param("vit_tiny_patch16_224", marks=pytest.mark.slow),
+        pytest.param("swin_tiny_patch4_window7_224", marks=pytest.mark.slow),
+        "test_vit",
+    ],
+)
 def test_a_network_of_fixed_size_is_made_for_the_images_where_it_can(model: str) -> None:
     image = ImageShape(3, 64, 64)
     assert Timm(model=model).build(image, 5)(torch.zeros(2, *image)).shape == (2, 5)
@@ -93,8 +100,16 @@ def test_images_are_resized_where_a_size_is_asked_for() -> None:
         assert torch.equal(large(large(images, stop=2), start=2), large(images))
 
 
-@pytest.mark.parametrize("name", RESNET)
-@pytest.mark.parametrize("form", ["safetensors", "pt", "nested"])
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("timm", "safetensors"),
+        ("torchvision", "nested"),
+        *(pytest.param(name, "pt", marks=pytest.mark.slow) for name in RESNET),
+        pytest.param("timm", "nested", marks=pytest.mark.slow),
+        pytest.param("torchvision", "safetensors", marks=pytest.mark.slow),
+    ],
+)
 def test_weights_come_from_a_file_but_for_the_head(name: str, form: str, tmp_path: Path) -> None:
     """A checkpoint of another number of classes: all but the head is taken, and the head is new."""
     network = _network(name)
@@ -247,23 +262,28 @@ def script() -> ModuleType:
 @pytest.mark.parametrize(
     ("library", "model", "image"),
     [
-        ("torchvision", "googlenet", ImageShape(3, 64, 64)),
-        ("torchvision", "inception_v3", ImageShape(3, 80, 80)),
-        ("torchvision", "densenet121", SMALL),
-        pytest.param("torchvision", "vit_b_32", ImageShape(3, 224, 224), marks=pytest.mark.slow),
-        ("torchvision", "swin_t", ImageShape(3, 64, 64)),
-        ("torchvision", "mobilenet_v3_small", ImageShape(3, 64, 64)),
-        ("torchvision", "mnasnet0_5", ImageShape(3, 64, 64)),
         ("torchvision", "squeezenet1_1", ImageShape(3, 64, 64)),
-        ("timm", "resnet10t", SMALL),
         ("timm", "test_vit", ImageShape(3, 64, 64)),
-        ("timm", "convnext_atto", ImageShape(3, 64, 64)),
-        ("timm", "test_efficientnet", ImageShape(3, 64, 64)),
         ("timm", "mobilenetv3_small_050", ImageShape(1, 64, 64)),
         ("timm", "test_resnet", ImageShape(5, 64, 64)),
-        ("timm", "legacy_seresnet18", ImageShape(3, 64, 64)),
-        ("timm", "levit_128s", ImageShape(3, 224, 224)),
-        ("timm", "inception_v3.tv_in1k", ImageShape(3, 80, 80)),
+        *(
+            pytest.param(library, model, ImageShape(3, side, side), marks=pytest.mark.slow)
+            for library, model, side in (
+                ("torchvision", "googlenet", 64),
+                ("torchvision", "inception_v3", 80),
+                ("torchvision", "densenet121", 32),
+                ("torchvision", "vit_b_32", 224),
+                ("torchvision", "swin_t", 64),
+                ("torchvision", "mobilenet_v3_small", 64),
+                ("torchvision", "mnasnet0_5", 64),
+                ("timm", "resnet10t", 32),
+                ("timm", "convnext_atto", 64),
+                ("timm", "test_efficientnet", 64),
+                ("timm", "legacy_seresnet18", 64),
+                ("timm", "levit_128s", 224),
+                ("timm", "inception_v3.tv_in1k", 80),
+            )
+        ),
     ],
     ids=str,
 )
@@ -281,6 +301,7 @@ def test_features_are_those_of_the_librarys_own_network(
     assert architecture.layers(image, 10) == architecture.build(image, 10).names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["googlenet", "inception_v3"])
 def test_a_checkpoint_sets_what_torchvision_sets_with_its_weights(model: str, script: ModuleType, place: Path) -> None:
     """The same file by the other field: the same features, so the input is transformed too."""

@@ -115,6 +115,7 @@ def test_a_network_that_never_answers_is_given_up(tmp_path: Path, monkeypatch: p
     assert socket.getdefaulttimeout() is None
 
 
+@pytest.mark.slow
 def test_torchvision_can_be_imported_beside_whatever_torch_is_installed() -> None:
     """In a process of its own: a second declaration of an operator aborts it."""
     code = (

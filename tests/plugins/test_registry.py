@@ -6,10 +6,13 @@ from typing import Any
 import pytest
 import torch
 
-from ftdd.components import KINDS, Component, Unfit
+from ftdd.components import KINDS, Analysis, Architecture, Component, Unfit
 from ftdd.data.image_shape import ImageShape
 from ftdd.testing import checks_of, examples
+from ftdd_plugins.analyses.widthwise import Widthwise
 from ftdd_plugins.architectures.densenet import DenseNet
+from ftdd_plugins.architectures.linear import Linear
+from ftdd_plugins.architectures.named_network import NamedNetwork
 from ftdd_plugins.architectures.resnet import ResNet
 from ftdd_plugins.architectures.vit import ViT
 from tests.installed import installed_plugins
@@ -17,22 +20,20 @@ from tests.installed import installed_plugins
 PLUGINS = installed_plugins()
 
 
-LONG = {
-    "Paper": ("takes_any_study", "says_the_same_again", "does_not_mind_the_order_of_rows"),
-    "Epochwise": ("says_the_same_again", "does_not_mind_the_order_of_rows"),
-    "DigitsToMnist5k": ("loads_the_same_again", "tests_on_other_images"),
-    "DigitsToMnist5k image_size=28": ("loads_the_same_again",),
-    "ResNet depth=50 width=1 preactivation=False": ("interpolates",),
-    "TorchVision model=shufflenet_v2_x0_5": ("keeps_frozen_layers", "interpolates"),
-    "Timm model=test_vit granularity=modules": ("keeps_frozen_layers",),
-    "Timm model=test_convnext": ("keeps_frozen_layers",),
-}
-"""Checks that take seconds, of components whose like pass the same check at once."""
+def _takes_seconds(component: Component, check: str) -> bool:
+    """Of checks whose own code `tests/testing` tries.
+
+    Networks by name are cut and proved anew for each check; networks learn by heart in a hundred steps; analyses read
+    eight studies.
+    """
+    if isinstance(component, Architecture):
+        return isinstance(component, NamedNetwork) or (check == "interpolates" and not isinstance(component, Linear))
+    return isinstance(component, Analysis) and not isinstance(component, Widthwise)
 
 
 def _cases() -> list[Any]:
     return [
-        pytest.param(component, one, marks=pytest.mark.slow if one.__name__ in LONG.get(_id(component), ()) else ())
+        pytest.param(component, one, marks=pytest.mark.slow if _takes_seconds(component, one.__name__) else ())
         for word in KINDS
         for cls in PLUGINS.components[word].values()
         for component in examples(cls, PLUGINS)

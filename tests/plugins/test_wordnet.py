@@ -160,6 +160,7 @@ def test_nearness_to_nothing_is_refused() -> None:
         nearness([ROOT], [], lin)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not DATA_NOUN.exists(), reason="WordNet 3.0 is not installed (Debian: wordnet-base)")
 def test_the_table_is_what_the_script_makes(script: ModuleType) -> None:
     table = Path(nouns.__file__).with_name("table.json").read_text(encoding="utf-8")

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ftdd.analysis.advice import Advice, advice_in
+from ftdd.analysis.advice import command as command_of
 from ftdd.analysis.study_data import StudyData
 from ftdd.cli.advise_command import command
 from ftdd.records.status import State
@@ -58,9 +59,9 @@ def text(advice: Advice) -> str:
 
 def test_the_best_number_and_what_it_costs_to_be_wrong_by_one() -> None:
     advice = only(runs(VALLEY))
-    assert (advice.best, advice.cheapest, advice.settings) == (4, 4, {})
+    assert (advice.best, advice.recommended, advice.settings) == (4, 4, {})
     assert advice.text[0].startswith("Freeze 4 layers: mean test error 0.148 ")
-    assert "over 4 seeds. All other depths are significantly worse (simultaneous 95% CI)." in advice.text[0]
+    assert advice.text[0].endswith("over 1 source × 4 seeds; it is the best number (95%).")
     assert [choice.frozen_layers for choice in advice.choices] == list(DEPTHS)
     assert [choice.as_good for choice in advice.choices] == [False, False, True, False, False, False]
     by = {choice.frozen_layers: choice for choice in advice.choices}
@@ -69,29 +70,136 @@ def test_the_best_number_and_what_it_costs_to_be_wrong_by_one() -> None:
     assert by[6].interval[0] < by[6].cost < by[6].interval[1]
     assert by[6].trainable_parameters == 1000 - 90 * 6
     assert by[6].seconds == 50
-    assert f"Being wrong by one step: fewer (2) costs {by[2].cost:.3f} [" in text(advice)
+    assert f"One step from the lowest: fewer (2) costs {by[2].cost:.3f} [" in text(advice)
     assert f"; more (6) costs {by[6].cost:.3f} [" in text(advice)
 
 
-def test_numbers_that_no_seed_tells_apart_are_as_good_and_the_cheapest_freezes_the_most() -> None:
+def line(advice: Advice, key: str) -> str:
+    return next((one.text for one in advice.lines if one.key == f"advise.{key}"), "")
+
+
+def test_what_cannot_be_told_is_said_first_with_the_command_that_settles_it_and_its_price() -> None:
     advice = only(runs((0.40, 0.21, 0.20, 0.21, 0.40, 0.45), noise=0.02))
-    assert {choice.frozen_layers for choice in advice.choices if choice.as_good} == {2, 4, 6}
-    assert advice.cheapest == 6
+    assert (advice.recommended, advice.possible) == (None, (2, 4, 6))
+    assert advice.text[0].startswith(
+        "Cannot tell yet: 2, 4 and 6 are all possible (95%, 1 source × 4 seeds); the lowest mean"
+    )
+    more = advice.more_seeds
+    assert more is not None
+    assert more.replicates > 4
+    assert more.command == f"ftdd run made --set sweep.seed=0..{more.replicates - 1}"
+    assert more.seconds == 50 * len(DEPTHS) * (more.replicates - 4)
+    assert f"would settle it, if the means stay: `{more.command}`, about " in advice.text[0]
+    assert "Freeze" not in text(advice)
     others = [depth for depth in (2, 4, 6) if depth != advice.best]
-    assert f"Not significantly worse: {others[0]}, {others[1]}." in advice.text[0]
+    assert line(advice, "others").startswith(f"Not distinguishable from {advice.best}: {others[0]}, {others[1]}, whose")
+
+
+def test_the_number_that_freezes_the_most_is_recommended_where_its_cost_is_below_the_tolerance() -> None:
+    close = runs((0.40, 0.2005, 0.20, 0.2005, 0.40, 0.45), noise=0.002)
+    advice = only(close)
+    assert advice.recommended == 6
+    assert advice.choices[3].interval is not None
+    high = advice.choices[3].interval[1]
+    assert 0 < high < 0.01
+    assert f"It costs at most {high:.3f} over the best number (95%; tolerance 0.01)" in advice.text[0]
+    strict = advice_in(Advise(tolerance=0.001).findings(made_study(close)))[0]
+    assert strict.recommended is None
+
+
+def test_costs_are_not_below_nothing() -> None:
+    for seeds in (2, 4):
+        for choice in only(runs((0.2, 0.2, 0.2, 0.2, 0.2, 0.2), seeds=seeds, noise=0.02)).choices:
+            assert choice.interval is not None
+            assert 0 <= choice.interval[0] <= choice.cost <= choice.interval[1] <= 1
+
+
+def test_settings_are_those_of_the_findings() -> None:
+    """`smallest` and `level` of the recipe's freezingwise, and intervals that allow for its other curves."""
+    study = made_study(runs(VALLEY))
+    record = replace(study.record, analyses=({"name": "freezingwise", "smallest": 0.001, "level": 0.99}, "advise"))
+    finding = Advise().findings(replace(study, record=record))[0]
+    assert finding.level == 0.99
+    assert "stands out by 0.001" in line(advice_in([finding])[0], "peak")
+    alone, two = only(runs(VALLEY)), advice_on(made_study([*runs(VALLEY, pair__a=1), *runs(VALLEY, pair__a=2)]))[0]
+    assert alone.choices[0].interval is not None
+    assert two.choices[0].interval is not None
+    assert two.choices[0].interval[1] > alone.choices[0].interval[1]
+
+
+def falling(slope: float, noise: float = 0.003) -> list[MadeRun]:
+    """Test errors at epochs 50 to 100 that fall by so much while epochs double."""
+    random = np.random.default_rng(3)
+    epochs = (1, 50, 60, 70, 80, 90, 100)
+    return [
+        MadeRun(
+            {"freezing.count": depth, "seed": seed},
+            [0.9, *(error + noise * random.standard_normal() - slope * math.log2(x / 100) for x in epochs[1:])],
+            epochs=epochs,
+        )
+        for seed in range(3)
+        for depth, error in zip(DEPTHS, VALLEY, strict=True)
+    ]
+
+
+def test_training_that_is_not_at_its_end_is_said_before_anything_is_compared() -> None:
+    advice = only(falling(0.05))
+    assert advice.improving == DEPTHS
+    assert advice.lines[0].key == "advise.improving"
+    assert advice.text[0].startswith(
+        "Cannot tell yet: still improving at the last epoch. With 0, 2, 4, 6, 8 and 9 frozen"
+    )
+    assert "Train longer first: `ftdd run made --set target.training.epochs=200`." in advice.text[0]
+    finding = Advise().findings(made_study(falling(0.05)))[0]
+    assert finding.answer == "cannot tell"
+    assert only(falling(0.0)).improving == ()
+    assert only(falling(0.005)).improving == (), "less than the tolerance"
+
+
+def test_the_error_of_what_was_chosen_is_said_to_be_too_low_in_figures() -> None:
+    flat = only(runs((0.2,) * 6, seeds=3, noise=0.02))
+    assert flat.optimism is not None
+    assert flat.optimism > 0
+    assert f"it is too low by {flat.optimism:.3f}" in line(flat, "optimism")
+
+
+def test_on_validation_images_is_chosen_and_the_test_error_reported() -> None:
+    """By test errors 4 is the lowest; by those of the images held out, 2."""
+    study = made_study(runs(VALLEY))
+    shift = study.runs["frozen_layers"].map({2: -0.2}).fillna(0).astype(float)
+    held_out = study.runs["final_test_error"] + shift
+    advice = advice_on(replace(study, runs=study.runs.assign(final_validation_error=held_out)))[0]
+    assert (advice.best, advice.recommended, advice.chosen_on) == (2, 2, "validation images")
+    assert advice.text[0].startswith("Freeze 2 layers: mean test error 0.30")
+    assert advice.optimism is None
+    assert "reported once and is not optimistic" in line(advice, "optimism")
+
+
+def test_every_line_has_a_key_of_its_own() -> None:
+    keys = [one.key for one in only(with_scratch([0.30, 0.31, 0.30, 0.31])).lines]
+    assert len(set(keys)) == len(keys)
+    assert {"advise.best", "advise.step", "advise.peak", "advise.epoch", "advise.optimism", "advise.scratch"} <= {*keys}
+
+
+def test_the_command_names_the_recipe_as_it_was_named_and_what_was_set() -> None:
+    record = replace(made_study([]).record, file="my recipes/a.yaml", overrides=("target.images=500", "seed=3"))
+    assert command_of(record, "sweep.seed=0..4") == (
+        "ftdd run 'my recipes/a.yaml' --set target.images=500 --set sweep.seed=0..4"
+    )
 
 
 def test_the_best_number_at_an_end_has_one_neighbour() -> None:
-    assert "fewer" not in only(runs(PEAK_FAR)).text[1]
-    assert "more" not in only(runs(sorted(VALLEY, reverse=True))).text[1]
+    assert "fewer" not in line(only(runs(PEAK_FAR)), "step")
+    assert "more" not in line(only(runs(sorted(VALLEY, reverse=True))), "step")
 
 
 def test_one_seed_names_a_number_and_says_what_is_missing() -> None:
     advice = only(runs(VALLEY, seeds=1))
     assert advice.best == 4
-    assert "over 1 seed. One seed gives no estimate of the variance between seeds" in advice.text[0]
+    assert advice.text[0].startswith("Cannot tell yet: one seed gives no estimate of the variance between seeds; the")
+    assert "Begin with 3 seeds: `ftdd run made --set sweep.seed=0..2`" in advice.text[0]
     assert all(choice.interval is None for choice in advice.choices)
-    assert "[" not in advice.text[1]
+    assert "[" not in line(advice, "step")
 
 
 @pytest.mark.parametrize("seeds", [((0, 1), (1, 2)), ((0, 1, 2), (0,)), ((0, 1, 2), (3, 4, 5))])
@@ -103,23 +211,23 @@ def test_of_two_depths_with_too_few_seeds_in_common_none_is_called_as_good(seeds
         for seed in some
     ]
     advice = only(made)
-    assert (advice.best, advice.cheapest) == (0, 0)
+    assert (advice.best, advice.recommended) == (0, None)
     assert [(choice.interval, choice.as_good) for choice in advice.choices] == [(None, None)] * 2
-    assert "The seeds have too few positions in common to estimate their variance" in advice.text[0]
-    assert advice.text[1].endswith("; no confidence interval with these seeds.")
+    assert "the seeds have too few positions in common" in advice.text[0]
+    assert line(advice, "step").endswith("; no confidence interval with these seeds.")
 
 
 def test_seeds_that_share_no_places_say_so() -> None:
     made = runs(VALLEY, seeds=2)
     advice = only([*made[:5], made[6]])
-    assert "The seeds have too few positions in common" in advice.text[0]
+    assert "the seeds have too few positions in common" in advice.text[0]
 
 
 @pytest.mark.parametrize(
     ("errors", "words"),
     [
-        (PEAK_NEAR, "peaks at 6, which the best number may be next to"),
-        (PEAK_FAR, "peaks at 6, and the best number is well away from it"),
+        (PEAK_NEAR, "peaks at 6, which the lowest number may be next to"),
+        (PEAK_FAR, "peaks at 6, and the lowest number is well away from it"),
         (VALLEY, "A peak over frozen layers that stands out by 0.05 is excluded."),
     ],
 )
@@ -165,8 +273,9 @@ def with_scratch(errors: Sequence[float]) -> list[MadeRun]:
 def test_transfer_is_compared_with_scratch_and_controls_get_no_advice() -> None:
     better = only(with_scratch([0.30, 0.31, 0.30, 0.31]))
     assert better.settings == {"control": "transfer"}
-    assert "Against training from scratch, transfer is better by 0.15" in text(better)
-    assert "transfer is worse by 0.05" in text(only(with_scratch([0.09, 0.1, 0.09, 0.1])))
+    assert "Against training from scratch: mean error 0.15" in text(better)
+    assert ", adjusted for 6 numbers." in text(better)
+    assert "higher [" in line(only(with_scratch([0.09, 0.1, 0.09, 0.1])), "scratch")
     assert "Sweep `control: [transfer, random, scratch]`" in text(only(runs(VALLEY)))
 
 
@@ -179,7 +288,7 @@ def test_scratch_is_compared_also_where_the_best_number_lacks_its_seeds() -> Non
         or run.settings["freezing.count"] != 4
         or int(str(run.settings["seed"])) > 1
     ]
-    assert "transfer is better by 0.15" in text(only(made))
+    assert "mean error 0.15" in text(only(made))
 
 
 def test_what_more_images_did_and_what_was_not_studied() -> None:
@@ -196,7 +305,7 @@ def test_soft_freezing_is_compared_where_the_study_has_it() -> None:
     path = "soft_freezing__l2_sp"
     soft = runs([error - 0.04 for error in VALLEY], **{path: 0.01})
     hard = advice_on(made_study([*runs(VALLEY, **{path: 0.0}), *soft]))[0]
-    assert "Soft freezing: at its best, soft_freezing.l2_sp 0.01 is better by 0.040" in text(hard)
+    assert "Soft freezing: at its lowest, the mean error with soft_freezing.l2_sp 0.01 is lower by 0.040" in text(hard)
 
 
 def test_half_a_study_diverged_runs_and_few_test_images_are_told_of() -> None:
@@ -221,7 +330,7 @@ def test_numbers_are_compared_by_their_logarithms_and_costs_are_factors() -> Non
     assert (advice.best, advice.peak_at) == (9, 4)
     assert advice.choices[-1].test_error == pytest.approx(0.1, rel=0.1)
     assert advice.choices[-2].cost == pytest.approx(math.log(5), abs=0.1)
-    low, by, high = _factors(advice.text[1])
+    low, by, high = _factors(line(advice, "step"))
     assert low < by < high
     assert by == pytest.approx(5, rel=0.1)
 
@@ -229,12 +338,12 @@ def test_numbers_are_compared_by_their_logarithms_and_costs_are_factors() -> Non
 @pytest.mark.parametrize(("scale", "said"), [(1e-6, "1.48e-07"), (1e6, "1.48e+05")])
 def test_squared_errors_are_told_by_their_digits_on_any_scale(scale: float, said: str) -> None:
     made = [replace(run, test_error=[scale * error for error in run.test_error]) for run in runs(VALLEY)]
-    assert f"mean test error {said} over 4 seeds" in only(made, task="regression").text[0]
+    assert f"mean test error {said} over 1 source × 4 seeds" in only(made, task="regression").text[0]
 
 
 def test_nothing_costs_less_than_nothing_by_rounding() -> None:
     advice = only(runs((0.40, 0.30, 0.2000, 0.2002, 0.30, 0.45), noise=0.0002), test_images=None)
-    assert "more (6) costs 0.000 [0.000, 0.001]" in advice.text[1]
+    assert "more (6) costs 0.000 [0.000, 0.001]" in line(advice, "step")
 
 
 def _factors(sentence: str) -> tuple[float, float, float]:
@@ -282,7 +391,7 @@ def test_the_command_gives_json(store: Store) -> None:
     said = ask(store, "made", "--json")
     assert said.return_value == 0
     (advice,) = json.loads(said.output)
-    assert set(advice) == {"settings", "best", "cheapest", "choices", "peak_at", "threshold_at", "text"}
+    assert set(advice) == {field.name for field in fields(Advice)}
     assert [choice["frozen_layers"] for choice in advice["choices"]] == [0, 1, 2]
 
 

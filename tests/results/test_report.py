@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ftdd.analysis.advice import KEY, Advice, DepthChoice
+from ftdd.analysis.advice import KEY, Advice, AdviceLine, DepthChoice, MoreSeeds
 from ftdd.analysis.finding import Finding
 from ftdd.analysis.study_data import StudyData
 from ftdd.components import Pair
@@ -269,18 +269,32 @@ def test_advice_has_its_sentences_and_a_table_of_the_choices(tmp_path: Path) -> 
     store = Store(tmp_path)
     made(store, over_depths((1, 2)))
     choices = (
-        DepthChoice(2, 0.31, 0.0, (-0.1, 0.2), True, 1200, None),
+        DepthChoice(2, 0.31, 0.0, (0.1, 0.2), True, 1200, None),
         DepthChoice(3, 0.36, 0.05, None, None, None, 1.25),
     )
-    advice = Advice({"target.images": 500}, 2, 3, choices, None, None, ("Freeze `2` <or> 3.",))
+    said = (AdviceLine(KEY, "Freeze `2` <or> 3."),)
+    advice = Advice(
+        {"target.images": 500},
+        2,
+        3,
+        0.01,
+        choices,
+        "test images",
+        0.01,
+        (),
+        MoreSeeds(4, "ftdd run", 3.0),
+        None,
+        None,
+        said,
+    )
     numbers = {key: value for key, value in advice.to_json().items() if key != "settings"}
     about = {"settings": advice.settings, "numbers": json.loads(json.dumps(numbers))}
     keep_findings(store.study_folder("made"), [Finding("advise", "One is best", "cannot tell", "…", key=KEY, **about)])
     page = write_report(store, "made").read_text()
     shown = words(section(page, "advice"))
     assert "target images 500 Freeze 2 <or> 3." in shown  # 2 as code
-    assert "2 0.310 0.000 −0.100 to 0.200 1,200 – best" in shown
-    assert "3 0.360 0.050 – – 1.2 cheapest" in shown
+    assert "2 0.310 0.000 0.100 to 0.200 1,200 – lowest" in shown
+    assert "3 0.360 0.050 – – 1.2 recommended" in shown
     assert "One is best" not in words(section(page, "findings"))
 
 

@@ -17,7 +17,7 @@ from ftdd.data.image_shape import ImageShape, Normalization
 from ftdd.data.images import LabelledImages, Task
 from ftdd.data.repeats import Repeats
 from ftdd.networks.chain import Chain
-from ftdd.testing import check, check_analysis, checks_of
+from ftdd.testing import architectures, check, check_analysis, checks_of
 from ftdd.testing.architectures import (
     gives_the_same_again,
     goes_on_from_any_layer,
@@ -478,6 +478,16 @@ def _refused(component: Component) -> list[str]:
     return refused
 
 
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_fault_is_refused_by_its_own_check(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(architectures, "MOST_STEPS", 20)
+    ASKED.clear()
+    (own,) = (one for one in checks_of(BROKEN[name]) if one.__name__ == name)
+    with pytest.raises(AssertionError, match=r"\w+ \w+"):
+        own(BROKEN[name])
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_fault_is_refused_by_its_own_check_alone(name: str) -> None:
     ASKED.clear()

@@ -171,6 +171,7 @@ def test_a_module_that_is_slow_or_loud_is_refused(
     source: str, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "torch.py").touch()  # which is imported at once
     name = f"module_{len(source)}_loud"
     (tmp_path / f"{name}.py").write_text(f"{source}\nimport ftdd\n@ftdd.hookimpl\ndef ftdd_study_finished(): ...\n")
     sys.modules.pop(name, None)

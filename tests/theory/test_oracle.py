@@ -103,7 +103,7 @@ def expected(tmp_path: Path, frozen: int, *overrides: str) -> float | None:
             8, {"n_s": 18, "seen": 30}, ("source.images=18", "pair.source_coordinates=30"), marks=pytest.mark.slow
         ),
         (35, {"n_s": 18, "seen": 30, "b": 0.5}, ("source.images=18", "pair.source_coordinates=30", "pair.b=0.5")),
-        (30, {"n_s": 80, "b": 0.7, "a": 0.5}, ("pair.b=0.7", "pair.a=0.5")),
+        pytest.param(30, {"n_s": 80, "b": 0.7, "a": 0.5}, ("pair.b=0.7", "pair.a=0.5"), marks=pytest.mark.slow),
         pytest.param(
             26,
             {"n_s": 18, "b": 0.7, "a": 0.5},

@@ -41,8 +41,17 @@ MEASURED = (
     Column("final_test_error", "number", "test error at the last evaluation", True),
     Column("final_test_loss", "number", "test loss at the last evaluation", True),
     Column("final_test_error_noisy", "number", "test error on labels as noisy as the training labels", True),
-    Column("best_test_error", "number", "smallest test error of all evaluations: looks at the test set", True),
-    Column("best_epoch", "whole", "epoch of the smallest test error", True),
+    Column("best_test_error", "number", "test error at the best epoch", True),
+    Column(
+        "best_epoch",
+        "whole",
+        "epoch of the smallest validation error; without validation images of the smallest test error, which looks at "
+        "the test set",
+        True,
+    ),
+    Column("final_validation_error", "number", "validation error at the last evaluation; empty without", True),
+    Column("best_validation_epoch", "whole", "epoch of the smallest validation error; empty without", True),
+    Column("test_error_at_best_validation", "number", "test error at that epoch", True),
     Column("peak_test_error", "number", "test error at the end of its greatest rise over epochs; empty if none", True),
     Column("peak_epoch", "whole", "epoch of that", True),
 )
@@ -60,6 +69,7 @@ EXECUTION = (
     Column("seconds", "number", "seconds of training and evaluation"),
     Column("test_digest", "text", "digest of the test images"),
     Column("test_images", "whole", "how many test images"),
+    Column("validation_images", "whole", "how many validation images; empty if none"),
     Column("label_noise_realised", "number", "share of training labels that are wrong", True),
     Column("cache", "text", "where outputs of frozen layers were kept: `memory`, `file`, `recomputed`, `none`"),
     Column("device", "text", "the device it was trained on"),

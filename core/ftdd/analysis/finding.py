@@ -1,12 +1,15 @@
 """Finding: what an analysis says of a study, as data first and text second."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
+from ftdd.statistics.scope import scope
 from ftdd.values import Json
+from ftdd.wording import replication
 
-Answer = Literal["seen", "not seen", "cannot tell"]
+Answer = Literal["seen", "not seen", "cannot tell", "not applicable"]
+"""`not applicable`: the study cannot ask this; it says nothing for or against the statement."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,7 @@ class Finding:
     """What is asked of the runs, as a statement that is true or false."""
     answer: Answer
     text: str
-    """What was found, in a sentence or two with figures; for `cannot tell` also why, and what would help."""
+    """What was found, in a sentence or two with figures; for `cannot tell` also why, and what would decide."""
     settings: Mapping[str, Json] = field(default_factory=dict)
     """What the runs behind it share, of what the study sweeps: dotted paths and values."""
     effect: float | None = None
@@ -31,7 +34,14 @@ class Finding:
     unit: str = "test error"
     """`test error`, `log test error`, `epochs`, `frozen layers`, …"""
     n: int = 0
-    """Replicates: seeds."""
+    """Independent replicates: sources where the claim is about sources, else target seeds."""
+    sources: int = 0
+    """Source networks behind it; 0 where nothing is transferred."""
+    targets: int = 0
+    """Target seeds of each source; 0 where the analysis does not say."""
+    test_images: Literal["images like these", "these images", ""] = ""
+    """Which test images it is a claim about: others like these, where runs keep what they answered for each, or these
+    very ones; "" where the analysis does not say."""
     p: float | None = None
     """Of the null hypothesis that the statement is wrong, adjusted for how many curves the analysis looked at."""
     runs: tuple[str, ...] = ()
@@ -46,10 +56,28 @@ class Finding:
         if not self.key:
             object.__setattr__(self, "key", self.analysis)
 
+    @property
+    def scope(self) -> str:
+        """What it is a claim about: `sources like these`, `this source network`; "" without any source."""
+        return scope(self.sources)
+
+    @property
+    def basis(self) -> str:
+        """What it stands on, and what it is a claim about: `3 sources × 5 seeds; for sources like these`.
+
+        Of an analysis that does not say it: `n = 4`.
+        """
+        if not self.targets:
+            return f"n = {self.n}" if self.n else ""
+        images = {"images like these": "test images like these", "these images": "these test images", "": ""}
+        about = " and ".join(filter(None, (self.scope, images[self.test_images])))
+        return replication(self.sources, self.targets) + (f"; for {about}" if about else "")
+
     def to_json(self) -> dict[str, Any]:
         """As it stands in findings.json."""
         tree = asdict(self)
         return tree | {
+            "scope": self.scope,
             "interval": list(self.interval) if self.interval else None,
             "runs": list(self.runs),
         }
@@ -60,7 +88,7 @@ class Finding:
         interval = tree["interval"]
         return Finding(
             **{
-                **tree,
+                **{name: value for name, value in tree.items() if name != "scope"},
                 "interval": (float(interval[0]), float(interval[1])) if interval else None,
                 "runs": tuple(tree["runs"]),
             }
@@ -75,6 +103,22 @@ class Proposal:
     """Dotted paths and values, set on top of the recipe's base: those of a run like it, and what is to be different."""
     reason: str
     """In a few words: what it is to decide."""
+
+
+def said_once(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The findings; those of one question that do not apply for one reason, as one, without what tells them apart."""
+    said: dict[tuple[str, str, str], list[Finding]] = {}
+    for i, one in enumerate(findings):
+        which = one.text if one.answer == "not applicable" else str(i)
+        said.setdefault((one.key, one.answer, which), []).append(one)
+    return tuple(same[0] if len(same) == 1 else _merged(same) for same in said.values())
+
+
+def _merged(same: Sequence[Finding]) -> Finding:
+    first = same[0].settings
+    shared = {path: first[path] for path in first if all(one.settings.get(path) == first[path] for one in same)}
+    runs = tuple(dict.fromkeys(run for one in same for run in one.runs))
+    return replace(same[0], settings=shared, runs=runs)
 
 
 def of_key(findings: Iterable[Finding], key: str) -> tuple[Finding, ...]:

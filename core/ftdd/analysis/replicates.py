@@ -1,8 +1,8 @@
-"""Curves as several seeds measured them: what analyses compare."""
+"""Curves as several sources and seeds measured them: what analyses compare."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,15 +11,15 @@ import pandas as pd
 
 from ftdd.analysis.study_data import StudyData
 from ftdd.records.study import SEEDS
+from ftdd.statistics.replication import Cells
+from ftdd.statistics.scope import FEWEST_SOURCES
 from ftdd.values import Json
-from ftdd.wording import format_settings
-
-FEWEST_SOURCES = 3
+from ftdd.wording import format_settings, replication
 
 
 @dataclass(frozen=True)
 class Grid:
-    """One curve as several seeds measured it."""
+    """One curve as several sources and seeds measured it."""
 
     settings: Mapping[str, Json]
     """What its runs share, of what the study sweeps."""
@@ -27,19 +27,39 @@ class Grid:
     """The column along which it goes."""
     x: "npt.NDArray[np.float64]"
     """Its places, rising: shape (points,)."""
-    values: "npt.NDArray[np.float64]"
-    """Shape (seeds, points); NaN where a run is missing."""
-    seeds: tuple[tuple[Json, ...], ...]
-    """Of each row: `seed` and `source.seed`."""
-    runs: tuple[str, ...]
-    """Ids of the runs behind it."""
-    test_images: "npt.NDArray[np.float64] | None" = None
-    """At each place, how many test images an error is the mean over, where all seeds have the same; None elsewhere."""
+    cells: Cells
+    """Its values, a row for each source and seed."""
+    ids: "npt.NDArray[np.object_]"
+    """The run of each cell at each place, None where it is missing: shape (cells, points)."""
+    sources: int
+    """Source networks behind each of its places; 0 where nothing is transferred."""
+    shared_test_images: bool = False
+    """Whether all its runs are tested on the same images."""
+
+    @property
+    def values(self) -> "npt.NDArray[np.float64]":
+        """Rows that are independent of each other, see `Cells.margin`: shape (replicates, points)."""
+        return self.cells.margin
+
+    @cached_property
+    def runs(self) -> tuple[str, ...]:
+        """Ids of the runs behind it."""
+        return tuple(dict.fromkeys(run for row in self.ids for run in row if isinstance(run, str)))
+
+    @property
+    def targets(self) -> int:
+        """Target seeds of a source, in the mean over the sources and rounded."""
+        return round(len(self.cells.values) / max(len(self.cells.sources), 1))
 
     @property
     def words(self) -> str:
         """Its settings for a reader; "" where the study has one curve."""
         return format_settings(self.settings)
+
+    @property
+    def replication(self) -> str:
+        """`3 sources × 5 seeds`."""
+        return replication(self.sources, self.targets)
 
 
 def over_setting(
@@ -49,33 +69,22 @@ def over_setting(
 
     by: the settings that tell curves apart; all swept ones but `over`, the seeds and, along frozen layers, their count.
     fewest: places that a curve must have.
-
-    Where there are three source seeds or more, and more target seeds, the rows are means over the targets of a source:
-    those share its seed effect, so they are no replicates of transfer.
     """
     if by is None:
         by = _others(study, over)
     runs = study.done[pd.to_numeric(study.done[over], errors="coerce").notna() & _finite(study.done[value])]
     grids = []
     for settings, part in parts_of(runs, by):
-        rows = part.assign(_x=pd.to_numeric(part[over]).astype(float), _seed=_seeds(part))
+        rows = part.assign(_x=pd.to_numeric(part[over]).astype(float), _seed=seed_labels(part))
         rows = rows.drop_duplicates(["_seed", "_x"])
         table = rows.pivot(index="_seed", columns="_x", values=value).sort_index(axis=1)
         if table.shape[1] < fewest:
             continue
-        images = rows.groupby("_x")["test_images"].min() if _same_test_images(rows) else None
-        grids.append(
-            Grid(
-                settings,
-                over,
-                table.columns.to_numpy(dtype=float),
-                table.to_numpy(dtype=float, na_value=np.nan),
-                tuple(table.index),
-                tuple(rows["id"]),
-                _images(images, study),
-            )
-        )
-    return tuple(_by_source(grid) for grid in grids)
+        ids = rows.pivot(index="_seed", columns="_x", values="id").reindex(index=table.index, columns=table.columns)
+        values = table.to_numpy(dtype=float, na_value=np.nan)
+        x = table.columns.to_numpy(dtype=float)
+        grids.append(_grid(study, settings, over, x, values, tuple(table.index), ids.to_numpy(dtype=object), rows))
+    return tuple(grids)
 
 
 def over_epochs(study: StudyData, value: str = "test_error", by: Sequence[str] | None = None) -> tuple[Grid, ...]:
@@ -87,7 +96,7 @@ def over_epochs(study: StudyData, value: str = "test_error", by: Sequence[str] |
         by = (*_others(study, "epoch"), *(["frozen_layers"] if study.done["frozen_layers"].nunique() > 1 else []))
     grids = []
     for settings, part in parts_of(study.done, by):
-        rows = part.assign(_seed=_seeds(part)).drop_duplicates("_seed")
+        rows = part.assign(_seed=seed_labels(part)).drop_duplicates("_seed")
         curves = study.curves[study.curves["id"].isin(rows["id"]) & _finite(study.curves[value])]
         curves = curves.drop_duplicates(["id", "epoch"])
         rows = rows[rows["id"].isin(curves["id"])]  # a run whose curve is lost costs itself, not its curve
@@ -95,26 +104,17 @@ def over_epochs(study: StudyData, value: str = "test_error", by: Sequence[str] |
         table = table.dropna(axis=1)
         if table.shape[1] < 2 or not len(table):
             continue
-        images = float(rows["test_images"].min()) if _same_test_images(rows) else np.nan
-        grids.append(
-            Grid(
-                settings,
-                "epoch",
-                table.columns.to_numpy(dtype=float),
-                table.to_numpy(dtype=float),
-                tuple(rows["_seed"]),
-                tuple(rows["id"]),
-                _images(pd.Series(images, index=table.columns), study),
-            )
-        )
-    return tuple(_by_source(grid) for grid in grids)
+        x, values = table.columns.to_numpy(dtype=float), table.to_numpy(dtype=float)
+        ids = np.repeat(rows["id"].to_numpy(dtype=object)[:, None], len(x), axis=1)
+        grids.append(_grid(study, settings, "epoch", x, values, tuple(rows["_seed"]), ids, rows))
+    return tuple(grids)
 
 
-def compared_values(study: StudyData, grid: Grid) -> "npt.NDArray[np.float64]":
+def compared_cells(study: StudyData, grid: Grid) -> Cells:
     """A curve's values as they are compared: errors as they are, squared errors, of numbers, by their logarithms."""
     if not study.regression:
-        return grid.values
-    return np.asarray(np.log(np.maximum(grid.values, np.finfo(float).tiny)))
+        return grid.cells
+    return replace(grid.cells, values=np.log(np.maximum(grid.cells.values, np.finfo(float).tiny)))
 
 
 def max_difference(study: StudyData) -> float:
@@ -122,16 +122,33 @@ def max_difference(study: StudyData) -> float:
     return np.inf if study.regression else 1.0
 
 
-def _by_source(grid: Grid) -> Grid:
-    """A row for each source, where there are enough of them and more rows."""
-    sources = list(dict.fromkeys(seed[-1] for seed in grid.seeds if len(seed) > 1))
-    if not FEWEST_SOURCES <= len(sources) < len(grid.seeds):
-        return grid
-    rows = [grid.values[[seed[-1] == source for seed in grid.seeds]] for source in sources]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a place that a source has no run at stays empty
-        values = np.array([np.nanmean(row, axis=0) for row in rows])
-    return replace(grid, values=values, seeds=tuple((None, source) for source in sources))
+def _grid(
+    study: StudyData,
+    settings: Mapping[str, Json],
+    over: str,
+    x: "npt.NDArray[np.float64]",
+    values: "npt.NDArray[np.float64]",
+    seeds: Sequence[tuple[Json, ...]],
+    ids: "npt.NDArray[np.object_]",
+    runs: pd.DataFrame,
+) -> Grid:
+    """seeds: of each row `seed` and, where runs have one, `source.seed`."""
+    target: tuple[Any, ...] = tuple(seed[0] for seed in seeds)
+    source: tuple[Any, ...] = tuple(seed[-1] if len(seed) > 1 else None for seed in seeds)
+    networks = _networks(runs, over, len(set(source)))
+    source = source if networks else (None,) * len(source)
+    shared = not study.regression and _same_test_images(runs)
+    return Grid(settings, over, x, Cells(values, source, target), ids, networks, shared)
+
+
+def _networks(runs: pd.DataFrame, over: str, seeds: int) -> int:
+    """Source networks behind each place; weights that come with the architecture are one."""
+    if "control" in runs and runs["control"].isin(["random", "scratch"]).all():
+        return 0
+    if "source_id" not in runs or runs["source_id"].isna().all():
+        return seeds
+    at = pd.Series(0.0, index=runs.index) if over == "epoch" else runs[over].astype(float)
+    return int(runs.groupby(at)["source_id"].nunique().max())
 
 
 def _others(study: StudyData, over: str) -> tuple[str, ...]:
@@ -154,10 +171,29 @@ def parts_of(runs: pd.DataFrame, by: Sequence[str]) -> list[tuple[dict[str, Json
     return parts
 
 
-def _seeds(runs: pd.DataFrame) -> "pd.Series[Any]":
+def seed_labels(runs: pd.DataFrame) -> "pd.Series[Any]":
+    """Of each run its `seed` and, where runs have one, its `source.seed`."""
     columns = [column for column in SEEDS if column in runs]
     rows = runs[columns].astype(object).where(runs[columns].notna(), None)
     return pd.Series([tuple(_plain(cell) for cell in row) for row in rows.itertuples(index=False)], index=runs.index)
+
+
+def replicate_columns(runs: pd.DataFrame) -> list[str]:
+    """Columns by which runs fall into independent replicates; as `Cells.labels` says it of curves."""
+    columns = [column for column in SEEDS if column in runs]
+    if "source.seed" not in columns:
+        return columns
+    if runs["source.seed"].nunique() >= FEWEST_SOURCES:
+        return ["source.seed"]
+    crossed = len(runs[columns].drop_duplicates()) > runs["seed"].nunique()
+    return ["seed"] if crossed else columns
+
+
+def replication_of(runs: pd.DataFrame) -> tuple[int, int]:
+    """(source networks, target seeds of each) behind runs that differ in seeds, and in what has one source each."""
+    networks = _networks(runs, "frozen_layers", runs["source.seed"].nunique() if "source.seed" in runs else 1)
+    pairs = len(runs[[column for column in SEEDS if column in runs]].drop_duplicates())
+    return networks, round(pairs / max(runs["source.seed"].nunique() if "source.seed" in runs else 1, 1))
 
 
 def _finite(values: "pd.Series[Any]") -> "pd.Series[bool]":
@@ -168,12 +204,6 @@ def _finite(values: "pd.Series[Any]") -> "pd.Series[bool]":
 def _same_test_images(runs: pd.DataFrame) -> bool:
     """Whether seeds are tested on the same images; a subset is drawn anew by each."""
     return "test_digest" in runs and bool(runs["test_digest"].notna().all()) and runs["test_digest"].nunique() == 1
-
-
-def _images(counts: "pd.Series[Any] | None", study: StudyData) -> "npt.NDArray[np.float64] | None":
-    if counts is None or study.regression or counts.isna().any():
-        return None
-    return counts.to_numpy(dtype=float)
 
 
 def _plain(value: Any) -> Any:

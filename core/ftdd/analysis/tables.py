@@ -56,6 +56,7 @@ def measured(run: Run, eps: float, ledger: Mapping[str, Any] | None = None) -> d
     ledger, curve = run.ledger if ledger is None else ledger, run.curve
     last, best = (curve.last, curve.best) if len(curve) else (None, None)
     peak, reached = curve.peak, curve.interpolation(eps)
+    validated = last is not None and last.validation_error is not None
     return {
         "frozen_layers": ledger.get("frozen_layers"),
         "layers": ledger.get("layers"),
@@ -72,6 +73,9 @@ def measured(run: Run, eps: float, ledger: Mapping[str, Any] | None = None) -> d
         "final_test_error_noisy": last.test_error_noisy if last else None,
         "best_test_error": best.test_error if best else None,
         "best_epoch": best.epoch if best else None,
+        "final_validation_error": last.validation_error if last else None,
+        "best_validation_epoch": best.epoch if validated and best else None,
+        "test_error_at_best_validation": best.test_error if validated and best else None,
         "peak_test_error": peak.test_error if peak else None,
         "peak_epoch": peak.epoch if peak else None,
     }
@@ -112,6 +116,7 @@ def run_row(
         "seconds": run.status.seconds,
         "test_digest": data.get("test_digest"),
         "test_images": data.get("test_images"),
+        "validation_images": data.get("validation_images"),
         "label_noise_realised": data.get("label_noise_realised"),
         "cache": facts.get("cache"),
         "device": facts.get("device"),

@@ -58,7 +58,7 @@ def read_request(
         path = recipe_path(recipe)
         file = path.name
         try:
-            study = read_recipe(path, plugins(), folder, given)
+            study = replace(read_recipe(path, plugins(), folder, given), file=str(recipe))
         except OSError as error:
             raise RequestError(f"{recipe} cannot be read: {error.strerror}") from error
     path = store_path(store, study.header.store)

@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from torch import nn
 
     from ftdd.analysis.study_data import StudyData
+    from ftdd.records.predictions import Predictions
+    from ftdd.records.run import Run
 
 MOST_ROWS = 40
 """Of the table that a notebook shows."""
-SYMBOLS = {"seen": "●", "not seen": "○", "cannot tell": "?"}
+SYMBOLS = {"seen": "●", "not seen": "○", "cannot tell": "?", "not applicable": "–"}
 
 
 class Findings(tuple[Finding, ...]):
@@ -168,14 +170,35 @@ class Study:
         from ftdd.recipe.specs import read_spec
         from ftdd.study.networks import trained_network
 
-        if run_id not in self.data.by_id:
-            raise LookupError(f"no run '{run_id}' in study {self.name}; study.runs has the ids")
+        self._run(run_id)
         spec = read_spec(self._store.run(run_id).spec.read_text(encoding="utf-8"), plugins())
         return trained_network(self._store, spec, data_path(data))
+
+    def predictions(self, run_id: str) -> "Predictions":
+        """What a run's network answered at each evaluation, image by image; read from its folder.
+
+        Args:
+            run_id: From the column `id` of `study.runs`.
+
+        Raises:
+            LookupError: The study has no such run, or the run has kept no predictions.
+            ValueError: The file cannot be read.
+        """
+        run = self._run(run_id)
+        found = run.predictions()
+        if found is None:
+            reason = "an older ftdd ran it, or the file was deleted" if run.ended else f"it is {run.state}"
+            raise LookupError(f"run {run_id} has no predictions: {reason}")
+        return found
 
     def refresh(self) -> "Study":
         """The same study, to be read again: it includes what has been done since."""
         return Study(self.folder)
+
+    def _run(self, run_id: str) -> "Run":
+        if run_id not in self.data.by_id:
+            raise LookupError(f"no run '{run_id}' in study {self.name}; study.runs has the ids")
+        return self.data.by_id[run_id]
 
     def __repr__(self) -> str:
         return f"Study {self.name} ({self.folder}): {self._counts()}"
@@ -190,7 +213,7 @@ class Study:
         ]
         html = Markup(
             "<div><b>{}</b><br>{}<br><small>{}: {}</small></div><div style='margin:.6em 0'>{}</div>{}"
-            "<small>● seen, ○ not seen, ? cannot tell; mean ± standard deviation over seeds</small>"
+            "<small>● seen, ○ not seen, ? cannot tell, – not applicable; mean ± standard deviation over seeds</small>"
         ).format(
             self.title,
             self.question,

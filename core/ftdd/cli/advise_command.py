@@ -8,7 +8,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from ftdd.analysis.advice import Advice, advice_in
+from ftdd.analysis.advice import Advice, DepthChoice, advice_in
 from ftdd.api.environment import plugins
 from ftdd.cli.options import store_option
 from ftdd.cli.screen import number, output, warn
@@ -16,7 +16,7 @@ from ftdd.cli.studies import read_study, study_argument
 from ftdd.components import KINDS, Analysis
 from ftdd.wording import as_options
 
-AS_GOOD = {True: "not significantly worse", False: "", None: "cannot tell"}
+MAY_BE_BEST = {True: "may be the best", False: "", None: "cannot tell"}
 
 
 @click.command("advise")
@@ -26,9 +26,11 @@ AS_GOOD = {True: "not significantly worse", False: "", None: "cannot tell"}
 def command(study: str, store: Path, as_json: bool) -> int:
     """Say how many layers to freeze, by the runs of STUDY.
 
-    With confidence intervals, what it costs to be wrong by one, how near the interpolation peak is, and what would
-    help: more data, early stopping, soft freezing. STUDY is a name in the store, or a study's folder,
-    STORE/studies/NAME, in any store.
+    Where that cannot be told yet, the first line says so, with the command that would settle it and its price. Then
+    what each number costs over the best one, at least and at most; how near the interpolation peak is; how optimistic
+    the error is; and what would help: more data, early stopping, soft freezing.
+
+    STUDY is a name in the store, or a study's folder, STORE/studies/NAME, in any store.
 
     For images of your own, copy the recipe how_many_layers (`ftdd show how_many_layers > my.yaml`), name your folder in
     it, and run it.
@@ -62,14 +64,14 @@ def _print(advice: Advice) -> None:
     if advice.settings:
         screen.print(f"\n[bold]{escape(as_options(advice.settings))}[/]", soft_wrap=True)
     first, *others = advice.text
-    screen.print(f"[bold]{escape(first)}[/]")
+    screen.print(f"[bold]{escape(first)}[/]", soft_wrap=True)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in (
         "frozen\nlayers",
         "test\nerror",
         "costs",
-        "95% CI\nlow",
-        "95% CI\nhigh",
+        "at\nleast",
+        "at\nmost",
         "trainable\nparameters",
         "seconds\na run",
     ):
@@ -85,8 +87,14 @@ def _print(advice: Advice) -> None:
             number(high),
             number(choice.trainable_parameters),
             "–" if choice.seconds is None else f"{choice.seconds:.1f}",
-            "best" if choice.frozen_layers == advice.best else AS_GOOD[choice.as_good],
+            _mark(advice, choice),
         )
     screen.print(table)
     for sentence in others:
-        screen.print(f"· {escape(sentence)}")
+        screen.print(f"· {escape(sentence)}", soft_wrap=True)
+
+
+def _mark(advice: Advice, choice: DepthChoice) -> str:
+    if choice.frozen_layers == advice.recommended:
+        return "recommended"
+    return "lowest" if choice.frozen_layers == advice.best else MAY_BE_BEST[choice.as_good]

@@ -12,7 +12,7 @@ from ftdd.analysis.finding import Answer, Finding
 from ftdd.cli.screen import output
 from ftdd.wording import as_options, with_minus
 
-STYLES = {"seen": "bold green", "not seen": "bold blue", "cannot tell": "bold yellow"}
+STYLES = {"seen": "bold green", "not seen": "bold blue", "cannot tell": "bold yellow", "not applicable": "dim"}
 
 WIDTH = 80
 """Columns at most; longer lines of prose are hard to read."""
@@ -56,7 +56,7 @@ def print_short(findings: Sequence[Finding], study: str) -> None:
         where = of_all if len(same) > 1 else as_options(same[0].settings)
         where = f" ({where})" if where else ""
         line = f"{analysis}: {statement}"
-        room = screen.width - 13 - len(where)
+        room = screen.width - 16 - len(where)
         line = line if len(line) <= room else f"{line[: max(room - 1, 0)]}…"
         screen.print(f"{_answer(same[0])}  {escape(line + where)}", soft_wrap=True)
     rest = [finding for same in list(lines.values())[MOST_LINES:] for finding in same]
@@ -67,21 +67,19 @@ def print_short(findings: Sequence[Finding], study: str) -> None:
 
 
 def effect_text(finding: Finding) -> str:
-    """The effect with its interval, of how many: `0.05 [0.01, 0.09] test error (95%), n = 5, p = 0.01`."""
+    """The effect with its interval, and what it stands on: `0.05 [0.01, 0.09] test error (95%), p = 0.01; n = 5`."""
     parts = []
     if finding.effect is not None:
         ends = f" [{_number(finding.interval[0])}, {_number(finding.interval[1])}]" if finding.interval else ""
         level = f" ({100 * finding.level:g}%)" if finding.interval else ""
         parts.append(f"{_number(finding.effect)}{ends} {finding.unit}{level}")
-    if finding.n:
-        parts.append(f"n = {finding.n}")
     if finding.p is not None:
         parts.append("p < 0.001" if finding.p < 0.001 else f"p = {finding.p:.3f}")
-    return ", ".join(parts)
+    return "; ".join(filter(None, (", ".join(parts), finding.basis)))
 
 
 def _answer(finding: Finding) -> str:
-    return f"[{STYLES[finding.answer]}]{finding.answer:<11}[/]"
+    return f"[{STYLES[finding.answer]}]{finding.answer:<14}[/]"
 
 
 def _number(value: float) -> str:

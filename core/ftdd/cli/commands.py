@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "run": "Run a study: train what is missing, draw its figures.",
-    "plan": "Show what a study would do, what is done, and what the rest will cost.",
+    "plan": "Show what a study would do, what the rest will cost, and what it could tell.",
     "validate": "Check recipes; name every mistake with its line.",
     "similarity": "Score how similar the source and the target of a recipe are.",
     "data": "List the data sets, and get them.",
-    "advise": "Say how many layers to freeze, what it costs to be wrong by one, and what would help.",
+    "advise": "Say how many layers to freeze, what it costs to be wrong, and what would settle it.",
     "results": "Print or write the tables of a study.",
     "compare": "Overlay studies: one figure, and a table of their differences.",
     "watch": "Watch a running study: its runs, with sparklines of the test error.",

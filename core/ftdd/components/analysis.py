@@ -17,6 +17,10 @@ class Analysis(Component):
     rank: ClassVar[int] = 100
     """Findings of a lower rank are read first, where a recipe does not say in which order."""
 
+    peaks_over: ClassVar[tuple[str, ...]] = ()
+    """Along which columns it looks for peaks that stand out by its field `smallest`: `frozen_layers`, `epoch`. `ftdd
+    plan` says how many seeds such a peak takes."""
+
     @abstractmethod
     def findings(self, study: "StudyData") -> Sequence[Finding]:
         """What the runs show, in the order in which to read it; nothing where the study is not about this.

@@ -246,6 +246,10 @@ def _classes(component: Any, given: Any, arguments: Sequence[Any]) -> str | None
     return "two classes of one name" if len(set(given)) < len(given) else None
 
 
+def _counted(given: Any) -> bool:
+    return given is None or (type(given) is int and given > 0)
+
+
 def _counts(component: Any, given: Any, arguments: Sequence[Any]) -> str | None:
     if not isinstance(given, tuple) or not all(type(one) is int and one >= 0 for one in given):
         return f"{brief(given)}; it must be a tuple of whole numbers, a count for each class"
@@ -335,8 +339,9 @@ def finding_fault(finding: Finding) -> str | None:
         return f"{where} the level {brief(finding.level)}; it must be between 0 and 1"
     if finding.p is not None and not (_finite(finding.p) and 0 <= finding.p <= 1):
         return f"{where} p = {brief(finding.p)}; it must be from 0 to 1, or None"
-    if type(finding.n) is not int or finding.n < 0:
-        return f"{where} n = {brief(finding.n)}; it must be a whole number"
+    for name in ("n", "sources", "targets"):
+        if type(value := getattr(finding, name)) is not int or value < 0:
+            return f"{where} {name} = {brief(value)}; it must be a whole number"
     if not isinstance(finding.runs, tuple) or not all(_text(one) for one in finding.runs):
         return f"{where} runs that are no tuple of ids"
     for name in ("settings", "numbers"):
@@ -382,6 +387,7 @@ CHECKS: Mapping[str, Mapping[str, Check]] = {
         "normalization": _normalization,
         "load": _task,
         "class_counts": _counts,
+        "test_count": _must_be("a whole number above zero, or None", _counted),
         "prepare": _anything,
         "expected_test_error": _must_be("a number or None", lambda given: given in (None, math.inf) or _finite(given)),
         "remarks": _must_be("a sequence of sentences", _each(str, _text)),

@@ -95,6 +95,13 @@ class Pair(Component):
         Raises DataUnavailable like `load`.
         """
 
+    def test_count(self, side: Side, data: Path) -> int | None:
+        """How many test images there are, where that can be known without loading them; None where it cannot.
+
+        `ftdd plan` foresees with it how small a difference a study can see. Raises DataUnavailable like `load`.
+        """
+        return None
+
     def prepare(self, data: Path, say: Callable[[str], None]) -> None:
         """See that the files are there: check or fetch them. Called once, before anything is trained.
 

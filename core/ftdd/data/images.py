@@ -113,12 +113,19 @@ class Task:
 
     train: LabelledImages
     test: LabelledImages
+    validation: LabelledImages | None = None
+    """Of the training half, not trained on; None where there is none."""
 
     def __post_init__(self) -> None:
         if self.train.classes != self.test.classes:
             raise ValueError("the training and the test half of a task must have the same classes")
         if self.train.shape != self.test.shape:
             raise ValueError("the training and the test half of a task must have images of one shape")
+
+    def to(self, device: torch.device | str) -> "Task":
+        """The same on another device."""
+        validation = None if self.validation is None else self.validation.to(device)
+        return Task(self.train.to(device), self.test.to(device), validation)
 
 
 def remarks_on_range(images: LabelledImages) -> tuple[str, ...]:

@@ -7,7 +7,15 @@ if TYPE_CHECKING:
     import numpy as np
 
 Purpose = Literal[
-    "subset", "test subset", "label noise", "initialization", "batch order", "augmentation", "dropout", "frozen layers"
+    "subset",
+    "test subset",
+    "validation subset",
+    "label noise",
+    "initialization",
+    "batch order",
+    "augmentation",
+    "dropout",
+    "frozen layers",
 ]
 
 

@@ -1,8 +1,9 @@
 """What can be wrong with a spec whose fields are all right: parts that do not fit each other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from ftdd.components import Architecture, ComponentFailed, DataUnavailable, Pair, Policy, Side, Unfit
 from ftdd.components.guards import component_words
@@ -139,6 +140,25 @@ def _task_faults(pair: Pair, side: Side, settings: TaskSettings, data: Path) -> 
                 f"must be at most {largest_even_subset(counts):,}, as many as can be taken evenly from "
                 f"{classes} classes; got {settings.images:,} (or say all)",
             )
+            return
+    if counts is not None and settings.validation > (most := most_validation(counts, settings.images)):
+        kept = f"{len(counts) if settings.images == 'all' else settings.images:,}"
+        yield (
+            f"{side}.validation",
+            f"must be at most {most:,}, so that {kept} of {sum(counts):,} images can be trained on; "
+            f"got {settings.validation:,}",
+        )
+
+
+def most_validation(counts: Sequence[int], images: int | Literal["all"]) -> int:
+    """How many validation images can be taken beside so many training images.
+
+    counts: of the training half, by class.   Where all are trained on, as many must stay as there are classes.
+    """
+    if images == "all":
+        return sum(counts) - len(counts)
+    each = -(-images // len(counts))
+    return largest_even_subset([max(count - each, 0) for count in counts])
 
 
 def _fit_to_labels(pair: Pair, side: Side, settings: TaskSettings) -> Iterator[Fault]:

@@ -104,7 +104,7 @@ class _Reader:
         note = "".join(f"# --set {override}\n" for override in overrides)
         written = f"{text.rstrip()}\n{note}" if note else text
         fixed = tuple(path for path in self._set if path not in _axes(tree))
-        return Recipe(header.name or stem, written, header, ordered, base, fixed)
+        return Recipe(header.name or stem, written, header, ordered, base, fixed, tuple(overrides))
 
     # ---- the document
 

@@ -100,6 +100,10 @@ class Recipe:
     """The setting without its sweep, as plain values: what the settings of added points are laid over."""
     fixed: tuple[str, ...] = ()
     """Paths that `--set` gave one value."""
+    overrides: tuple[str, ...] = ()
+    """What `--set` changed, as it was given."""
+    file: str = ""
+    """The recipe as it was named: a path, or the name of one that ships; "" for a mapping."""
 
     @property
     def added(self) -> tuple[Point, ...]:
@@ -110,6 +114,18 @@ class Recipe:
     def swept(self) -> tuple[str, ...]:
         """The swept paths, in the recipe's order."""
         return tuple(dict.fromkeys(path for point in self.points for path in point.settings))
+
+    @property
+    def depth(self) -> tuple[str, ...]:
+        """The swept paths by which every policy of the study that has them sets the number of frozen layers."""
+        policies = {type(point.spec.freezing) for point in self.points}
+        fields = {path: path.removeprefix("freezing.") for path in self.swept if path.startswith("freezing.")}
+        return tuple(
+            path
+            for path, name in fields.items()
+            if all(name in policy.depth for policy in policies if name in policy.model_fields)
+            and any(name in policy.depth for policy in policies)
+        )
 
     @property
     def groups(self) -> tuple["Group", ...]:

@@ -27,6 +27,10 @@ ImageCount = Annotated[PositiveInt | Literal["all"], or_else("must be a whole nu
 NoiseFraction = Annotated[float, Field(ge=0, le=1)]
 
 
+def _is_zero(value: object) -> bool:
+    return value == 0
+
+
 class TaskSettings(Value):
     """How a network is trained and tested on one side of a pair."""
 
@@ -38,6 +42,9 @@ class TaskSettings(Value):
     """Fraction of the training labels that are wrong, exactly, each a uniformly random other class."""
     training: Training
     """How the network is trained."""
+    validation: Annotated[NonNegativeInt, Field(exclude_if=_is_zero)] = 0
+    """Validation images, taken out of the training half and never trained on; their labels are right. The best epoch
+    is chosen on them. 0 is none."""
     evaluate: Evaluate = "log"
     """When to measure: `every` epoch, `{every: n}`, or `log`, 20 times a decade. Always at epoch 0 and at the end."""
 
@@ -176,6 +183,7 @@ class TargetSpec(Value):
             images=own.images,
             test_images=own.test_images,
             label_noise=own.label_noise,
+            validation=own.validation,
             training=self.source.training,
             evaluate=self.source.evaluate,
             seed=self.seed,

@@ -34,6 +34,8 @@ class Record:
     """What the test error would be on test labels as noisy as the training labels (docs/method.md)."""
     seconds: float
     """Since the training began, evaluations included, pauses between interrupted parts left out."""
+    validation_error: float | None = None
+    """On the validation images, whose labels are right; None where there are none."""
 
     @property
     def finite(self) -> bool:
@@ -70,11 +72,15 @@ class Curve:
 
     @property
     def best(self) -> Record:
-        """The first evaluation with the smallest test error: early stopping by an oracle.
+        """The first evaluation with the smallest validation error: what early stopping would keep.
 
-        It looks at the test set, so it bounds what early stopping could reach; no rule reaches it.
+        Without validation images, that with the smallest test error: early stopping by an oracle. It looks at the test
+        set, so it bounds what early stopping could reach; no rule reaches it.
         """
-        return min(self.records, key=lambda record: record.test_error)
+        return min(
+            self.records,
+            key=lambda record: record.test_error if record.validation_error is None else record.validation_error,
+        )
 
     @property
     def measurements(self) -> tuple[tuple[float | None, ...], ...]:
@@ -126,8 +132,13 @@ def to_csv(curve: Curve) -> str:
 
 
 def from_csv(text: str) -> Curve:
-    """The curve that `to_csv` wrote. Raises ValueError where the text is something else."""
+    """The curve that `to_csv` wrote. Raises ValueError where the text is something else.
+
+    An older ftdd wrote no validation errors.
+    """
     rows = list(csv.reader(io.StringIO(text)))
+    if rows and (*rows[0], "validation_error") == COLUMNS:
+        rows = [[*row, "validation_error" if row is rows[0] else ""] for row in rows]
     if not rows or tuple(rows[0]) != COLUMNS:
         raise ValueError(f"not a curve: its columns must be {', '.join(COLUMNS)}")
     return Curve(tuple(_record(row) for row in rows[1:]))

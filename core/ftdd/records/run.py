@@ -3,10 +3,13 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from ftdd.records.curve import Curve
 from ftdd.records.events import Role
+from ftdd.records.predictions import Predictions, Wrong, read, wrong_answers
 from ftdd.records.status import State, Status
 from ftdd.values import Json
 
@@ -36,6 +39,8 @@ class Run:
     faults: tuple[str, ...] = ()
     """A sentence for each of its files that cannot be read."""
     stamp: Stamp = ()
+    kept_predictions: Path | Predictions | None = field(default=None, compare=False)
+    """Where they lie, or in a study made by hand they themselves; None where the run has kept none."""
 
     @property
     def state(self) -> State:
@@ -48,7 +53,28 @@ class Run:
         found: Mapping[str, Any] = json.loads(self.ledger_text) if self.ledger_text else {}
         return found
 
+    def predictions(self) -> Predictions | None:
+        """What its network answered at each evaluation, read when it is asked for.
+
+        None where there is nothing: the run has not ended, an older ftdd executed it, or the file was deleted. Raises
+        ValueError with a sentence where the file cannot be read.
+        """
+        kept = self.kept_predictions
+        return read(kept) if isinstance(kept, Path) else kept
+
     @property
     def ended(self) -> bool:
         """Whether its numbers count: it is done or has diverged, with the inputs of its study."""
         return self.status.state.final
+
+    @cached_property
+    def wrong(self) -> "Wrong | None":
+        """Which test images it got wrong at each evaluation, kept for the next who asks; None as in `predictions`.
+
+        None, too, in regression and where the file cannot be read.
+        """
+        try:
+            found = self.predictions()
+        except ValueError:
+            return None
+        return None if found is None or found.regression else wrong_answers(found)

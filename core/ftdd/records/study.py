@@ -54,6 +54,10 @@ class StudyRecord:
     """The analyses that the recipe chooses, with their fields; None for all that are installed."""
     inputs: Inputs = field(default_factory=dict)
     """What it was last run with."""
+    file: str = ""
+    """The recipe as it was named when the study was run: a path, or the name of one that ships; "" where it is none."""
+    overrides: tuple[str, ...] = ()
+    """What `--set` changed then, as it was given."""
 
     @property
     def source_ids(self) -> tuple[str, ...]:
@@ -97,4 +101,6 @@ class StudyRecord:
             tuple(tree.get("depth", [path for path in swept if path in DEPTHS_OF_OLD])),
             None if analyses is None else tuple(analyses),
             dict(tree.get("inputs", {})),
+            str(tree.get("file", "")),
+            tuple(tree.get("overrides", ())),
         )

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import pandas as pd
 
-from ftdd.analysis.finding import Finding
+from ftdd.analysis.finding import Finding, said_once
 from ftdd.analysis.study_data import StudyData
 from ftdd.components import KINDS, Analysis, ComponentFailed, error_words
 from ftdd.components.guards import component_words
@@ -20,7 +20,8 @@ Say = Callable[[str], None]
 T = TypeVar("T")
 
 COLUMNS = (
-    *("analysis", "key", "statement", "answer", "effect", "low", "high", "level", "unit", "n", "p", "runs", "text"),
+    *("analysis", "key", "statement", "answer", "effect", "low", "high", "level", "unit", "n", "sources", "targets"),
+    *("scope", "test_images", "p", "runs", "text"),
 )
 """Of the table of findings; what the runs of a finding share has columns of its own after these."""
 
@@ -34,7 +35,7 @@ def find(analyses: Iterable[Analysis], study: StudyData, say: Say = _warn) -> tu
 
     say: takes a line on an analysis that raises, which finds nothing then; the others go on.
     """
-    return tuple(one for analysis in analyses for one in _attempt(analysis, _findings, study, say))
+    return tuple(one for analysis in analyses for one in said_once(_attempt(analysis, _findings, study, say)))
 
 
 def asked_for(analyses: Iterable[Analysis], study: StudyData, say: Say = _warn) -> tuple[Asked, ...]:
@@ -82,6 +83,6 @@ def findings_table(findings: Sequence[Finding]) -> pd.DataFrame:
     rows = []
     for finding in findings:
         low, high = finding.interval or (None, None)
-        row = vars(finding) | {"low": low, "high": high, "runs": " ".join(finding.runs)}
+        row = vars(finding) | {"scope": finding.scope, "low": low, "high": high, "runs": " ".join(finding.runs)}
         rows.append({column: row[column] for column in COLUMNS} | dict(finding.settings))
     return pd.DataFrame(rows, columns=None if rows else list(COLUMNS))

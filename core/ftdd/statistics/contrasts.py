@@ -1,5 +1,6 @@
 """Differences between windows of a curve in standard errors, and how large the largest gets by chance."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -39,10 +40,12 @@ class Contrasts:
     """The difference in standard errors; NaN where windows overlap. `normal` makes z of it."""
     df: float
     """Degrees of freedom of the seeds' part."""
+    second: "tuple[Floats, float] | None" = None
+    """What the other margin adds to the variance, with its degrees of freedom; see `Noise.second`."""
 
     def normal(self, score: float) -> float:
         """The standard normal number of the same chance as a score; the larger score has the larger number."""
-        if self.test.any():
+        if self.test.any() or self.second is not None:
             return score
         chance = max(float(stdtr(self.df, -abs(score))), LEAST)
         return float(np.sign(score) * -ndtri(chance))
@@ -54,8 +57,10 @@ class Contrasts:
         width is the sum of both hold at least as often as each would alone (Banerjee 1960, Sankhya 22), also
         where two seeds by chance hardly differ, which Satterthwaite's degrees of freedom take for knowledge.
         """
-        quantile = float(-stdtrit(self.df, ndtr(-critical)))
-        return np.asarray(np.sqrt(quantile**2 * self.seeds + critical**2 * self.test), dtype=float)
+        squared = critical**2 * self.test
+        for variance, df in ((self.seeds, self.df), *((self.second,) if self.second else ())):
+            squared = squared + float(stdtrit(df, ndtr(-critical))) ** 2 * variance
+        return np.asarray(np.sqrt(squared), dtype=float)
 
 
 def widths(points: int) -> tuple[int, ...]:
@@ -66,12 +71,13 @@ def widths(points: int) -> tuple[int, ...]:
 def contrasts(noise: Noise, width: int) -> Contrasts:
     """The differences of windows of one width. The noise must be known."""
     level = _rolling(noise.mean[None, :], width)[0]
-    seeds = _quadratic(noise.covariance, width)
+    difference = level - level[:, None]
+    seeds, images = _quadratic(noise.covariance, width), _quadratic(noise.test, width)
     windows = np.arange(len(level))
     seeds[np.abs(np.subtract.outer(windows, windows)) < width] = np.nan
-    difference = level - level[:, None]
-    images = _quadratic(noise.test, width)
-    return Contrasts(width, level, difference, seeds, images, _score(difference, seeds, images, noise.df), noise.df)
+    second = (_quadratic(noise.second.covariance, width), noise.second.df) if noise.second else None
+    score = score_of(difference, ((seeds, noise.df), *((second,) if second else ())), images)
+    return Contrasts(width, level, difference, seeds, images, score, noise.df, second)
 
 
 def _quadratic(covariance: Floats, width: int) -> Floats:
@@ -166,19 +172,24 @@ def _window_covariances(share: float, decay: float, width: int, windows: int) ->
     return np.asarray((lags[distance] * weights).sum(axis=1))
 
 
-def _score(difference: Floats, seeds: Floats, images: Floats, df: float) -> Floats:
-    """Student's t; where test images add to the variance, the z at which the difference's interval would end at 0."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        alone = np.where(difference == 0, 0.0, difference / np.sqrt(seeds))
-    if not images.any():
-        return np.asarray(alone)
+def score_of(difference: Floats, parts: Sequence[tuple[Floats, float]], images: Floats) -> Floats:
+    """Student's t; where several parts add to the variance, the z at which the difference's interval would end at 0.
+
+    parts: variances with their degrees of freedom.   images: the variance over test images.
+    """
+    seeds = parts[0][0]
+    if not images.any() and len(parts) == 1:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(np.where(difference == 0, 0.0, difference / np.sqrt(seeds)))
     size = np.abs(difference)
     grid = np.concatenate([[0.0], np.geomspace(1e-3, FARTHEST, 600)])
-    quantiles = -stdtrit(df, ndtr(-grid))
-    high = np.minimum(np.where(np.isnan(seeds), np.nan, FARTHEST), size / np.sqrt(np.maximum(images, 1e-300)))
+    quantiles = [(-stdtrit(df, ndtr(-grid)), variance) for variance, df in parts]
+    least = np.maximum(sum(variance for variance, _ in parts) + images, 1e-300)
+    high = np.minimum(np.where(np.isnan(seeds), np.nan, FARTHEST), size / np.sqrt(least))
     low = np.zeros_like(high)
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        beyond = np.interp(middle, grid, quantiles) ** 2 * seeds + middle**2 * images > size**2
+        of_seeds = sum(np.interp(middle, grid, quantile) ** 2 * variance for quantile, variance in quantiles)
+        beyond = of_seeds + middle**2 * images > size**2
         low, high = np.where(beyond, low, middle), np.where(beyond, middle, high)
     return np.asarray(np.sign(difference) * (low + high) / 2)

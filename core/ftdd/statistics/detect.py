@@ -9,7 +9,7 @@ from scipy.special import ndtri
 
 from ftdd.statistics.contrasts import Contrasts, contrasts, largest, widths
 from ftdd.statistics.looks import level_at_look
-from ftdd.statistics.noise import Floats, Noise, measure_noise, measured
+from ftdd.statistics.noise import Floats, Noise, measure_noise, measured, with_more
 
 Interval = tuple[float, float]
 
@@ -80,6 +80,7 @@ class Descent:
 def find_descent(
     values: "npt.ArrayLike",
     test: Floats | None = None,
+    second: Floats | None = None,
     *,
     smallest: float = 0.05,
     level: float = 0.95,
@@ -92,6 +93,7 @@ def find_descent(
     values: errors, shape (seeds, points) with points in the order of the axis and NaN where a run is missing.
     test: shape (points, points), the covariance over draws of the test images of the points' mean errors; None where
     the claim is about these very images.
+    second: where replicates are sources crossed with target seeds, the other margin: shape (its replicates, points).
     smallest: the effect below which a second descent is of no interest.   curves: how many are looked at together.
     most: what no difference is above: 1 of shares, such as error rates; intervals of few seeds would reach far beyond.
     level: bounds hold with this probability; 1 − level is the chance of any false `seen`, and of any false `not seen`.
@@ -103,7 +105,7 @@ def find_descent(
     (docs/method.md). Raises ValueError where the values have another shape, no value at some point, or an infinite one.
     """
     table = measured(np.atleast_2d(np.asarray(values, dtype=float)))
-    noise = measure_noise(table, test)
+    noise = measure_noise(table, test, second)
     wanted = _Wanted(smallest, level, curves, asked)
     found = _tell(noise, len(table), wanted)
     if found.answer == "cannot tell" and noise.known:
@@ -191,9 +193,7 @@ def _seeds_needed(noise: Noise, found: Descent, wanted: _Wanted) -> int | None:
 
 
 def _would_tell(noise: Noise, found: Descent, seeds: int, wanted: _Wanted) -> bool:
-    times = seeds / found.seeds
-    more = replace(noise, covariance=noise.covariance / times, df=noise.df * times)
-    return _tell(more, seeds, wanted).answer != "cannot tell"
+    return _tell(with_more(noise, seeds / found.seeds), seeds, wanted).answer != "cannot tell"
 
 
 @dataclass(frozen=True)

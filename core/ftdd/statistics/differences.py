@@ -1,11 +1,12 @@
 """Differences: one curve against another at every place, paired by seed where they share seeds."""
 
-from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import chi2, t
+from scipy.stats import chi2, norm, t
 
+from ftdd.statistics.contrasts import score_of
+from ftdd.statistics.replication import Cells, paired
 from ftdd.statistics.variances import Floats, moderated
 
 SURE = 0.75
@@ -31,8 +32,7 @@ class Differences:
 
 def differences(
     x: tuple[Floats, Floats],
-    values: tuple[Floats, Floats],
-    seeds: tuple[Sequence[Hashable], Sequence[Hashable]],
+    cells: tuple[Cells, Cells],
     test: Floats | None = None,
     *,
     level: float = 0.95,
@@ -41,55 +41,72 @@ def differences(
 ) -> Differences | None:
     """The second curve minus the first; None where they share no place.
 
-    values: shape (seeds, points) each, NaN where a run is missing.   seeds: of each row; rows of equal seeds are
-    paired, where at least two are.
+    cells: of each curve; equal sources and seeds are paired, where at least two are.
     test: shape (points of both, points of both), the covariance over draws of the test images of the mean errors of the
     first curve's points and then the second's; None where the claim is about these very images.
     comparisons: how many such pairs of curves are looked at together.
     most: what no difference is above: 1 of shares, such as error rates; intervals of few seeds would reach far beyond.
 
     Intervals are simultaneous over the places (Šidák 1967) and the comparisons, with variances moderated over the
-    places (Smyth 2004).
+    places (Smyth 2004). Where replicates are sources crossed with target seeds, the variances of both margins add, each
+    with its own quantile (Banerjee 1960).
     """
     places, one, two = np.intersect1d(x[0], x[1], return_indices=True)
     if not len(places):
         return None
-    first, second = values[0][:, one], values[1][:, two]
-    common = [seed for seed in seeds[0] if seed in set(seeds[1])]
-    paired = len(common) > 1
-    if paired:
-        pairs = second[[list(seeds[1]).index(seed) for seed in common]]
-        pairs = pairs - first[[list(seeds[0]).index(seed) for seed in common]]
-        mean, variance, df, counts = _of_mean(pairs)
+    first, second = cells[0].at(one), cells[1].at(two)
+    pairs = paired(first, second)
+    if pairs is not None:
+        margins = _margins(pairs)
+        mean, counts = margins[0].mean, margins[0].counts
     else:
-        (mean_1, variance_1, df_1, counts_1), (mean_2, variance_2, df_2, counts_2) = _of_mean(first), _of_mean(second)
-        mean, variance = mean_2 - mean_1, variance_1 + variance_2
-        df, counts = min(df_1, df_2), np.minimum(counts_1, counts_2)
-    if test is not None:
-        two = two + len(x[0])
-        variance = variance + np.maximum(test[one, one] + test[two, two] - 2 * test[one, two], 0.0)
-    error = np.sqrt(variance)
+        of_first, of_second = _margins(first), _margins(second)
+        mean = of_second[0].mean - of_first[0].mean
+        counts = np.minimum(of_first[0].counts, of_second[0].counts)
+        margins = [*of_first, *of_second]
+    df = min(margin.df for margin in margins)
     tests = len(places) * comparisons
     if df <= 0:
         none = np.full(len(places), np.inf)
-        return Differences(places, mean, -none, none, np.ones(len(places)), counts, paired)
-    half = float(t.isf((1 - level ** (1 / tests)) / 2, df)) * error
-    with np.errstate(divide="ignore", invalid="ignore"):
-        score = np.where(mean == 0, 0.0, np.abs(mean) / error)
-    alone = 2 * t.sf(score, df)
-    low, high = np.maximum(mean - half, -most), np.minimum(mean + half, most)
-    return Differences(places, mean, low, high, 1 - (1 - alone) ** tests, counts, paired)
+        return Differences(places, mean, -none, none, np.ones(len(places)), counts, pairs is not None)
+    images = np.zeros(len(places))
+    if test is not None:
+        two = two + len(x[0])
+        images = np.maximum(test[one, one] + test[two, two] - 2 * test[one, two], 0.0)
+    parts = [(margin.variance, margin.df) for margin in margins]
+    if pairs is None and len(margins) == 2:  # one quantile for the sum of the two, of the smaller number
+        parts = [(margins[0].variance + margins[1].variance, df)]
+    tail = (1 - level ** (1 / tests)) / 2
+    squared = float(norm.isf(tail)) ** 2 * images
+    for variance, freedom in parts:
+        squared = squared + float(t.isf(tail, freedom)) ** 2 * variance
+    alone = 2 * norm.sf(np.abs(score_of(mean, parts, images)))
+    low, high = np.maximum(mean - np.sqrt(squared), -most), np.minimum(mean + np.sqrt(squared), most)
+    return Differences(places, mean, low, high, 1 - (1 - alone) ** tests, counts, pairs is not None)
 
 
-def _of_mean(values: Floats) -> tuple[Floats, Floats, float, Floats]:
-    """(mean, variance of the mean, degrees of freedom, seeds) at each place."""
+@dataclass(frozen=True)
+class _Margin:
+    """The mean at each place, its variance with the degrees of freedom of that, and how many replicates it is of."""
+
+    mean: Floats
+    variance: Floats
+    df: float
+    counts: Floats
+
+
+def _margins(cells: Cells) -> list[_Margin]:
+    return [_of_mean(values) for values in (cells.margin, cells.second) if values is not None]
+
+
+def _of_mean(values: Floats) -> _Margin:
     counts = (~np.isnan(values)).sum(axis=0).astype(float)
     mean = np.nanmean(np.where(counts > 0, values, 0.0), axis=0)
     df = np.maximum(counts - 1, 0.0)
     if not df.any():
-        return mean, np.zeros_like(mean), 0.0, counts
+        return _Margin(mean, np.zeros_like(mean), 0.0, counts)
     variance, freedom = moderated(np.nansum((values - mean) ** 2, axis=0), df)
-    return mean, variance / np.maximum(counts, 1), min(freedom, _told(values - mean)), counts
+    return _Margin(mean, variance / np.maximum(counts, 1), min(freedom, _told(values - mean)), counts)
 
 
 def _told(residuals: Floats) -> float:

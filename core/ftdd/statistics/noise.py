@@ -1,7 +1,7 @@
 """How much seeds differ: the mean of a curve over its seeds, and the noise about it."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -48,17 +48,21 @@ class Noise:
     test: Floats
     """Shape (points, points): the covariance of the means over draws of the test images; 0 where these alone count."""
 
+    second: "Noise | None" = None
+    """That of the other margin where sources are crossed with target seeds: its variance adds to this one."""
+
     @property
     def known(self) -> bool:
         """Whether the seeds say anything of the noise."""
         return self.df > 0
 
 
-def measure_noise(values: Floats, test: Floats | None = None) -> Noise:
+def measure_noise(values: Floats, test: Floats | None = None, second: Floats | None = None) -> Noise:
     """The mean and the noise of values of shape (seeds, points), NaN where a seed has none.
 
     test: shape (points, points), the covariance over draws of the test images of the places' mean errors; None where
     the claim is about these very images.
+    second: values of the other margin where replicates are crossed, shape (its replicates, points).
     Every place needs a value, none of them infinite. Raises ValueError otherwise. A seed without any is no seed, and
     seeds that do not differ are one.
     """
@@ -78,6 +82,7 @@ def measure_noise(values: Floats, test: Floats | None = None) -> Noise:
     if joined is None or not _differ(residuals, mean):
         zeros = np.zeros((points, points))
         return Noise(mean, np.zeros(points), zeros, 0.0, 0.0, 0.0, images)
+    other = None if second is None else measure_noise(second)
     counts = there.sum(axis=0).astype(float)
     local_df = np.maximum(counts - 1, 0.0) * (there.sum() - points - len(values) + 1) / (counts - 1).sum()
     squares = np.nansum(residuals**2, axis=0)
@@ -88,7 +93,13 @@ def measure_noise(values: Floats, test: Floats | None = None) -> Noise:
         variance, df = moderated(squares, local_df)
         one, df = _short(residuals, variance, df)
         share = decay = 0.0
-    return Noise(mean, variance, _of_means(one, there, joined), df, share, decay, images)
+    return Noise(mean, variance, _of_means(one, there, joined), df, share, decay, images, other)
+
+
+def with_more(noise: Noise, times: float) -> Noise:
+    """As it would be with so many times the replicates, in both margins; what test images add stays."""
+    second = noise.second and with_more(noise.second, times)
+    return replace(noise, covariance=noise.covariance / times, df=noise.df * times, second=second)
 
 
 def measured(values: Floats) -> Floats:

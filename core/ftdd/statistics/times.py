@@ -102,12 +102,27 @@ def later(first: Times, second: Times) -> float:
         return 1.0
     if first.n < 2 or second.n < 2:
         return 1.0
-    if comb(first.n + second.n, second.n) <= MOST_SPLITS:
+    if exact(first, second):
         return _by_splits(first, second)
     with np.errstate(divide="ignore", invalid="ignore"):
         # scipy's "greater": the first sample fails faster than the second
         p = logrank(first._censored(), second._censored(), alternative="greater").pvalue
     return 1.0 if np.isnan(p) else float(p)
+
+
+def exact(first: Times, second: Times) -> bool:
+    """Whether `later` counts all splits of these runs, rather than take the large-sample distribution."""
+    return comb(first.n + second.n, second.n) <= MOST_SPLITS
+
+
+def holm(chances: Sequence[float]) -> list[float]:
+    """P values adjusted for there being so many: any of them ≤ α has probability ≤ α (Holm 1979)."""
+    order = sorted(range(len(chances)), key=lambda i: chances[i])
+    adjusted, largest = [0.0] * len(chances), 0.0
+    for rank, i in enumerate(order):
+        largest = max(largest, min(1.0, (len(chances) - rank) * chances[i]))
+        adjusted[i] = largest
+    return adjusted
 
 
 def _by_splits(first: Times, second: Times) -> float:

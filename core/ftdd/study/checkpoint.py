@@ -9,6 +9,7 @@ import torch
 
 from ftdd.networks.chain import Chain
 from ftdd.records.curve import Curve, from_csv, to_csv
+from ftdd.records.predictions import Predictions, from_bytes, to_bytes
 from ftdd.study.store import RunFolder, TakenFolder
 from ftdd.training.freezing import Phase
 from ftdd.training.loop import Moment
@@ -22,13 +23,15 @@ class Checkpoint:
     moment: Moment
     curve: Curve
     """Up to the moment."""
+    predictions: Predictions | None
+    """Likewise; None where an older ftdd began the run, which then keeps none."""
 
 
 class CheckpointUnusable(ValueError):
     """The file is there and cannot be gone on from; the run has to begin again."""
 
 
-def save(folder: TakenFolder, chain: Chain, moment: Moment, curve: Curve) -> None:
+def save(folder: TakenFolder, chain: Chain, moment: Moment, curve: Curve, predictions: Predictions | None) -> None:
     """Write the checkpoint in the place of the one before it. Raises FolderGone."""
     content = {
         "run": folder.path.name,
@@ -40,6 +43,9 @@ def save(folder: TakenFolder, chain: Chain, moment: Moment, curve: Curve) -> Non
         "phases": [asdict(phase) for phase in moment.phases],
         "cache": moment.cache,
         "curve": to_csv(curve),
+        "predictions": None
+        if predictions is None
+        else torch.frombuffer(bytearray(to_bytes(predictions)), dtype=torch.uint8),
     }
     folder.write_with(folder.checkpoint, lambda temporary: torch.save(content, temporary))
 
@@ -55,13 +61,16 @@ def load(folder: RunFolder, chain: Chain) -> Checkpoint | None:
             step=content["step"],
             seconds=content["seconds"],
             record=None,
+            answers=None,
             diverged=False,
             ended=False,
             optimizer=content["optimizer"],
             phases=tuple(_phase(phase) for phase in content["phases"]),
             cache=content["cache"],
         )
-        found = Checkpoint(content["weights"], moment, from_csv(content["curve"]))
+        packed = content.get("predictions")
+        predictions = None if packed is None else from_bytes(packed.numpy().tobytes())
+        found = Checkpoint(content["weights"], moment, from_csv(content["curve"]), predictions)
     except (RuntimeError, EOFError, KeyError, TypeError, ValueError, AttributeError, pickle.UnpicklingError) as error:
         raise CheckpointUnusable(f"the checkpoint cannot be read: {error}") from error
     if content.get("run", folder.path.name) != folder.path.name:

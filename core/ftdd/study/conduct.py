@@ -109,8 +109,10 @@ def study_record(study: Recipe) -> StudyRecord:
         tuple(run_id for run_id in study.sources if run_id not in started_from),
         study.points[0].spec.pair.task,
         _similarity_order(study),
-        _depth(study),
+        study.depth,
         None if header.analyses is None else tuple(one.model_dump(mode="json") for one in header.analyses),
+        file=study.file,
+        overrides=study.overrides,
     )
 
 
@@ -122,18 +124,6 @@ def _similarity_order(study: Recipe) -> dict[str, Json]:
             if f"pair.{name}" in study.swept:
                 found[f"pair.{name}"] = order if isinstance(order, str) else list(order)
     return found
-
-
-def _depth(study: Recipe) -> tuple[str, ...]:
-    """The swept settings by which every policy of the study that has them sets the number of frozen layers."""
-    policies = {type(point.spec.freezing) for point in study.points}
-    fields = {path: path.removeprefix("freezing.") for path in study.swept if path.startswith("freezing.")}
-    return tuple(
-        path
-        for path, name in fields.items()
-        if all(name in policy.depth for policy in policies if name in policy.model_fields)
-        and any(name in policy.depth for policy in policies)
-    )
 
 
 def write_down(study: Recipe, plan: Plan, store: Store) -> StudyRef:

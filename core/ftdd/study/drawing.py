@@ -13,7 +13,7 @@ from ftdd.components import Side
 from ftdd.data.images import LabelledImages, Task
 from ftdd.data.label_noise import noisy_labels
 from ftdd.data.seeds import Purpose, stream_seed
-from ftdd.data.subsets import even_subset
+from ftdd.data.subsets import Indices, even_subset
 from ftdd.recipe.specs import TaskSettings
 
 
@@ -27,12 +27,16 @@ class Drawn:
 
     def facts(self, label_noise: float) -> Mapping[str, object]:
         """Counts, digests and the realised noise, as JSON. label_noise: the fraction asked for."""
-        wrong = self.task.train.mislabelled.cpu().numpy()
+        wrong, validation = self.task.train.mislabelled.cpu().numpy(), self.task.validation
+        validated = {}
+        if validation is not None:
+            validated = {"validation_images": len(validation), "validation_digest": validation.digest()}
         return {
             "train_images": len(self.task.train),
             "test_images": len(self.task.test),
             "train_digest": self.task.train.digest(),
             "test_digest": self.task.test.digest(),
+            **validated,
             "label_noise_asked": label_noise,
             "label_noise_realised": float(wrong.mean()),
             "mislabelled": int(wrong.sum()),
@@ -51,30 +55,31 @@ class Drawn:
 
 
 def draw(task: Task, settings: TaskSettings, seed: int, side: Side) -> Drawn:
-    """Choose the images of a run and add its label noise. Raises ValueError where a class has too few images."""
-    chosen = _chosen(task.train, settings.images, seed, side, "subset")
-    tested = _chosen(task.test, settings.test_images, seed, side, "test subset")
-    if task.train.numbers:  # how noisy numbers are is the pair's own business
-        return Drawn(
-            Task(task.train.at(torch.from_numpy(chosen)), task.test.at(torch.from_numpy(tested))), _plain(chosen)
-        )
-    classes = len(task.train.classes)
-    labels = task.train.labels.numpy()
-    noise_seed = stream_seed(seed, side, "label noise")
-    noisy = noisy_labels(labels, chosen, classes, settings.label_noise, noise_seed)
-    train = replace(task.train.at(torch.from_numpy(chosen)), labels=torch.from_numpy(noisy))
-    test = task.test.at(torch.from_numpy(tested))
-    return Drawn(Task(train, test), _plain(chosen))
+    """Choose the images of a run and add its label noise. Raises ValueError where a class has too few images.
 
+    Validation images are drawn, in an order of their own, from what is not chosen for training, so they leave the
+    training subset as it is. Where all images are trained on, they are drawn first, and the rest is trained on.
+    """
 
-def _plain(indices: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> tuple[int, ...]:
-    return tuple(int(index) for index in indices)
+    def chosen(images: LabelledImages, count: int | Literal["all"], purpose: Purpose, without: Indices) -> Indices:
+        if count == "all":
+            return np.setdiff1d(np.arange(len(images)), without)
+        classes, labels = len(images.classes), images.labels.numpy()
+        if images.numbers or (purpose == "validation subset" and settings.images == "all"):
+            classes, labels = 1, np.zeros(len(images), dtype=np.int64)
+        return even_subset(labels, classes, count, stream_seed(seed, side, purpose), without)
 
+    def at(images: LabelledImages, indices: Indices) -> LabelledImages:
+        return images.at(torch.from_numpy(indices))
 
-def _chosen(
-    images: LabelledImages, count: int | Literal["all"], seed: int, side: Side, purpose: Purpose
-) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
-    if count == "all":
-        return np.arange(len(images), dtype=np.int64)
-    classes = np.zeros(len(images), dtype=np.int64) if images.numbers else images.labels.numpy()
-    return even_subset(classes, len(images.classes), count, stream_seed(seed, side, purpose))
+    half, none = task.train, np.empty(0, dtype=np.int64)
+    trained = none if settings.images == "all" else chosen(half, settings.images, "subset", none)
+    validated = chosen(half, settings.validation, "validation subset", trained) if settings.validation else none
+    if settings.images == "all":
+        trained = chosen(half, "all", "subset", validated)
+    train, test = at(half, trained), at(task.test, chosen(task.test, settings.test_images, "test subset", none))
+    if not half.numbers:  # how noisy numbers are is the pair's own business
+        noise_seed = stream_seed(seed, side, "label noise")
+        noisy = noisy_labels(half.labels.numpy(), trained, len(half.classes), settings.label_noise, noise_seed)
+        train = replace(train, labels=torch.from_numpy(noisy))
+    return Drawn(Task(train, test, at(half, validated) if len(validated) else None), tuple(trained.tolist()))

@@ -12,6 +12,7 @@ from ftdd.records.events import RunRef
 from ftdd.records.status import State, Status
 from ftdd.records.study import Inputs
 from ftdd.study.inputs import judged, known_inputs, weights_now
+from ftdd.study.noise import AlikeRun
 from ftdd.study.store import RunFolder, Store, Unreadable
 from ftdd.values import Json, flat
 
@@ -40,6 +41,8 @@ class Plan:
     """Of one worker, as finished runs of the same network and images in this store took; None without any."""
     inputs: Inputs = field(default_factory=dict)
     """The study's; see `ftdd.study.inputs`."""
+    alike: tuple[AlikeRun, ...] = ()
+    """The runs of the store that have ended, of a network and a pair that runs of the study have too."""
 
     @property
     def sources(self) -> tuple[PlannedRun, ...]:
@@ -97,7 +100,8 @@ def make_plan(study: Recipe, store: Store, data: Path, inputs: Inputs | None = N
     needed = {run.ref.source_id for run in targets if not run.state.final and run.state is not State.CHANGED}
     sources = [_with_weights(planned(spec, {}), needed) for spec in study.sources.values()]
     runs = (*sources, *targets)
-    return Plan(runs, _seconds_per_pass(runs, store), inputs)
+    alike = _alike(runs, store)
+    return Plan(runs, _seconds_per_pass(alike), inputs, alike)
 
 
 def _ref(spec: Spec, store: Store) -> RunRef:
@@ -124,20 +128,29 @@ def _image_passes(spec: Spec, data: Path) -> int:
     if settings.images != "all":
         return settings.images * settings.training.epochs
     try:
-        return sum(spec.pair.class_counts(spec.task, data)) * settings.training.epochs
+        images = sum(spec.pair.class_counts(spec.task, data)) - settings.validation
+        return images * settings.training.epochs
     except DataUnavailable:
         return 0
 
 
-def _seconds_per_pass(runs: Sequence[PlannedRun], store: Store) -> float | None:
-    """The median over finished runs with a network and a pair that these runs have too."""
+def _alike(runs: Sequence[PlannedRun], store: Store) -> tuple[AlikeRun, ...]:
     kinds = {_kind(run.ref.settings) for run in runs}
     found = []
     for folder in store.run_folders():
         status = folder.said()  # an estimate needs no proof
-        passes = status.epoch * int(status.facts.get("data", {}).get("train_images", 0))
-        if status.state.final and passes and _kind(_settings(folder)) in kinds:
-            found.append(status.seconds / passes)
+        if status.state.final and _kind(settings := _settings(folder)) in kinds:
+            found.append(AlikeRun(folder, status, settings))
+    return tuple(found)
+
+
+def _seconds_per_pass(runs: Sequence[AlikeRun]) -> float | None:
+    """The median over these runs."""
+    found = []
+    for run in runs:
+        passes = run.status.epoch * int(run.status.facts.get("data", {}).get("train_images", 0))
+        if passes:
+            found.append(run.status.seconds / passes)
     return median(found) if found else None
 
 

@@ -90,6 +90,7 @@ def read_run(folder: RunFolder) -> Run:
         ledger_text=ledger,
         faults=tuple(faults),
         stamp=stamp,
+        kept_predictions=folder.predictions if folder.predictions.name in status.facts.get("files", ()) else None,
     )
 
 

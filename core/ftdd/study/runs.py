@@ -22,6 +22,7 @@ from ftdd.data.images import Task, remarks_on_range, repeats
 from ftdd.networks.chain import Chain
 from ftdd.recipe.specs import SourceSettings, SourceSpec, Spec, TargetSpec, read_spec
 from ftdd.records.curve import Curve, to_csv
+from ftdd.records.predictions import Predictions, no_predictions, to_bytes
 from ftdd.records.status import State, Status
 from ftdd.study import checkpoint
 from ftdd.study.drawing import draw
@@ -128,7 +129,7 @@ def _execute(spec: Spec, folder: TakenFolder, store: Store, job: Job, before: St
     loaded = spec.pair.load(spec.task, job.data)
     drawn = draw(loaded, settings, seed, spec.task)
     folder.write_text(folder.path / "train_images.csv", drawn.table())
-    task = Task(drawn.task.train.to(job.device), drawn.task.test.to(job.device))
+    task = drawn.task.to(job.device)
     normalization = spec.architecture.normalization(drawn.task.train.shape) or spec.pair.normalization()
     chain = starting_chain(spec, drawn.task.train.shape, len(task.train.classes), store).to(job.device)
     if spec.architecture.memory_format == "channels_last":
@@ -142,7 +143,7 @@ def _execute(spec: Spec, folder: TakenFolder, store: Store, job: Job, before: St
     found, unusable = _found(folder, chain, differences(recorded_inputs(folder, before), inputs))
     resumed_at = [*before.facts.get("resumed_at", ()), *([found.moment.epoch] if found else [])]
     expected = spec.pair.expected_test_error(flat(spec.model_dump(mode="json")))
-    repeated = repeats(drawn.task)
+    repeated, data = repeats(drawn.task), drawn.facts(settings.label_noise)
     facts = {
         "id": spec.id,
         "role": spec.role,
@@ -153,7 +154,7 @@ def _execute(spec: Spec, folder: TakenFolder, store: Store, job: Job, before: St
         **({} if repeated is None else {"repeats": repeated.facts()}),
         "source_id": source_id_of(spec),
         **_untrained(spec),
-        "data": drawn.facts(settings.label_noise),
+        "data": data,
         "inputs": inputs,
         **machine_facts(job),
         "memory_format": spec.architecture.memory_format,
@@ -181,22 +182,29 @@ def _execute(spec: Spec, folder: TakenFolder, store: Store, job: Job, before: St
     )
     journal = _Journal(folder, before.started or time.time(), settings.training.epochs, facts)
     curve = found.curve if found else Curve()
+    predictions = found.predictions if found else _no_predictions(task, str(data["test_digest"]))
     journal.show(curve, found.moment if found else None)
     state = State.DONE
     for moment in train(chain, assignment, found.moment if found else None):
         if moment.record is not None:
             curve = Curve((*curve.records, moment.record))
+        if moment.answers is not None and predictions is not None:
+            given = (moment.answers.test, moment.answers.train)
+            predictions = predictions.grown(moment.epoch, *(tensor.cpu().numpy() for tensor in given))
         if moment.ended:
             journal.show(curve, moment)
+            if predictions is not None:
+                folder.write_bytes(folder.predictions, to_bytes(predictions), lasting=False)
             sizes = layer_facts(chain, drawn.task.train.shape)  # not before: an image would pass through the chain
             folder.write_text(folder.ledger, json_text(ledger(sizes, moment.phases)))
             state = State.DIVERGED if moment.diverged else State.DONE
         else:
-            journal.keep_up(chain, curve, moment)
+            journal.keep_up(chain, curve, predictions, moment)
     if stop_at and state is State.DONE and curve.last.test_error > stop_at.test_error:
+        best = min(record.test_error for record in curve.records)
         raise RunRefused(
             f"its test accuracy is {1 - curve.last.test_error:.3f} after {curve.last.epoch} epochs, at best "
-            f"{1 - curve.best.test_error:.3f}, and source.stop_at asks for {stop_at.accuracy:g}: ask for less, or give "
+            f"{1 - best:.3f}, and source.stop_at asks for {stop_at.accuracy:g}: ask for less, or give "
             "it more epochs or images"
         )
     if isinstance(spec, SourceSpec) and state is State.DONE:
@@ -231,6 +239,12 @@ def _found(folder: RunFolder, chain: Chain, changed: Sequence[str]) -> tuple[che
     if found is not None:
         chain.load_state_dict(found.weights)
     return found, ""
+
+
+def _no_predictions(task: Task, test_digest: str) -> Predictions:
+    labels = (task.test.labels, task.train.labels, task.train.clean_labels)
+    tested, noisy, clean = (tensor.cpu().numpy() for tensor in labels)
+    return no_predictions(task.test.classes, tested, test_digest, noisy, clean)
 
 
 def _frozen_at(spec: Spec, names: tuple[str, ...]) -> Callable[[int], frozenset[int]]:
@@ -278,11 +292,11 @@ class _Journal:
         self._write(State.RUNNING, lasting=False)
         self._shown = time.monotonic()
 
-    def keep_up(self, chain: Chain, curve: Curve, moment: Moment) -> None:
+    def keep_up(self, chain: Chain, curve: Curve, predictions: Predictions | None, moment: Moment) -> None:
         """Write what it is time for."""
         now = time.monotonic()
         if now - self._saved >= max(CHECKPOINT_SECONDS, CHECKPOINT_SHARE * self._saving):
-            checkpoint.save(self._folder, chain, moment, curve)
+            checkpoint.save(self._folder, chain, moment, curve, predictions)
             self._saved = time.monotonic()
             self._saving = self._saved - now
         if now - self._shown >= SHOW_SECONDS:

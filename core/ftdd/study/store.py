@@ -5,6 +5,7 @@
                       curve.csv        a row per evaluation; replaced as it grows
                       ledger.json      proof of what was frozen
                       train_images.csv which images were trained on, with which labels
+                      predictions.npz  what every image was given at each evaluation; written at the end
                       weights.safetensors   of sources
                       checkpoint.pt    while it runs: where to go on
                       log.txt          the traceback of a run that failed
@@ -29,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftdd.components.plugins import nearest
 from ftdd.records.curve import Curve, from_csv
+from ftdd.records.predictions import FILE as PREDICTIONS
 from ftdd.records.status import State, Status
 from ftdd.records.study import StudyRecord
 from ftdd.study.files import UNFINISHED, json_text, make_folder, sweep, write_json, write_text, write_with
@@ -94,6 +96,11 @@ class RunFolder:
         return self.path / "ledger.json"
 
     @property
+    def predictions(self) -> Path:
+        """predictions.npz."""
+        return self.path / PREDICTIONS
+
+    @property
     def log(self) -> Path:
         """log.txt."""
         return self.path / "log.txt"
@@ -152,8 +159,8 @@ class RunFolder:
         """The files of a run that has ended which are missing, torn, changed or another run's, each with a sentence.
 
         Small files are read, and compared with the hash that status.json has of them; of larger ones the size is.
-        Runs that ended before status.json had these have curve, ledger and weights looked at. Weights that are gone are
-        no damage: they are missed only where a target is still to start from them.
+        Runs that ended before status.json had these have curve, ledger and weights looked at. Weights and predictions
+        that are gone are no damage: they may be deleted to save space.
         """
         found = {}
         if status.facts.get("id", self.path.name) != self.path.name:
@@ -172,29 +179,31 @@ class RunFolder:
     def files(self) -> dict[str, Any]:
         """What status.json is to say of the other files: the bytes of each, and the SHA-256 of tables.
 
-        Weights need none: the ledger proves them when a target starts from them.
+        Weights need none: the ledger proves them when a target starts from them. Predictions have checksums of their
+        own, which are compared when they are read.
         """
         found: dict[str, Any] = {}
         for name in TABLES:
             content = (self.path / name).read_bytes()
             found[name] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-        if self.weights.exists():
-            found[self.weights.name] = {"bytes": self.weights.stat().st_size}
+        for path in (self.predictions, self.weights):
+            if path.exists():
+                found[path.name] = {"bytes": path.stat().st_size}
         return found
 
     def _changed(self, name: str, written: Any) -> str:
-        """How a file differs from what was written; nothing where it does not, and where weights were taken away."""
-        path, weights = self.path / name, name.endswith(".safetensors")
+        """How a file differs from what was written; nothing where it does not, and where it is gone and may be."""
+        path, table = self.path / name, name in TABLES
         try:
             size = path.stat().st_size
             if size != written["bytes"]:
                 return f"it has {size:,} bytes, and {written['bytes']:,} were written"
-            if weights:
-                return "" if whole_weights(path) else "it is torn"
+            if not table:
+                return "" if path != self.weights or whole_weights(path) else "it is torn"
             if size <= WHOLLY_READ and hashlib.sha256(self.read_bytes(name)).hexdigest() != written["sha256"]:
                 return "it is not what the run has written"
         except FileNotFoundError:
-            return "" if weights else "it is gone"
+            return "it is gone" if table else ""
         except (KeyError, TypeError, ValueError):
             return "status.json does not say what it was"
         return ""
@@ -276,7 +285,8 @@ class RunFolder:
         For the holder of the lock.
         """
         curve, images, status = (self.path / name for name in ("curve.csv", "train_images.csv", "status.json"))
-        self.set_aside([self.checkpoint, curve, images, self.ledger, self.weights, status], BEFORE_ENDING)
+        written = (self.checkpoint, curve, images, self.ledger, self.predictions, self.weights, status)
+        self.set_aside(written, BEFORE_ENDING)
 
     def write_status(self, status: Status, *, lasting: bool = True) -> None:
         """Replace status.json."""
@@ -356,9 +366,13 @@ class TakenFolder(RunFolder):
             self.check()
             raise
 
+    def write_bytes(self, path: Path, content: bytes, *, lasting: bool = True) -> None:
+        """The same for bytes."""
+        self.write_with(path, lambda temporary: temporary.write_bytes(content), lasting=lasting)
+
     def write_text(self, path: Path, text: str, *, lasting: bool = True) -> None:
         """The same for text, in UTF-8."""
-        self.write_with(path, lambda temporary: temporary.write_bytes(text.encode()), lasting=lasting)
+        self.write_bytes(path, text.encode(), lasting=lasting)
 
 
 def _file_of(folder: Path) -> tuple[int, int]:

@@ -56,6 +56,11 @@ def cases() -> Iterator[tuple[str, StudyData]]:
     yield "three source seeds with two targets each", made_study(_study(seeds=2, sources=3))
 
 
+@lru_cache(maxsize=1)
+def _cases() -> tuple[tuple[str, StudyData], ...]:
+    return tuple(cases())
+
+
 def _study(seeds: int, sources: int = 1, noise: float = 0.01) -> list[MadeRun]:
     """Two sizes of each training set, two similarities and a control, over four numbers of frozen layers."""
     random = np.random.default_rng(5)
@@ -110,7 +115,9 @@ def cannot_tell_by_one_seed(analysis: Analysis) -> None:
     for said in _said(analysis):
         if said.words == "one seed":
             for one in said.findings:
-                assert one.answer == "cannot tell", f"says {one.answer!r} by one seed: {one.statement}"
+                assert one.answer in ("cannot tell", "not applicable"), (
+                    f"says {one.answer!r} by one seed: {one.statement}"
+                )
 
 
 def writes_its_findings(analysis: Analysis) -> None:
@@ -198,7 +205,8 @@ def check_analysis(cls: type[Analysis]) -> None:
 @lru_cache(maxsize=1)  # most checks look at the same answers
 def _said(analysis: Analysis) -> tuple[_Said, ...]:
     said = []
-    for (words, given), (_, untouched) in zip(cases(), cases(), strict=True):
+    for words, untouched in _cases():
+        given = untouched.copy()
         findings, error = _findings(analysis, given)
         raised = {"findings": error} if error else {}
         try:

@@ -40,6 +40,11 @@ def loads_what_it_says(pair: Pair) -> None:
             continue
         _is_right(pair, "load", task, side)
         _is_right(pair, "class_counts", pair.class_counts(side, _data()), side)
+        said = pair.test_count(side, _data())
+        _is_right(pair, "test_count", said, side)
+        assert said in (None, len(task.test)), (
+            f"the {side} has {len(task.test)} test images, but test_count says {said}"
+        )
         for half, images in (("training", task.train), ("test", task.test)) if pair.task == "classification" else ():
             where = f"the {half} images of the {side}"
             assert images.images.dtype == torch.uint8, f"{where} are {images.images.dtype}, not uint8"

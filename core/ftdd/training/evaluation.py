@@ -7,7 +7,7 @@ import torch
 from ftdd.data.images import LabelledImages
 from ftdd.networks.chain import Chain
 from ftdd.training.features import Inputs, slices
-from ftdd.training.objective import errors, total_loss
+from ftdd.training.objective import answers, errors, total_loss
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,8 @@ class Measure:
     """Mean cross-entropy, in nats; of numbers, the mean squared error."""
     errors: torch.Tensor
     """Of each image; float64, shape (N,)."""
+    answers: torch.Tensor
+    """What each image is given: its class, int64, or the number; shape (N,)."""
 
     def error_where(self, chosen: torch.Tensor) -> float | None:
         """The error on the chosen images (bool, shape (N,)); None where none is chosen."""
@@ -31,11 +33,13 @@ class Measure:
 def measure(chain: Chain, inputs: Inputs, images: LabelledImages) -> Measure:
     """Error and loss on these images, which `inputs` turns into what the chain takes."""
     chain.eval()
-    missed, lost = [], []
+    given, missed, lost = [], [], []
     for indices in slices(images.images):
         outputs = chain(inputs.batch(indices), start=inputs.start)
         labels = images.labels[indices]
-        missed.append(errors(outputs, labels))
+        given.append(answers(outputs, labels))
+        missed.append(errors(given[-1], labels))
         lost.append(total_loss(outputs, labels))
     each = torch.cat(missed)
-    return Measure(float(each.sum()) / len(images), float(torch.stack(lost).sum()) / len(images), each)
+    loss = float(torch.stack(lost).sum()) / len(images)
+    return Measure(float(each.sum()) / len(images), loss, each, torch.cat(given))

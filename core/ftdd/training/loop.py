@@ -65,6 +65,14 @@ class Assignment:
 
 
 @dataclass(frozen=True)
+class Answers:
+    """What an evaluation gave every image: its class, int64, or in regression the number; shape (images,)."""
+
+    train: torch.Tensor
+    test: torch.Tensor
+
+
+@dataclass(frozen=True)
 class Moment:
     """The state of a training after an epoch, from which it can go on as if it had never stopped.
 
@@ -76,6 +84,8 @@ class Moment:
     seconds: float
     record: Record | None
     """What was measured at this epoch; None where it was not its turn, or the training has diverged."""
+    answers: Answers | None
+    """What every image was given then; None where nothing was measured."""
     diverged: bool
     ended: bool
     """Whether it is the last one."""
@@ -118,9 +128,9 @@ def train(chain: Chain, assignment: Assignment, resume: Moment | None = None) ->
     views = _proved_views(chain, assignment, proof)
 
     def moment(epoch: int, finite: bool = True) -> Moment:
-        record = None
+        record = answers = None
         if finite and epoch in assignment.evaluate_at:
-            record = _evaluate(chain, views, assignment, epoch, step, rate(step), began)
+            record, answers = _evaluate(chain, views, assignment, epoch, step, rate(step), began)
             finite = record.finite
         good_enough = (
             record is not None
@@ -133,6 +143,7 @@ def train(chain: Chain, assignment: Assignment, resume: Moment | None = None) ->
             step,
             time.perf_counter() - began,
             record if finite else None,
+            answers if finite else None,
             not finite,
             ended,
             optimizer.state_dict(),
@@ -209,6 +220,11 @@ class _Views:
         self.train_plain = prefix_inputs(chain, length, pixels, assignment.cache, "features-train.npy")
         left = assignment.cache.less(self.train_plain)
         self.test = prefix_inputs(chain, length, test_pixels, left, "features-test.npy")
+        self.validation: Inputs | None = None
+        if task.validation is not None:
+            validation = Pixels(task.validation.images, assignment.normalization, assignment.memory_format)
+            left = left.less(self.test)
+            self.validation = prefix_inputs(chain, length, validation, left, "features-validation.npy")
         self.train: Inputs = self.train_plain
         self._augmenter = None
         if isinstance(augmentation, CropAndFlip):
@@ -228,12 +244,15 @@ class _Views:
 
 def _evaluate(
     chain: Chain, views: _Views, assignment: Assignment, epoch: int, step: int, rate: float, began: float
-) -> Record:
+) -> tuple[Record, Answers]:
     task = assignment.task
     train = measure(chain, views.train_plain, task.train)
     test = measure(chain, views.test, task.test)
+    validation = None
+    if views.validation is not None and task.validation is not None:
+        validation = measure(chain, views.validation, task.validation).error
     mislabelled = task.train.mislabelled
-    return Record(
+    record = Record(
         epoch=epoch,
         step=step,
         learning_rate=rate,
@@ -245,7 +264,9 @@ def _evaluate(
         test_loss=test.loss,
         test_error_noisy=error_on_noisy_labels(test.error, assignment.label_noise, len(task.test.classes)),
         seconds=time.perf_counter() - began,
+        validation_error=validation,
     )
+    return record, Answers(train.answers, test.answers)
 
 
 def _probe(chain: Chain, assignment: Assignment) -> Probe:

@@ -14,12 +14,20 @@ def mean_loss(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 def total_loss(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """The loss summed over the images, float64, a number."""
     if labels.is_floating_point():
-        return errors(outputs, labels).sum()
+        return errors(answers(outputs, labels), labels).sum()
     return cross_entropy(outputs, labels, reduction="sum").double()
 
 
-def errors(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """The error on every image, shape (N,), float64: 1 where it is not given its class, else 0; of numbers, squared."""
+def answers(outputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """What every image is given, shape (N,): the class with the largest logit, int64; or the number, as it is."""
+    return outputs.squeeze(1) if labels.is_floating_point() else outputs.argmax(dim=1)
+
+
+def errors(given: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """The error on every image, shape (N,), float64: 1 where it is not given its class, else 0; of numbers, squared.
+
+    given: the answers.
+    """
     if labels.is_floating_point():
-        return (outputs.squeeze(1).double() - labels.double()).square()
-    return (outputs.argmax(dim=1) != labels).double()
+        return (given.double() - labels.double()).square()
+    return (given != labels).double()

@@ -4,9 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ftdd.analysis.finding import Answer, Finding, Proposal
+from ftdd.statistics.scope import FEWEST_SOURCES
 from ftdd.values import Json
-from ftdd.wording import count, lead, number, position, seeds, sentence, within
-from ftdd_plugins.analyses.along import one_more_seed
+from ftdd.wording import count, lead, number, position, sentence, within
+from ftdd_plugins.analyses.along import bounded
+from ftdd_plugins.analyses.one_more_seed import can_have_sources, one_more_seed
+from ftdd_plugins.analyses.sources import how_to_have_more, over_sources
 
 if TYPE_CHECKING:
     from ftdd.analysis.replicates import Grid
@@ -18,13 +21,15 @@ def compared(study: "StudyData", better: "Grid", worse: "Grid", level: float, co
     """The errors of the one that is said to be worse, minus those of the better, where both were measured."""
     from dataclasses import replace
 
+    from ftdd.analysis.image_errors import test_image_variance
     from ftdd.analysis.replicates import max_difference
     from ftdd.statistics.differences import differences
 
+    images = test_image_variance(study, better, worse)
     found = differences(
         (better.x, worse.x),
-        (better.values, worse.values),
-        (better.seeds, worse.seeds),
+        (better.cells, worse.cells),
+        images.covariance if images else None,
         level=level,
         comparisons=comparisons,
         most=max_difference(study),
@@ -51,9 +56,13 @@ def between(
 ) -> Finding:
     """Whether the first is better than the second at some depth; by how much where that is largest_margin.
 
+    A claim about sources, which fewer than three of them cannot show.
+
     settings: of the first curve's, those that only it has, and that so are not what both share.
     """
     import numpy as np
+
+    from ftdd.analysis.image_errors import estimand, test_image_variance
 
     at, squared = largest_margin(found), study.regression
     seen, excluded_ = bool((found.low > 0).any()), excluded(found, grids[0], study, smallest)
@@ -64,20 +73,23 @@ def between(
         for key, value in grids[0].settings.items()
         if grids[1].settings.get(key) == value and key not in settings
     }
+    sources = min((grid.sources for grid in grids if grid.sources), default=0)
     wins = [float(x) for x, low in zip(found.x, found.low, strict=True) if low > 0]
     loses = [float(x) for x, high in zip(found.x, found.high, strict=True) if high < 0]
-    return Finding(
+    finding = Finding(
         analysis=key.split(".")[0],
         key=key,
         statement=statement,
         answer=answer,
-        text=_text(grids[0].over, found, names, at, (wins, loses), shared, squared)
-        + _verdict(answer, names, smallest, known),
+        text=_text(grids, found, names, at, (wins, loses), shared, squared) + _verdict(answer, names, smallest, known),
         settings=shared,
         effect=float(found.mean[at]),
         interval=(float(found.low[at]), float(found.high[at])) if known else None,
         level=level,
         n=int(found.counts[at]),
+        sources=sources,
+        targets=min(grid.targets for grid in grids),
+        test_images=estimand(test_image_variance(study, *grids)),
         p=float(found.p[at]) if known else None,
         runs=tuple(dict.fromkeys((*grids[0].runs, *grids[1].runs))),
         numbers={
@@ -92,6 +104,7 @@ def between(
             "differences": {f"{x:g}": float(d) for x, d in zip(found.x, found.mean, strict=True)},
         },
     )
+    return over_sources(finding, how_to_have_more(study, grids[0]))
 
 
 def largest_margin(found: "Differences") -> int:
@@ -116,7 +129,8 @@ def seeds_for_difference(
 ) -> list[Proposal]:
     """One more seed of both curves, at the depth where the difference is nearest to telling; nothing if it tells."""
     found = compared(study, better, worse, level, comparisons)
-    if found is None or (found.low > 0).any() or excluded(found, better, study, smallest):
+    few = 0 < better.sources < FEWEST_SOURCES and can_have_sources(study, better)
+    if found is None or (not few and ((found.low > 0).any() or excluded(found, better, study, smallest))):
         return []
     at = float(found.x[largest_margin(found)])
     about = f" ({worse.words})" if worse.words else ""
@@ -124,12 +138,12 @@ def seeds_for_difference(
     return [
         proposal
         for grid in (better, worse)
-        for proposal in one_more_seed(study, grid, reason, [at]) or one_more_seed(study, grid, reason)
+        for proposal in one_more_seed(study, grid, reason, [at], few) or one_more_seed(study, grid, reason, None, few)
     ]
 
 
 def _text(
-    over: str,
+    grids: "tuple[Grid, Grid]",
     found: "Differences",
     names: tuple[str, str],
     at: int,
@@ -143,18 +157,25 @@ def _text(
     if np.isfinite(found.low[at]):
         ends = (float(found.low[at]), float(found.high[at]))
     first, second = names
+    significant = ends is not None and (ends[0] > 0 or ends[1] < 0)
     if by < 0:
         first, second, ends = second, first, None if ends is None else (-ends[1], -ends[0])
-    how = seeds(int(found.counts[at])) + ("" if found.paired else ", not paired")
-    difference = f"difference{within(ends, squared)}, {how}" if ends else "one seed"
-    text = f"{lead(shared)}With {position(over, found.x[at])}, "
-    text += f"{first} is better than {second} by {number(abs(by), squared)} ({difference})."
+    how = f"{_replication(grids, names)}{'' if found.paired else ', not paired'}"
+    text = f"{lead(shared)}With {position(grids[0].over, found.x[at])}, the mean error of {first} is "
+    text += f"{number(abs(by), squared)}{within(bounded(ends), squared)} lower than that of {second}"
+    text += f"{'' if significant else ', not significant'} ({how})."
     for name, where in zip(names, decided, strict=True):
         if where:
             places = ", ".join(map(count, where))
             of_all = f"at {len(where)} of {len(found.x)} depths ({places})" if len(found.x) > 1 else "there"
             text += f" {sentence(name)} is significantly better {of_all}."
     return text
+
+
+def _replication(grids: "tuple[Grid, Grid]", names: tuple[str, str]) -> str:
+    """`3 sources × 5 seeds`, or what each of the two has."""
+    both = [grid.replication for grid in grids]
+    return both[0] if both[0] == both[1] else ", ".join(f"{name} {by}" for name, by in zip(names, both, strict=True))
 
 
 def _verdict(answer: Answer, names: tuple[str, str], smallest: float, known: bool) -> str:
@@ -164,4 +185,4 @@ def _verdict(answer: Answer, names: tuple[str, str], smallest: float, known: boo
         return f" That {names[0]} is better by {smallest:g} or more is excluded at every depth."
     if not known:
         return " One seed gives no estimate of the variance between seeds; add at least two more."
-    return f" Whether {names[0]} is better at any depth is inconclusive with these seeds; more would decide."
+    return f" Whether {names[0]} is better at any depth is inconclusive."

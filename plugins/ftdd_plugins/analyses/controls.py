@@ -90,5 +90,5 @@ def _stretched(control: "Grid", transfer: "Grid") -> "Grid":
 
     if control.settings["control"] != "scratch":
         return control
-    values = np.repeat(control.values[:, :1], len(transfer.x), axis=1)
-    return replace(control, x=transfer.x, values=values, test_images=None)
+    cells = replace(control.cells, values=np.repeat(control.cells.values[:, :1], len(transfer.x), axis=1))
+    return replace(control, x=transfer.x, cells=cells, ids=np.repeat(control.ids[:, :1], len(transfer.x), axis=1))

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -133,6 +133,8 @@ class EffectiveModelComplexity(Descents):
             unit="times as many images",
             level=self.level,
             n=n,
+            sources=min(bracket.grid.sources for bracket in brackets),
+            targets=min(bracket.grid.targets for bracket in brackets),
             runs=tuple(run for bracket in brackets for run in bracket.grid.runs),
             numbers={
                 "eps": self.eps,
@@ -151,7 +153,8 @@ class EffectiveModelComplexity(Descents):
             if {path: grid.settings[path] for path in others} == settings
         ]
         found = []
-        for grid, descent in found_descents(study, grids, self.smallest, self.level):
+        for answered in found_descents(study, grids, self.smallest, self.level):
+            grid, descent = answered.grid, answered.descent
             images = float(str(grid.settings[IMAGES])) if grid.settings[IMAGES] != "all" else math.inf
             fitted = [bracket.depth for bracket in brackets if bracket.low >= images]
             not_fitted = [bracket.depth for bracket in brackets if bracket.high <= images]
@@ -194,6 +197,8 @@ class EffectiveModelComplexity(Descents):
                     level=self.level,
                     unit="frozen layers",
                     n=len(grid.values),
+                    sources=grid.sources,
+                    targets=grid.targets,
                     runs=grid.runs,
                     numbers={"eps": self.eps, "crosses_from": low, "crosses_to": high, "images": images},
                 )
@@ -213,10 +218,8 @@ def _significantly_around(grid: "Grid", eps: float, level: float, curves: int) -
 
     from ftdd.statistics.differences import differences
 
-    at_eps = np.where(np.isnan(grid.values), np.nan, eps)
-    over = differences(
-        (grid.x, grid.x), (at_eps, grid.values), (grid.seeds, grid.seeds), level=level, comparisons=curves
-    )
+    at_eps = replace(grid.cells, values=np.where(np.isnan(grid.cells.values), np.nan, eps))
+    over = differences((grid.x, grid.x), (at_eps, grid.cells), level=level, comparisons=curves)
     return (0.0, math.inf) if over is None else (_around(grid.x, over.high <= 0)[0], _around(grid.x, over.low <= 0)[1])
 
 

@@ -22,6 +22,7 @@ class Epochwise(Descents):
     """
 
     rank = 3
+    peaks_over = ("epoch",)
     name: Literal["epochwise"] = "epochwise"
 
     def findings(self, study: "StudyData") -> Sequence[Finding]:
@@ -31,13 +32,14 @@ class Epochwise(Descents):
         from ftdd.analysis.replicates import over_epochs
 
         found = []
-        for grid, descent in found_descents(study, over_epochs(study), self.smallest, self.level):
-            finding = descent_finding("epochwise", study, grid, descent, self.level)
-            reached = interpolation(study, grid.runs)
+        for answered in found_descents(study, over_epochs(study), self.smallest, self.level):
+            finding = descent_finding("epochwise", study, answered, self.level)
+            runs = answered.grid.runs
+            reached = interpolation(study, runs)
             more = {
                 **time_numbers("interpolation_epoch", reached),
-                "best_over_seeds": _mean(study, grid.runs, "best_test_error"),
-                "final_over_seeds": _mean(study, grid.runs, "final_test_error"),
+                "best_over_seeds": _mean(study, runs, "best_test_error"),
+                "final_over_seeds": _mean(study, runs, "final_test_error"),
             }
             found.append(replace(finding, numbers={**finding.numbers, **more}))
         # Errors are counts of images, so effects tie but for the last digit
@@ -48,8 +50,8 @@ class Epochwise(Descents):
         from ftdd.analysis.replicates import over_epochs
 
         found = found_descents(study, over_epochs(study), self.smallest, self.level)
-        ordered = sorted(found, key=lambda one: (-round(one[1].effect, 9), str(one[0].settings)))
-        return [proposal for grid, descent in ordered for proposal in seeds_to_decide(study, grid, descent)]
+        ordered = sorted(found, key=lambda one: (-round(one.descent.effect, 9), str(one.grid.settings)))
+        return [proposal for answered in ordered for proposal in seeds_to_decide(study, answered)]
 
 
 def _mean(study: "StudyData", runs: Sequence[str], column: str) -> float | None:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 from ftdd.analysis.finding import Answer, Finding, Proposal
 from ftdd.values import Json
-from ftdd.wording import count, layers, lead, number, of, position, seeds, within
-from ftdd_plugins.analyses.along import Descents, descent_finding, found_descents, seeds_to_decide
+from ftdd.wording import count, layers, lead, number, of, position, within
+from ftdd_plugins.analyses.along import Descents, bounded, descent_finding, found_descents, seeds_to_decide
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +27,7 @@ class Freezingwise(Descents):
     """
 
     rank = 2
+    peaks_over = ("frozen_layers",)
     name: Literal["freezingwise"] = "freezingwise"
 
     def findings(self, study: "StudyData") -> Sequence[Finding]:
@@ -35,9 +36,10 @@ class Freezingwise(Descents):
 
         grids = over_setting(study, "frozen_layers", "final_test_error")
         descents = []
-        for grid, descent in found_descents(study, grids, self.smallest, self.level):
-            finding = descent_finding("freezingwise", study, grid, descent, self.level)
-            descents.append(replace(finding, numbers={**finding.numbers, **_capacity(study, grid, finding)}))
+        for answered in found_descents(study, grids, self.smallest, self.level):
+            finding = descent_finding("freezingwise", study, answered, self.level)
+            capacity = _capacity(study, answered.grid, finding)
+            descents.append(replace(finding, numbers={**finding.numbers, **capacity}))
         best = [self._best(study, grid, len(grids)) for grid in grids]
         return [*descents, *best, *(_deciding(study, grid, self.level, len(grids)) for grid in grids)]
 
@@ -47,18 +49,20 @@ class Freezingwise(Descents):
 
         grids = over_setting(study, "frozen_layers", "final_test_error")
         found = found_descents(study, grids, self.smallest, self.level)
-        return [proposal for grid, descent in found for proposal in seeds_to_decide(study, grid, descent)]
+        return [proposal for answered in found for proposal in seeds_to_decide(study, answered)]
 
     def _best(self, study: "StudyData", grid: "Grid", curves: int) -> Finding:
         """What freezing the most layers costs over freezing the best number."""
         import numpy as np
 
-        from ftdd.analysis.replicates import compared_values, max_difference
+        from ftdd.analysis.image_errors import estimand, test_image_variance
+        from ftdd.analysis.replicates import compared_cells, max_difference
         from ftdd.statistics.best import best_places
 
         logs = study.regression
-        values, most = compared_values(study, grid), max_difference(study)
-        found = best_places(values, level=self.level, curves=curves, most=most)
+        cells, most, images = compared_cells(study, grid), max_difference(study), test_image_variance(study, grid)
+        test = images.covariance if images else None
+        found = best_places(cells.margin, test, cells.second, level=self.level, curves=curves, most=most)
         at, last = float(grid.x[found.at]), float(grid.x[-1])
         cost, interval = float(found.cost[-1]), None
         answer: Answer = "cannot tell"
@@ -66,15 +70,17 @@ class Freezingwise(Descents):
             interval = (float(found.low[-1]), float(found.high[-1]))
             answer = "seen" if interval[0] > 0 else "not seen" if interval[1] < self.smallest else "cannot tell"
         text = f"{lead(grid.settings)}The mean{' logarithm' if logs else ''} is lowest with {position(grid.over, at)}"
-        costs = f"; freezing {count(last)} costs {number(cost)}{within(interval)}"
+        costs = f"; freezing {count(last)} costs {number(cost)}{within(bounded(interval))}"
         text += ", the most there are" if at == last else costs
         as_good = [float(grid.x[i]) for i in found.as_good]
         others = [x for x in as_good if x != at]
-        told = f"not significantly worse ({seeds(len(grid.values))}): {layers(others)}"
+        upper = max((float(found.high[i]) for i in found.as_good if float(grid.x[i]) != at), default=0.0)
+        may_cost = f", whose cost may be up to {number(upper)}" if upper < 1 or logs else ""
+        told = f"not distinguishable from {count(at)} ({grid.replication}): {', '.join(map(count, others))}{may_cost}"
         if not others:
-            told = f"all other depths are significantly worse (simultaneous 95% CI, {seeds(len(grid.values))})"
+            told = f"no other depth may be the best ({self.level:.0%}, {grid.replication})"
         if not found.known:
-            few = "the seeds have too few positions in common to estimate their variance"
+            few = f"the variance between seeds cannot be estimated ({grid.replication})"
             told = few if len(grid.values) > 1 else "one seed gives no estimate of the variance between seeds"
         return Finding(
             analysis="freezingwise",
@@ -88,6 +94,9 @@ class Freezingwise(Descents):
             level=self.level,
             unit="log test error" if logs else "test error",
             n=len(grid.values),
+            sources=grid.sources,
+            targets=grid.targets,
+            test_images=estimand(images),
             runs=grid.runs,
             numbers={
                 "best_at": at,
@@ -122,36 +131,37 @@ def _deciding(study: "StudyData", grid: "Grid", level: float, curves: int) -> Fi
     answer: Answer = "cannot tell"
     to = f"a train error of {study.eps:g}"
     if reached.all() or not reached.any():
+        answer = "not applicable"
         text = f"{'All' if reached.all() else 'No'} runs reach {to}, whatever is frozen."
         if study.regression and study.eps == 0 and not reached.any():
             text = f"No runs reach {to}; squared errors hardly ever do: set `eps` to what counts as nothing."
-        elif len(grid.values) > 1:
-            answer = "not seen"
     else:
         most = shares[shares >= 0.5]
         text = f"{of(int(reached.sum()), len(runs), 'reach')} {to}; "
         if len(most):
             threshold = float(most.index.max())
-            text += f"at least half of the seeds do with up to {layers([threshold])}."
+            text += f"at least half do with up to {layers([threshold])}."
             text += "" if threshold == shares.index.max() else " With more, training is underparameterized."
         else:
-            text += "with no number of frozen layers at least half of the seeds do."
+            text += "with no number of frozen layers at least half do."
         if len(grid.values) > 1:
             p = min(1.0, curves * _chance(grid, runs))
             answer = "seen" if p <= 1 - level else "cannot tell"
-    if len(grid.values) < 2:
+    if len(grid.values) < 2 and answer != "not applicable":
         text += " One seed gives no estimate of the variance between seeds."
     return Finding(
         analysis="freezingwise",
         key="freezingwise.interpolation",
         statement="The more layers are frozen, the fewer runs interpolate",
         answer=answer,
-        text=f"{lead(grid.settings)}{text}",
+        text=text if answer == "not applicable" else f"{lead(grid.settings)}{text}",
         settings=grid.settings,
         effect=threshold,
         unit="frozen layers",
         level=level,
         n=len(grid.values),
+        sources=grid.sources,
+        targets=grid.targets,
         p=p,
         runs=grid.runs,
         numbers={"threshold_at": threshold, "share_interpolating": {f"{x:g}": float(s) for x, s in shares.items()}},
@@ -161,15 +171,15 @@ def _deciding(study: "StudyData", grid: "Grid", level: float, curves: int) -> Fi
 def _chance(grid: "Grid", runs: "pd.DataFrame") -> float:
     """That those which interpolate have so few frozen layers were it all the same, by ranks.
 
-    Where replicates are means over the targets of a source, one interpolates where at least half of its targets do.
+    Where sources are the replicates, one interpolates where at least half of its targets do; with fewer sources, a
+    target seed where it does from at least half of them.
     """
-    from ftdd.records.study import SEEDS
+    from ftdd.analysis.replicates import replicate_columns
     from ftdd.statistics.ranks import nearer
 
     table = runs.assign(_depth=runs["frozen_layers"].astype(float), _reached=runs["interpolation_epoch"].notna())
-    repeats = [column for column in SEEDS if column in table]
-    if "source.seed" in table and all(seed[0] is None for seed in grid.seeds):
-        shares = table.groupby(["source.seed", "_depth"])["_reached"].mean()
-        table, repeats = (shares >= 0.5).reset_index(), ["source.seed"]
+    repeats = replicate_columns(table)
+    shares = table.groupby([*repeats, "_depth"], dropna=False)["_reached"].mean()
+    table = (shares >= 0.5).reset_index()
     seeds = list(table[repeats].astype(str).itertuples(index=False, name=None))
     return nearer(table["_depth"].to_numpy(dtype=float), table["_reached"].to_numpy(dtype=bool), seeds)

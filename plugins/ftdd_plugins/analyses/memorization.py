@@ -8,7 +8,7 @@ from pydantic import Field
 from ftdd.analysis.finding import Answer, Finding
 from ftdd.components import Analysis
 from ftdd.values import Json
-from ftdd.wording import lead, number, position, seeds
+from ftdd.wording import lead, number, position, replication
 from ftdd_plugins.analyses.reaching import reaching, time_numbers
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from ftdd.statistics.times import Times
 
 COLUMNS = ("train_error_clean", "train_error_mislabelled")
-SEEDS = ("seed", "source.seed")
 
 
 class Memorization(Analysis):
@@ -38,7 +37,7 @@ class Memorization(Analysis):
 
     def findings(self, study: "StudyData") -> Sequence[Finding]:
         """One for each setting with wrong labels, over all its numbers of frozen layers."""
-        from ftdd.analysis.replicates import parts_of
+        from ftdd.analysis.replicates import parts_of, replicate_columns
         from ftdd.statistics.times import later, times
 
         noisy = study.done[study.done["final_train_error_mislabelled"].notna()].drop_duplicates("id")
@@ -46,7 +45,7 @@ class Memorization(Analysis):
         found = []
         for settings, runs in parts:
             right, wrong, ends = [], [], []
-            for _, same in runs.groupby([column for column in SEEDS if column in runs], dropna=False):
+            for _, same in runs.groupby(replicate_columns(runs), dropna=False):
                 fitted = [self._fitted(study, same["id"], column) for column in COLUMNS]
                 right.append(fitted[0].median)
                 wrong.append(fitted[1].median)
@@ -62,7 +61,10 @@ class Memorization(Analysis):
     def _finding(
         self, settings: dict[str, Json], runs: "pd.DataFrame", sides: "tuple[Times, Times]", p: float
     ) -> Finding:
+        from ftdd.analysis.replicates import replication_of
+
         right, wrong = sides
+        sources, targets = replication_of(runs)
         known = right.median is not None and wrong.median is not None
         answer: Answer = "cannot tell"
         if p <= 1 - self.level:
@@ -81,7 +83,7 @@ class Memorization(Analysis):
             answer=answer,
             text=(
                 f"{lead(settings)}{self.share:.0%} of the right labels are fitted {_when(right.median)}, "
-                f"of the wrong ones {_when(wrong.median)} ({_over(right.n)}); {ends}."
+                f"of the wrong ones {_when(wrong.median)} ({_over(right.n, replication(sources, targets))}); {ends}."
                 f"{' More seeds would tell whether that is chance.' if answer == 'cannot tell' and right.n > 1 else ''}"
             ),
             settings=settings,
@@ -89,6 +91,8 @@ class Memorization(Analysis):
             level=self.level,
             unit="epochs",
             n=right.n,
+            sources=sources,
+            targets=targets,
             p=p,
             runs=tuple(runs["id"]),
             numbers={
@@ -100,8 +104,8 @@ class Memorization(Analysis):
         )
 
 
-def _over(count: int) -> str:
-    return f"median over {seeds(count)}" if count > 1 else "one seed, which says nothing of how much seeds differ"
+def _over(count: int, by: str) -> str:
+    return f"median, {by}" if count > 1 else "one seed, which gives no estimate of the variance between seeds"
 
 
 def _when(epoch: float | None) -> str:

@@ -5,12 +5,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from ftdd.analysis.finding import Answer, Finding, of_key
+from ftdd.statistics.scope import FEWEST_SOURCES
 from ftdd.values import Json
-from ftdd.wording import lead, number, of, seeds, within
+from ftdd.wording import lead, number, of, within
 from ftdd_plugins.analyses.along import Descents, found_descents
 from ftdd_plugins.analyses.freezingwise import Freezingwise
 from ftdd_plugins.analyses.similarity import Similarity
 from ftdd_plugins.analyses.sizes import TARGET, Sizes
+from ftdd_plugins.analyses.sources import over_sources
 
 if TYPE_CHECKING:
     from ftdd.analysis.replicates import Grid
@@ -35,6 +37,7 @@ class Paper(Descents):
     """
 
     rank = 1
+    peaks_over = ("frozen_layers", "epoch")
     name: Literal["paper"] = "paper"
 
     def findings(self, study: "StudyData") -> Sequence[Finding]:
@@ -50,7 +53,8 @@ class Paper(Descents):
             ),
             _exists("F4", of_key(Similarity(**settings).findings(study), "similarity.better")),
         ]
-        return [one for one in found if one is not None]
+        more = f"sweep source.seed over at least {FEWEST_SOURCES}" if "source.seed" in study.runs else ""
+        return [over_sources(one, more) for one in found if one is not None]
 
     def _pronounced(self, study: "StudyData") -> Finding | None:
         """F1: the effect of the largest target set against that of the smallest, curve by curve."""
@@ -58,13 +62,15 @@ class Paper(Descents):
 
         if TARGET not in study.swept or study.regression:
             return None
-        found = found_descents(study, over_epochs(study), self.smallest, self.level)
+        each = 1 - (1 - self.level) / 2  # what is told of two effects is told of their difference
+        found = found_descents(study, over_epochs(study), self.smallest, each)
         sides: dict[str, list[tuple[float, Grid, Descent]]] = {}
-        for grid, descent in found:
+        for answered in found:
+            grid = answered.grid
             key = str({path: value for path, value in grid.settings.items() if path != TARGET})
             images = grid.settings.get(TARGET)
             size = float(images) if isinstance(images, (int, float)) else float("inf")
-            sides.setdefault(key, []).append((size, grid, descent))
+            sides.setdefault(key, []).append((size, grid, answered.descent))
         compared = []
         for curves in sides.values():
             small, large = min(curves, key=lambda one: one[0]), max(curves, key=lambda one: one[0])
@@ -94,24 +100,31 @@ def _more_pronounced(
         text=(
             f"{lead(shared)}With {counts[1]} target images the peak over epochs stands out by {number(two.effect)}"
             f"{within(two.interval)}, with {counts[0]} by {number(one.effect)}{within(one.interval)} "
-            f"({seeds(min(one.seeds, two.seeds))})."
+            f"({min(grid_s, grid, key=lambda one: (one.sources, one.targets)).replication})."
         ),
         settings=shared,
         effect=two.effect - one.effect,
         interval=interval,
         level=level,
         n=min(one.seeds, two.seeds),
+        sources=min(grid_s.sources, grid.sources),
+        targets=min(grid_s.targets, grid.targets),
         runs=(*grid_s.runs, *grid.runs),
         numbers={"small": sizes[0], "large": sizes[1]},
     )
 
 
 def _exists(claim: str, findings: Sequence[Finding]) -> Finding | None:
-    """The claim that there is such a case: seen if one is, not seen if none is, and inconclusive otherwise."""
+    """The claim that there is such a case: seen if one is, not seen if none is, and inconclusive otherwise.
+
+    Of the cases in which it can be asked; not applicable where there is none.
+    """
+    findings = [one for one in findings if one.answer != "not applicable"] or findings[:1]
     if not findings:
         return None
     answers = [finding.answer for finding in findings]
-    answer: Answer = "seen" if "seen" in answers else "cannot tell" if "cannot tell" in answers else "not seen"
+    ranked: tuple[Answer, ...] = ("seen", "cannot tell", "not seen", "not applicable")
+    answer = next(one for one in ranked if one in answers)
     best = max(
         (one for one in findings if one.answer == answer),
         key=lambda one: (one.effect is not None, one.effect or 0, str(one.settings)),
@@ -139,7 +152,8 @@ def _decides(descents: Sequence[Finding], interpolating: Sequence[Finding]) -> F
     for descent in descents:
         same = next(one for one in interpolating if one.settings == descent.settings)
         answers = {descent.answer, same.answer}
-        answer: Answer = "not seen" if "not seen" in answers else "cannot tell" if "cannot tell" in answers else "seen"
+        ranked: tuple[Answer, ...] = ("not applicable", "not seen", "cannot tell", "seen")
+        answer = next(one for one in ranked if one in answers)
         text = f"{descent.text} {same.text.removeprefix(lead(same.settings))}"
         runs = tuple(dict.fromkeys((*descent.runs, *same.runs)))
         p = None if descent.p is None or same.p is None else max(descent.p, same.p)

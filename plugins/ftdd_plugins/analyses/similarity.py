@@ -9,6 +9,7 @@ from ftdd.analysis.finding import Answer, Finding, Proposal
 from ftdd.components import Analysis
 from ftdd.wording import layers, lead, number, position, sentence
 from ftdd_plugins.analyses.between import between, compared, seeds_for_difference
+from ftdd_plugins.analyses.sources import how_to_have_more, over_sources
 
 if TYPE_CHECKING:
     from ftdd.analysis.replicates import Grid
@@ -55,9 +56,10 @@ class Similarity(Analysis):
                 smallest=self.smallest,
                 level=self.level,
             )
-            found.append(finding)
+            found.append(_with_quality(study, finding, less, more))
             if len(result.x) > 1:
-                found.append(_crossing(finding, result, names, self.level, study.regression))
+                crossing = _crossing(finding, result, names, self.level, study.regression)
+                found.append(over_sources(crossing, how_to_have_more(study, less)))
         return found
 
     def proposals(self, study: "StudyData") -> Sequence[Proposal]:
@@ -134,15 +136,42 @@ def _incomparable(less: "Grid", names: tuple[str, str], more: "Grid") -> Finding
         analysis="similarity",
         key="similarity.better",
         statement=f"The less related source ({names[0]}) is better than the more related one ({names[1]})",
-        answer="cannot tell",
+        answer="not applicable",
         text=(
             f"{lead(shared)}The two have different targets, so errors do not compare; "
             "choose a pair whose target stays the same."
         ),
         settings=shared,
-        n=len(less.seeds),
+        n=len(less.values),
+        sources=min(more.sources, less.sources),
+        targets=min(more.targets, less.targets),
         runs=(*more.runs, *less.runs),
     )
+
+
+def _with_quality(study: "StudyData", finding: Finding, less: "Grid", more: "Grid") -> Finding:
+    """With the sources' errors on their own tasks: a better network may transfer better whatever it has learned."""
+    from dataclasses import replace
+
+    from ftdd.wording import error
+
+    own = [_own_error(study, grid) for grid in (less, more)]
+    if None in own:
+        return finding
+    words = " and ".join(error(value, study.regression) for value in own)
+    return replace(
+        finding,
+        text=f"{finding.text} Test errors of the two sources on their own tasks: {words}.",
+        numbers={**finding.numbers, "less_related_source_test_error": own[0], "more_related_source_test_error": own[1]},
+    )
+
+
+def _own_error(study: "StudyData", grid: "Grid") -> float | None:
+    """The mean test error of a curve's sources on their own task."""
+    if "source_test_error" not in study.done:
+        return None
+    values = study.done[study.done["id"].isin(grid.runs)]["source_test_error"].dropna().astype(float)
+    return float(values.mean()) if len(values) else None
 
 
 def _source(axis: str, grid: "Grid") -> str:
@@ -177,6 +206,7 @@ def _crossing(finding: Finding, found: "Differences", names: tuple[str, str], le
             f"{lead(finding.settings)}{sentence(text)} They differ most with "
             f"{position('frozen_layers', float(found.x[best]))}, by {number(abs(float(found.mean[best])), squared)}."
         ),
+        numbers={name: value for name, value in finding.numbers.items() if name != "for_these_sources"},
         effect=float(found.mean.max() - found.mean.min()),
         interval=None,
         p=None,

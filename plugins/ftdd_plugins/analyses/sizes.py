@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from ftdd.analysis.finding import Answer, Finding, Proposal
+from ftdd.statistics.scope import FEWEST_SOURCES
 from ftdd.values import Json
-from ftdd.wording import lead, number, of, p_value
+from ftdd.wording import lead, number, of, p_value, replication
 from ftdd_plugins.analyses.along import Descents, descent_finding, found_descents, seeds_to_decide
 from ftdd_plugins.analyses.reaching import interpolation, time_numbers
+from ftdd_plugins.analyses.sources import over_sources
 
 if TYPE_CHECKING:
     from ftdd.analysis.replicates import Grid
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from ftdd.statistics.times import Times
 
 TARGET, SOURCE, EPOCHS = "target.images", "source.images", "source.training.epochs"
+WHAT_TO_DO = f"sweep source.seed over at least {FEWEST_SOURCES}"
 SAME_STEPS = 0.02
 """Source trainings whose steps differ by less than this share are equally long."""
 
@@ -48,14 +51,14 @@ class Sizes(Descents):
     def findings(self, study: "StudyData") -> Sequence[Finding]:
         """One for each arm and setting, then one for each curve over target sizes."""
         arms = source_arms(study)
-        slowed = [_slowed(study, arm, self.level, len(arms)) for arm in arms]
+        slowed = [over_sources(one, WHAT_TO_DO) for one in _slowed(study, arms, self.level)]
         descents = found_descents(study, _over_target(study), self.smallest, self.level)
-        return [*slowed, *(descent_finding("sizes", study, grid, found, self.level) for grid, found in descents)]
+        return [*slowed, *(descent_finding("sizes", study, answered, self.level) for answered in descents)]
 
     def proposals(self, study: "StudyData") -> Sequence[Proposal]:
         """Seeds at the minima and wherever the peak over target sizes may be."""
         found = found_descents(study, _over_target(study), self.smallest, self.level)
-        return [proposal for grid, descent in found for proposal in seeds_to_decide(study, grid, descent)]
+        return [proposal for answered in found for proposal in seeds_to_decide(study, answered)]
 
 
 def _over_target(study: "StudyData") -> "tuple[Grid, ...]":
@@ -103,14 +106,38 @@ def _arms_of(runs: Any, settings: Mapping[str, Json]) -> list[Arm]:
     return arms
 
 
-def _slowed(study: "StudyData", arm: Arm, level: float, arms: int) -> Finding:
-    from ftdd.statistics.times import later
+def _slowed(study: "StudyData", arms: Sequence[Arm], level: float) -> list[Finding]:
+    """One for each arm, by one-sided log-rank tests that are adjusted for all arms (Holm 1979)."""
+    from ftdd.statistics.times import holm, later
 
-    (early, what), (late, _) = (_replicates(study, runs) for runs in arm.runs)
-    p, other = (min(1.0, arms * chance) for chance in (later(early, late), later(late, early)))
+    sides = [tuple(_replicates(study, runs) for runs in arm.runs) for arm in arms]
+    slower = holm([later(early, late) for (early, _), (late, _) in sides])
+    faster = holm([later(late, early) for (early, _), (late, _) in sides])
+    return [
+        _slowing(study, arm, side, chances, level, len(arms))
+        for arm, side, chances in zip(arms, sides, zip(slower, faster, strict=True), strict=True)
+    ]
+
+
+def _slowing(
+    study: "StudyData",
+    arm: Arm,
+    sides: "tuple[tuple[Times, str], ...]",
+    chances: tuple[float, float],
+    level: float,
+    arms: int,
+) -> Finding:
+    from ftdd.analysis.replicates import replication_of
+    from ftdd.statistics.times import exact
+
+    (early, what), (late, _) = sides
+    p, other = chances
     answer: Answer = "seen" if p <= 1 - level else "not seen" if other <= 1 - level else "cannot tell"
     known = early.median is not None and late.median is not None
     peaks = [_median_peak(study, runs) for runs in arm.runs]
+    by = min(replication_of(study.done[study.done["id"].isin(list(runs))]) for runs in arm.runs)
+    test = f"{'exact ' if exact(early, late) else ''}one-sided log-rank"
+    test += f", Holm-adjusted over {arms} arms" if arms > 1 else ""
     return Finding(
         analysis="sizes",
         key="sizes.slowing",
@@ -118,7 +145,8 @@ def _slowed(study: "StudyData", arm: Arm, level: float, arms: int) -> Finding:
         answer=answer,
         text=(
             f"{lead(arm.settings)}From {_images(arm.small)} source images, {_median(early, what)}; "
-            f"from {_images(arm.large)}, {_median(late, what)} (log-rank p {p_value(p)}).{_rises(peaks)}"
+            f"from {_images(arm.large)}, {_median(late, what)} ({test}, p {p_value(p)}; {replication(*by)})."
+            f"{_rises(peaks)}"
             f"{'' if min(early.n, late.n) > 1 else ' One seed gives no estimate of the variance between seeds.'}"
         ),
         settings=arm.settings,
@@ -126,6 +154,8 @@ def _slowed(study: "StudyData", arm: Arm, level: float, arms: int) -> Finding:
         level=level,
         unit="epochs",
         n=min(early.n, late.n),
+        sources=by[0],
+        targets=by[1],
         p=p,
         runs=(*arm.runs[0], *arm.runs[1]),
         numbers={
@@ -143,7 +173,6 @@ def _slowed(study: "StudyData", arm: Arm, level: float, arms: int) -> Finding:
 
 def _replicates(study: "StudyData", runs: Sequence[str]) -> "tuple[Times, str]":
     """Times to interpolation, and what each is of: a run, or the median of a source's targets, as curves have it."""
-    from ftdd.analysis.replicates import FEWEST_SOURCES
     from ftdd.statistics.times import times
 
     table = study.done[study.done["id"].isin(list(runs))]

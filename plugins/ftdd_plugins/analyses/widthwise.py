@@ -25,14 +25,14 @@ class Widthwise(Descents):
     def findings(self, study: "StudyData") -> Sequence[Finding]:
         """One for each curve."""
         return [
-            descent_finding("widthwise", study, grid, found, self.level)
-            for grid, found in found_descents(study, _grids(study), self.smallest, self.level)
+            descent_finding("widthwise", study, answered, self.level)
+            for answered in found_descents(study, _grids(study), self.smallest, self.level)
         ]
 
     def proposals(self, study: "StudyData") -> Sequence[Proposal]:
         """Seeds at the minima and wherever the peak may be."""
         found = found_descents(study, _grids(study), self.smallest, self.level)
-        return [proposal for grid, descent in found for proposal in seeds_to_decide(study, grid, descent)]
+        return [proposal for answered in found for proposal in seeds_to_decide(study, answered)]
 
 
 def _grids(study: "StudyData") -> "tuple[Grid, ...]":

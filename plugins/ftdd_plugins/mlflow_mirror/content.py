@@ -30,7 +30,7 @@ STATUS = {
 }
 """MLflow's word for each state; a run that diverged has the tag ftdd.state = diverged."""
 
-NOT_MIRRORED = (".safetensors", ".pt", ".npy", DAMAGED_ENDING, BEFORE_ENDING)
+NOT_MIRRORED = (".safetensors", ".pt", ".npy", ".npz", DAMAGED_ENDING, BEFORE_ENDING)
 LONGEST_PARAM, LONGEST_NOTE = 6000, 7000
 MOST_EVALUATIONS = 300
 """Of a run: MLflow's charts draw 320 points of a line, sampled, and a peak between two samples would be gone."""

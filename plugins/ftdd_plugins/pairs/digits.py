@@ -79,11 +79,13 @@ class Digits(Pair):
             sum(i % 5 not in TESTED_OF_FIVE for i in range(IMAGES_OF_DIGIT[digit])) for digit in self._digits(side)
         )
 
+    def test_count(self, side: Side, data: Path) -> int:
+        """What is not trained on."""
+        return sum(IMAGES_OF_DIGIT[digit] for digit in self._digits(side)) - sum(self.class_counts(side, data))
+
     def repeats(self, side: Side, data: Path) -> Repeats:
         """None is like another; known, like the counts."""
-        trained = sum(self.class_counts(side, data))
-        every = sum(IMAGES_OF_DIGIT[digit] for digit in self._digits(side))
-        return Repeats(trained, every - trained, 0, 0, 0, 0)
+        return Repeats(sum(self.class_counts(side, data)), self.test_count(side, data), 0, 0, 0, 0)
 
     def load(self, side: Side, data: Path) -> "Task":
         """From inside scikit-learn; `data` is not used."""

@@ -91,6 +91,10 @@ class GaussianLinear(Pair):
         """The pool."""
         return (self.pool,)
 
+    def test_count(self, side: Side, data: Path) -> int:
+        """The pool."""
+        return self.pool
+
     def load(self, side: Side, data: Path) -> "Task":
         """Drawn; `data` is not used."""
         from ftdd.data.images import Task

@@ -97,6 +97,10 @@ class ImageFolder(Pair):
         """Counted in the folders."""
         return tuple(len(files) for files in self._found(side, data).train.values())
 
+    def test_count(self, side: Side, data: Path) -> int:
+        """Counted in the folders."""
+        return sum(len(files) for files in self._found(side, data).test.values())
+
     def prepare(self, data: Path, say: Callable[[str], None]) -> None:
         """Decode all images once."""
         for side in self._sides():

@@ -90,6 +90,10 @@ class ImageNetSubset(Pair):
         """Counted in the folders."""
         return tuple(len(self._files(name, "train", data)) for name in self.classes(side, data))
 
+    def test_count(self, side: Side, data: Path) -> int:
+        """Counted in the folders."""
+        return sum(len(self._files(name, "test", data)) for name in self.classes(side, data))
+
     def prepare(self, data: Path, say: Callable[[str], None]) -> None:
         """Decode what is needed once."""
         for side in SIDES:

@@ -1,5 +1,7 @@
 """Differences of two curves: paired where seeds are common, and together at all places."""
 
+from collections.abc import Hashable, Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,9 +9,15 @@ from hypothesis import strategies as st
 from scipy.stats import ttest_ind, ttest_rel
 
 from ftdd.statistics.differences import Differences, differences
+from ftdd.statistics.replication import Cells
 
 X = np.arange(5.0)
 SEEDS = (0, 1, 2, 3)
+
+
+def cells(values: "np.ndarray", seeds: Sequence[Hashable] = SEEDS) -> Cells:  # type: ignore[type-arg]
+    """Of one source."""
+    return Cells(values, (0,) * len(values), tuple(seeds)[: len(values)])
 
 
 def two(draw: int = 0, shift: float = 0.0, points: int = 5) -> "tuple[np.ndarray, np.ndarray]":  # type: ignore[type-arg]
@@ -21,7 +29,7 @@ def two(draw: int = 0, shift: float = 0.0, points: int = 5) -> "tuple[np.ndarray
 
 
 def found(first: "np.ndarray", second: "np.ndarray", **settings: object) -> Differences:  # type: ignore[type-arg]
-    answer = differences((X[: first.shape[1]],) * 2, (first, second), (SEEDS, SEEDS), **settings)  # type: ignore[arg-type]
+    answer = differences((X[: first.shape[1]],) * 2, (cells(first), cells(second)), **settings)  # type: ignore[arg-type]
     assert answer is not None
     return answer
 
@@ -38,7 +46,7 @@ def test_at_one_place_it_is_the_paired_t_test() -> None:
 def test_without_common_seeds_it_is_that_of_two_samples_with_the_smaller_degrees_of_freedom() -> None:
     """More careful than Welch, whose degrees lie between these and their sum."""
     first, second = two(points=1)
-    answer = differences((X[:1], X[:1]), (first, second), (SEEDS, (7, 8, 9, 10)))
+    answer = differences((X[:1], X[:1]), (cells(first), cells(second, (7, 8, 9, 10))))
     assert answer is not None
     assert not answer.paired
     welch = ttest_ind(second[:, 0], first[:, 0], equal_var=False)
@@ -61,7 +69,7 @@ def test_exchanging_the_curves_changes_the_sign_and_nothing_else(draw: int, shif
 def test_seeds_are_paired_by_their_names_not_by_their_order(draw: int, order: list[int]) -> None:
     first, second = two(draw)
     one = found(first, second)
-    other = differences((X, X), (first, second[order]), (SEEDS, tuple(SEEDS[i] for i in order)))
+    other = differences((X, X), (cells(first), cells(second[order], [SEEDS[i] for i in order])))
     assert other is not None
     assert other.mean == pytest.approx(one.mean)
     assert other.low == pytest.approx(one.low)
@@ -77,16 +85,16 @@ def test_what_a_pair_has_in_common_cancels(draw: int) -> None:
 
 def test_only_common_places_are_compared() -> None:
     first, second = two()
-    answer = differences((X, X[2:]), (first, second[:, 2:]), (SEEDS, SEEDS))
+    answer = differences((X, X[2:]), (cells(first), cells(second[:, 2:])))
     assert answer is not None
     assert answer.x.tolist() == [2, 3, 4]
     assert answer.mean == pytest.approx((second - first).mean(axis=0)[2:])
-    assert differences((X, X + 10), (first, second), (SEEDS, SEEDS)) is None
+    assert differences((X, X + 10), (cells(first), cells(second))) is None
 
 
 def test_only_common_seeds_are_paired() -> None:
     first, second = two()
-    answer = differences((X, X), (first, second[1:]), (SEEDS, SEEDS[1:]))
+    answer = differences((X, X), (cells(first), cells(second[1:], SEEDS[1:])))
     assert answer is not None
     assert answer.paired
     assert answer.counts.tolist() == [3] * 5
@@ -94,7 +102,7 @@ def test_only_common_seeds_are_paired() -> None:
 
 
 def test_single_seeds_leave_everything_open() -> None:
-    answer = differences((X, X), (np.full((1, 5), 0.2), np.full((1, 5), 0.9)), ((0,), (0,)))
+    answer = differences((X, X), (cells(np.full((1, 5), 0.2)), cells(np.full((1, 5), 0.9))))
     assert answer is not None
     assert answer.mean == pytest.approx(np.full(5, 0.7))
     assert np.isinf(answer.low).all()
@@ -148,7 +156,7 @@ def test_luck_that_a_seed_has_at_all_places_of_one_curve_is_not_taken_for_many_m
     for _ in range(600):
         first = 0.3 + random.normal(0, 0.01, (seeds, 10))
         second = 0.3 + random.normal(0, 0.01, (seeds, 10)) + random.normal(0, luck, (seeds, 1))
-        answer = differences((x, x), (first, second), names)
+        answer = differences((x, x), (cells(first, names[0]), cells(second, names[1])))
         assert answer is not None
         false += bool((answer.low > 0).any() or (answer.high < 0).any())
     assert false <= 40  # of 600: 5% and twice its error
@@ -163,6 +171,6 @@ def test_one_value_at_every_place_has_the_degrees_of_freedom_of_its_seeds() -> N
 
 
 def found_of_three(first: "np.ndarray", second: "np.ndarray", **settings: object) -> Differences:  # type: ignore[type-arg]
-    answer = differences((X[: first.shape[1]],) * 2, (first, second), (SEEDS[:3],) * 2, **settings)  # type: ignore[arg-type]
+    answer = differences((X[: first.shape[1]],) * 2, (cells(first), cells(second)), **settings)  # type: ignore[arg-type]
     assert answer is not None
     return answer

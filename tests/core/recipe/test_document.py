@@ -134,7 +134,7 @@ def test_json_is_read_as_json(tree: Json) -> None:
 
 
 @given(text=st.text() | st.text("ab:,-[]{}&*!#|>'\"%@ \n\t0123e.\\"))
-@settings(max_examples=400)
+@settings(max_examples=100)
 def test_any_text_is_read_or_refused_with_a_line_that_it_has(text: str) -> None:
     try:
         document = parse(text)
@@ -153,7 +153,9 @@ def test_the_shipped_recipes_are_read_from_the_checkout() -> None:
 MANY = 200_000
 
 
-@pytest.mark.parametrize("read", [parse, parse_value], ids=["recipe", "--set"])
+@pytest.mark.parametrize(
+    "read", [pytest.param(parse, id="recipe"), pytest.param(parse_value, id="--set", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize(
     ("text", "line", "said"),
     [

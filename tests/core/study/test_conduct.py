@@ -203,9 +203,9 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "how",
-    [pytest.param(signal.SIGKILL, id="killed"), pytest.param(signal.SIGINT, id="interrupted", marks=pytest.mark.slow)],
+    "how", [pytest.param(signal.SIGKILL, id="killed"), pytest.param(signal.SIGINT, id="interrupted")]
 )
 def test_workers_end_with_their_parent(tmp_path: Path, how: signal.Signals) -> None:
     """Ctrl-C ends all within seconds; and a parent that is killed leaves no worker behind."""

@@ -449,8 +449,8 @@ def _interrupted(desk: Desk, run_id: str) -> None:
     chain = _chain(desk, run_id)
     for tensor in chain.state_dict().values():
         tensor.zero_()
-    moment = Moment(0, 0, 0.0, None, False, False, {}, (), "none")
-    checkpoint.save(folder.taken(), chain, moment, Curve())
+    moment = Moment(0, 0, 0.0, None, None, False, False, {}, (), "none")
+    checkpoint.save(folder.taken(), chain, moment, Curve(), None)
     folder.write_status(Status(State.RUNNING, epochs=1, started=1.0, facts={"inputs": inputs}))
 
 

@@ -99,7 +99,7 @@ def test_nothing_is_left_lying_about(done: tuple[dict[int, str], str, Store]) ->
     ids, source_id, store = done
     for run_id in (*ids.values(), source_id):
         names = {path.name for path in store.run(run_id).path.iterdir()}
-        kept = {"spec.json", "status.json", "curve.csv", "ledger.json", "train_images.csv", "lock"}
+        kept = {"spec.json", "status.json", "curve.csv", "ledger.json", "predictions.npz", "train_images.csv", "lock"}
         assert names - {"weights.safetensors"} == kept
         mode = (store.run(run_id).path / "curve.csv").stat().st_mode & 0o777
         mask = os.umask(0)
@@ -313,6 +313,7 @@ def _killed_at(store: Store, run_id: str, epoch: int, script: Path) -> bool:
     return process.returncode == -signal.SIGKILL
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_goes_on_and_ends_in_the_same_curve(tmp_path: Path) -> None:
     """SIGKILL at two epochs of one run; in the end its curve is that of a run that was never disturbed."""
     settings = ("target.training.epochs=30", "freezing.count=2", "target.evaluate=every")
@@ -337,8 +338,10 @@ def test_a_run_that_was_killed_goes_on_and_ends_in_the_same_curve(tmp_path: Path
     assert killed.run(run_id).curve().measurements == whole.run(run_id).curve().measurements
     ours, theirs = killed.run(run_id).read_ledger(), whole.run(run_id).read_ledger()
     assert ours == theirs
+    assert killed.run(run_id).predictions.read_bytes() == whole.run(run_id).predictions.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_run_is_executed_by_one_process_at_a_time(tmp_path: Path) -> None:
     """Started twice at once, it is done once: the second waits, and then finds it done."""
     study, store = written(tmp_path)

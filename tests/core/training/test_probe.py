@@ -55,8 +55,19 @@ def _given(way: str, folder: Path) -> Assignment:
     return replace(given, cache=replace(given.cache, folder=folder))
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("liar", LIARS, ids=lambda liar: liar.__name__)
+FEW = (liars.MovesABuffer, *list(LIARS)[:3])
+"""All lie in the first way, and these in all ways; the rest is slow."""
+
+
+@pytest.mark.parametrize(
+    ("liar", "way"),
+    [
+        pytest.param(liar, way, marks=() if way == "recomputed" or liar in FEW else pytest.mark.slow)
+        for liar in LIARS
+        for way in WAYS
+    ],
+    ids=lambda one: one if isinstance(one, str) else one.__name__,
+)
 def test_a_layer_that_lies_fails_the_run(liar: Callable[[], nn.Module], way: str, tmp_path: Path) -> None:
     """Before its features are used: the sentence has the layer's name and what it did."""
     at = 1 if way == "above a trained layer" else 0
@@ -177,7 +188,10 @@ RESUMED = {
 }
 
 
-@pytest.mark.parametrize("way", ["recomputed", "in memory", "in a file", "augmented"])
+@pytest.mark.parametrize(
+    "way",
+    ["recomputed", *(pytest.param(way, marks=pytest.mark.slow) for way in ("in memory", "in a file", "augmented"))],
+)
 @pytest.mark.parametrize("liar", RESUMED, ids=lambda liar: liar.__name__)
 def test_a_lie_that_begins_with_a_checkpoint_is_found(liar: Callable[[], nn.Module], way: str, tmp_path: Path) -> None:
     given = _given(way, tmp_path)
@@ -187,6 +201,7 @@ def test_a_lie_that_begins_with_a_checkpoint_is_found(liar: Callable[[], nn.Modu
         trained(chain, given, moment)
 
 
+@pytest.mark.slow
 def test_what_is_not_frozen_may_do_as_it_likes() -> None:
     for liar in LIARS.keys() - {liars.DrawsIntoWhatItGivesAgain}:  # which no gradient goes through
         trained(chain_with(liar, 1), assignment(1))

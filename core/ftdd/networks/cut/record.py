@@ -2,7 +2,6 @@
 
 import operator
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -179,6 +178,7 @@ class _Recorder(fx.Tracer):
         super().__init__()
         self._images = images
         self._descends = descends
+        self._watches = True
         self.values: dict[fx.Node, Any] = {}
 
     def is_leaf_module(self, module: nn.Module, name: str) -> bool:
@@ -191,9 +191,23 @@ class _Recorder(fx.Tracer):
     def create_node(self, *args: Any, **kwargs: Any) -> fx.Node:
         node = super().create_node(*args, **kwargs)
         if node.op != "output":
-            with _unwatched():
+            self._watches = False
+            try:
                 self.values[node] = _computed(node, self.root, self.values, self._images)
+            finally:
+                self._watches = True
         return node
+
+    # While a value is computed, modules do what they do and nothing is written down. torch.fx replaces the methods of
+    # all modules that lead here; putting them back for each value would cost milliseconds, for thousands of classes.
+
+    def call_module(
+        self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        return super().call_module(m, forward, args, kwargs) if self._watches else forward(*args, **kwargs)
+
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
+        return super().getattr(attr, attr_val, parameter_proxy_cache) if self._watches else attr_val
 
     def to_bool(self, symbol: fx.Proxy) -> bool:
         return bool(_value(symbol))
@@ -203,20 +217,6 @@ class _Recorder(fx.Tracer):
 
     def keys(self, symbol: fx.Proxy) -> Any:
         return list(_value(symbol).keys())
-
-
-_CALL, _GETATTR = nn.Module.__call__, nn.Module.__getattr__
-
-
-@contextmanager
-def _unwatched() -> Iterator[None]:
-    """Modules do what they do, without torch.fx writing it down: it replaces these two methods of all modules."""
-    watched = nn.Module.__call__, nn.Module.__getattr__
-    nn.Module.__call__, nn.Module.__getattr__ = _CALL, _GETATTR  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        nn.Module.__call__, nn.Module.__getattr__ = watched  # type: ignore[method-assign]
 
 
 class _Whole(nn.Module):

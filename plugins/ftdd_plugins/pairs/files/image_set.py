@@ -85,6 +85,11 @@ class ChosenClasses(Pair):
         chosen = self.chosen(side)
         return chosen.images.counts("train", chosen.classes, data, self.allow_modified)
 
+    def test_count(self, side: Side, data: Path) -> int:
+        """Likewise."""
+        chosen = self.chosen(side)
+        return sum(chosen.images.counts("test", chosen.classes, data, self.allow_modified))
+
     def prepare(self, data: Path, say: Callable[[str], None]) -> None:
         """Check the files of both sides; fetch those that are available."""
         source, target = self.chosen("source").images, self.chosen("target").images

@@ -83,6 +83,10 @@ class Transformed(Pair):
         """Those of the other pair's target, on both sides."""
         return self.of.class_counts("target", data)
 
+    def test_count(self, side: Side, data: Path) -> int | None:
+        """Those of the other pair's target, on both sides."""
+        return self.of.test_count("target", data)
+
     def prepare(self, data: Path, say: Callable[[str], None]) -> None:
         """See that the other pair's files are there."""
         self.of.prepare(data, say)
