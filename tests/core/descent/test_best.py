@@ -8,13 +8,6 @@ from ftdd.statistics.best import best_places, many_to_one, optimism, seeds_to_se
 TRUE = np.array([0.30, 0.30, 0.30, 0.24, 0.30])
 
 
-def test_the_critical_value_is_that_of_comparisons_with_one() -> None:
-    """Dunnett's of seven places with one, all of one variance, by a plain simulation."""
-    draws = np.random.default_rng(99).standard_normal((40_000, 8))
-    plain = float(np.quantile((draws[:, :1] - draws[:, 1:]).max(axis=1) / np.sqrt(2), 0.95))
-    assert many_to_one(2.0 - 2.0 * np.eye(8), 0.05) == pytest.approx(plain, abs=0.1)
-
-
 def test_with_little_noise_costs_are_what_they_are() -> None:
     values = TRUE + np.random.default_rng(0).normal(0, 1e-6, (4, len(TRUE)))
     found = best_places(values)
