@@ -81,7 +81,9 @@ def line(advice: Advice, key: str) -> str:
 def test_what_cannot_be_told_is_said_first_with_the_command_that_settles_it_and_its_price() -> None:
     advice = only(runs((0.40, 0.21, 0.20, 0.21, 0.40, 0.45), noise=0.02))
     assert (advice.recommended, advice.possible) == (None, (2, 4, 6))
-    assert advice.text[0].startswith("Cannot tell yet: 2, 4 and 6 are all possible (95%, 1 source × 4 seeds); the lowest mean")
+    assert advice.text[0].startswith(
+        "Cannot tell yet: 2, 4 and 6 are all possible (95%, 1 source × 4 seeds); the lowest mean"
+    )
     more = advice.more_seeds
     assert more is not None
     assert more.replicates > 4

@@ -115,7 +115,9 @@ def cannot_tell_by_one_seed(analysis: Analysis) -> None:
     for said in _said(analysis):
         if said.words == "one seed":
             for one in said.findings:
-                assert one.answer in ("cannot tell", "not applicable"), f"says {one.answer!r} by one seed: {one.statement}"
+                assert one.answer in ("cannot tell", "not applicable"), (
+                    f"says {one.answer!r} by one seed: {one.statement}"
+                )
 
 
 def writes_its_findings(analysis: Analysis) -> None:
