@@ -8,12 +8,10 @@ before the first evaluation, one row an evaluation, packing and writing at the e
 share is that of the parts, median over rounds; the paired difference of the wholes is a check of it, with its standard
 error over all pairs. Checkpoints are packed too, and timed with the rest.
 
-Sizes: the arrays as they are, and the file as it is written; the same packed row by row (C order);
-all arrays in one piece by LZMA.
+Sizes: the arrays as they are, the file as it is written, and for comparison all arrays in one piece by LZMA.
 """
 
 import argparse
-import io
 import lzma
 import statistics
 import tempfile
@@ -73,11 +71,8 @@ def written(recipe: Path, settings: list[str], data: Path, folder: Path) -> tupl
 
 def sizes(kept: Predictions, file: int) -> dict[str, int]:
     arrays = {name: array for name, array in vars(kept).items() if isinstance(array, np.ndarray)}
-    rows = io.BytesIO()
-    np.savez_compressed(rows, **arrays)
-    by_image = b"".join(np.asarray(array).tobytes(order="F") for array in arrays.values())
-    plain = sum(array.nbytes for array in arrays.values())
-    return {"as it is": plain, "file": file, "C order": len(rows.getvalue()), "LZMA": len(lzma.compress(by_image))}
+    plain = b"".join(array.tobytes() for array in arrays.values())
+    return {"bytes as they are": len(plain), "of the file": file, "by LZMA": len(lzma.compress(plain))}
 
 
 def main() -> None:
@@ -126,7 +121,7 @@ def main() -> None:
                 row = (seconds, spent, sizes(kept, folder.predictions.stat().st_size), kept)
                 measured[folder.read_ledger()["frozen_layers"]].append(row)
             rounds.append(sum(part for _, part in found) / sum(seconds for seconds, _ in found))
-    names = ("as it is", "file", "C order", "LZMA")
+    names = ("bytes as they are", "of the file", "by LZMA")
     print(
         "| frozen layers | evaluations | images | seconds of a run | of keeping | share | " + " | ".join(names) + " |"
     )

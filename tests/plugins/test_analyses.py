@@ -999,6 +999,7 @@ def test_a_study_about_something_else_gives_no_findings(analysis: Analysis) -> N
         "controls": {"controls"},
         "memorization": {"memorization"},
         "emc": {"emc"},
+        "ensembles": set(),
         "advise": {"freezingwise", "similarity", "controls", "memorization", "emc"},
         "paper": {"freezingwise", "sizes", "similarity", "controls", "emc"},
     }[name(analysis)]

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from ftdd.analysis.study_data import StudyData, study_data
 from ftdd.records.curve import Curve, Record
+from ftdd.records.predictions import Predictions
 from ftdd.records.run import Run
 from ftdd.records.score import ScoreRow
 from ftdd.records.status import State, Status
@@ -37,6 +38,8 @@ class MadeRun:
     scores: Mapping[str, float] = field(default_factory=dict)
     """Similarity scores by scheme."""
     state: State = State.DONE
+    predictions: Predictions | None = None
+    """What it has kept of its answers; they need not fit its curve."""
 
 
 def made_study(
@@ -104,6 +107,7 @@ def _target(run_id: str, source_id: str, run: MadeRun, test_images: int | None) 
         spec={"seed": 0, "source": {"seed": 0, "training": {"epochs": 10}}, "control": "transfer"},
         status=Status(run.state, curve.last.epoch, 100, seconds=curve.last.seconds, facts={"data": data, **run.facts}),
         curve=curve,
+        kept_predictions=run.predictions,
         ledger_text=json.dumps(
             {
                 "frozen_layers": frozen,

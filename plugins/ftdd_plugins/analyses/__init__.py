@@ -7,6 +7,7 @@ from ftdd.components import Analysis
 from ftdd_plugins.analyses.advise import Advise
 from ftdd_plugins.analyses.controls import Controls
 from ftdd_plugins.analyses.emc import EffectiveModelComplexity
+from ftdd_plugins.analyses.ensembles import Ensembles
 from ftdd_plugins.analyses.epochwise import Epochwise
 from ftdd_plugins.analyses.freezingwise import Freezingwise
 from ftdd_plugins.analyses.memorization import Memorization
@@ -23,6 +24,7 @@ def ftdd_analyses() -> Sequence[type[Analysis]]:
         Advise,
         Controls,
         EffectiveModelComplexity,
+        Ensembles,
         Epochwise,
         Freezingwise,
         Memorization,
