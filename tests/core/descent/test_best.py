@@ -86,7 +86,7 @@ def test_intervals_hold_the_costs_over_the_truly_best_also_where_another_place_i
     for _ in range(200):
         found = best_places(TRUE + random.normal(0, noise, (seeds, len(TRUE))))
         held += bool(((found.low <= TRUE - 0.24) & (found.high >= TRUE - 0.24)).all())
-    assert held >= 185
+    assert held >= 182  # either end holds in 95 of 100; both, and less the error of 200
 
 
 @pytest.mark.parametrize(("seeds", "noise"), [(2, 0.03), (2, 0.01), (3, 0.03)])
