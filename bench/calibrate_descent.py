@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from calibration_page import RESULTS, SIGMA, Count, calibrate, percent, table
+import studies_as_they_are as more
+from calibration_page import RESULTS, SIGMA, Count, calibrate, each, percent, table
 from scipy.stats import norm
 from sklearn.isotonic import IsotonicRegression
 
@@ -200,7 +201,7 @@ def null_cells(quick: bool) -> list[tuple[str, str, str, int]]:
 
 
 def falsely_seen(quick: bool) -> list[dict[str, Any]]:
-    return [null_row(*cell, quick) for cell in null_cells(quick)]
+    return each(null_row, [(*cell, quick) for cell in null_cells(quick)])
 
 
 def null_row(axis: str, kind: str, name: str, seeds: int, quick: bool) -> dict[str, Any]:
@@ -220,28 +221,23 @@ def null_row(axis: str, kind: str, name: str, seeds: int, quick: bool) -> dict[s
 
 
 def power(quick: bool) -> list[dict[str, Any]]:
-    rows = []
+    cells = []
     for axis, points in POINTS.items():
         if quick and axis not in ("epochs", "frozen layers"):
             continue
-        for broad in (False, True):
-            if broad and points == 5:
-                continue
+        for broad in (False, True) if points != 5 else (False,):
             for amplitude in (2,) if quick else (1, 2, 3, 4):
                 for seeds in (5,) if quick else (2, 3, 5, 8, 12, 16):
-                    of = 60 if quick else (100 if points >= 20 else 300)
-                    shape, at = planted(points, amplitude, broad)
-                    random = np.random.default_rng((points, broad, amplitude, seeds))
-                    rows.append(
-                        {
-                            "axis": axis,
-                            "peak": "broad" if broad else "one place",
-                            "amplitude": amplitude,
-                            "seeds": seeds,
-                            **plant(shape, at, seeds, of, random),
-                        }
-                    )
-    return rows
+                    cells.append((axis, broad, amplitude, seeds, 60 if quick else (100 if points >= 20 else 300)))
+    return each(power_row, cells)
+
+
+def power_row(axis: str, broad: bool, amplitude: int, seeds: int, of: int) -> dict[str, Any]:
+    points = POINTS[axis]
+    shape, at = planted(points, amplitude, broad)
+    random = np.random.default_rng((points, broad, amplitude, seeds))
+    kind = {"axis": axis, "peak": "broad" if broad else "one place", "amplitude": amplitude, "seeds": seeds}
+    return {**kind, **plant(shape, at, seeds, of, random)}
 
 
 def plant(shape: Floats, at: int, seeds: int, of: int, random: np.random.Generator) -> dict[str, Count]:
@@ -376,6 +372,7 @@ def tables(found: dict[str, Any]) -> dict[str, str]:
             ],
         ),
     }
+    texts |= more.tables(found)
     return {name: re.sub(r"\bplace(s?)\b", r"position\1", text) for name, text in texts.items()}
 
 
@@ -444,7 +441,17 @@ def needed(rows: list[dict[str, Any]]) -> str:
 
 def main() -> None:
     assert find_descent(0.3 + SIGMA * planted(10, 9, False)[0]).answer == "cannot tell"  # one seed
-    parts = {"false": falsely_seen, "together": together, "power": power, "oracle": oracle}
+    parts = {
+        "looks": more.looks,
+        "falsely": more.falsely,
+        "degenerate": more.degenerate,
+        "excluded": more.excluded,
+        "rival": more.rival,
+        "false": falsely_seen,
+        "power": power,
+        "together": together,
+        "oracle": oracle,
+    }
     calibrate("calibrate_descent.py", __doc__, parts, tables, RESULT)
 
 

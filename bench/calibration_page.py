@@ -7,7 +7,8 @@ import math
 import os
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,29 @@ SIGMA = 0.0125
 
 Row = dict[str, Any]
 Answers = dict[str, bool]
+
+_kept: dict[str, Any] = {}
+"""Figures of a calibration that has not ended, by what they are of."""
+_kept_in: list[Path] = []
+"""The file that they are in: `--resume` takes them, so that one that was stopped goes on."""
+
+
+def each(function: Callable[..., Any], cells: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """What the function gives for each cell, in their order; side by side in as many processes as there are cores."""
+    keys = [json.dumps([function.__name__, *cell]) for cell in cells]
+    todo = [(key, cell) for key, cell in zip(keys, cells, strict=True) if key not in _kept]
+    with ProcessPoolExecutor() as processes:
+        rows = [processes.submit(function, *cell) for _, cell in todo]
+        for (key, _), row in zip(todo, rows, strict=True):
+            _keep(key, row.result())
+    return [_kept[key] for key in keys]
+
+
+def _keep(key: str, row: Any) -> None:
+    _kept[key] = data(row)
+    for path in _kept_in:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps([key, _kept[key]]) + "\n")
 
 
 @dataclass(frozen=True)
@@ -121,26 +145,35 @@ def calibrate(
     parser.add_argument("--quick", action="store_true", help="a part of it, in half a minute")
     parser.add_argument("--write", action="store_true", help="write the figures and the page's tables")
     parser.add_argument("--tables", action="store_true", help="the page's tables once more from the figures there are")
+    parser.add_argument("--resume", action="store_true", help="keep the figures of one that was stopped, by this code")
     given = parser.parse_args()
     if given.tables:
         _write_tables(tables(json.loads(result.read_text(encoding="utf-8"))))
         return
+    _kept_in.append(result.with_suffix(".unfinished.jsonl"))
+    if given.resume and _kept_in[0].exists():
+        _kept.update(json.loads(line) for line in _kept_in[0].read_text(encoding="utf-8").splitlines())
+    else:
+        _kept_in[0].unlink(missing_ok=True)
     began = time.perf_counter()
     found: dict[str, Any] = {
         "command": f"python bench/{script}" + (" --quick" if given.quick else "") + " --write",
         "date": datetime.datetime.now(tz=datetime.timezone.utc).date().isoformat(),
-        "hardware": f"{platform.machine()}, one core of {os.cpu_count()}",
+        "hardware": f"{platform.machine()}, {os.cpu_count()} cores",
         "versions": f"python {platform.python_version()}, numpy {np.__version__}, scipy {scipy.__version__}",
         "sigma": SIGMA,
         **also,
     }
     for name, part in parts.items():
-        found[name] = data(part(given.quick))
+        if name not in _kept:
+            _keep(name, part(given.quick))
+        found[name] = _kept[name]
         print(f"{name}: {time.perf_counter() - began:.0f} s", flush=True)
     found["seconds"] = round(time.perf_counter() - began)
     if given.write:
         result.write_text(as_json(found), encoding="utf-8")
         _write_tables(tables(found))
+        _kept_in[0].unlink(missing_ok=True)
     else:
         print("\n\n".join(tables(found).values()))
 

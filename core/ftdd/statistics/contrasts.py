@@ -100,16 +100,20 @@ class Largest:
         """What the largest z exceeds with this chance."""
         tail = 0.01
         if chance >= tail:
-            return float(np.quantile(self.draws, 1 - chance))
-        at = float(np.quantile(self.draws, 1 - tail))
+            return self._quantile(1 - chance)
+        at = self._quantile(1 - tail)
         return float(-ndtri(chance / tail * ndtr(-at)))
 
     def chance(self, z: float) -> float:
         """That the largest is at least z: counted, and beyond what is rare as a normal tail falls off."""
-        at = float(np.quantile(self.draws, 0.99))
+        at = self._quantile(0.99)
         if z > at:
             return float(0.01 * ndtr(-z) / ndtr(-at))
-        return float((self.draws >= z).mean())
+        return float(1 - np.searchsorted(self.draws, z) / len(self.draws))
+
+    def _quantile(self, share: float) -> float:
+        at = share * (len(self.draws) - 1)
+        return float(np.interp(at, (int(at), int(at) + 1), self.draws[int(at) : int(at) + 2]))
 
 
 def largest(points: int, share: float, decay: float) -> Largest:
@@ -152,7 +156,10 @@ def _greatest(curves: Floats, share: float, decay: float) -> Floats:
 
 
 def _rolling(curves: Floats, width: int) -> Floats:
-    sums = np.cumsum(np.pad(curves, ((0, 0), (1, 0))), axis=1)
+    if width == 1:
+        return curves
+    sums = np.zeros((len(curves), curves.shape[1] + 1))
+    np.cumsum(curves, axis=1, out=sums[:, 1:])
     return np.asarray((sums[:, width:] - sums[:, :-width]) / width)
 
 

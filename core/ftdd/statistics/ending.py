@@ -33,21 +33,17 @@ def endings(curves: Sequence[tuple[Floats, Floats]], *, level: float = 0.95) -> 
     Bonferroni correction. Curves of fewer than three evaluations in their last half have no known end.
     """
     slopes = [_slopes(*curve) for curve in curves]
-    known = [one for one in slopes if one is not None and len(one) > 1]
-    if not known:
-        return tuple(Ending(0.0 if one is None else float(-one.mean()), -np.inf) for one in slopes)
-    squares = np.array([((one - one.mean()) ** 2).sum() for one in known])
-    variances, df = moderated(squares, np.array([len(one) - 1.0 for one in known]))
-    critical = float(t.isf((1 - level) / len(known), df))
-    variance = iter(variances)
-    found = []
-    for one in slopes:
-        if one is None or len(one) < 2:
-            found.append(Ending(0.0 if one is None else float(-one.mean()), -np.inf))
-            continue
-        fall, error = float(-one.mean()), float(np.sqrt(next(variance) / len(one)))
-        found.append(Ending(fall, fall - critical * error if error > 0 else -np.inf))
-    return tuple(found)
+    falls = [0.0 if one is None else float(-one.mean()) for one in slopes]
+    lows = [-np.inf] * len(falls)
+    known = {i: one for i, one in enumerate(slopes) if one is not None and len(one) > 1}
+    if known:
+        squares = np.array([((one - one.mean()) ** 2).sum() for one in known.values()])
+        variances, df = moderated(squares, np.array([len(one) - 1.0 for one in known.values()]))
+        critical = float(t.isf((1 - level) / len(known), df))
+        for i, variance in zip(known, variances, strict=True):
+            # Seeds that do not differ say nothing
+            lows[i] = falls[i] - critical * float(np.sqrt(variance / len(known[i]))) if variance > 0 else -np.inf
+    return tuple(Ending(fall, low) for fall, low in zip(falls, lows, strict=True))
 
 
 def _slopes(epochs: Floats, values: Floats) -> Floats | None:

@@ -1,12 +1,12 @@
 """Looking again: at which level a study is judged whose seeds are added until its answer is clear.
 
 A study that is judged anew after each added seed has many chances of a false *seen*. So the first look, with the seeds
-that its recipe asks for, has the whole allowed chance, and each later one a fifth of it (a spending rule, after Lan and
+that its recipe asks for, has the whole allowed chance, and each later one a tenth of it (a spending rule, after Lan and
 DeMets 1983, Biometrika 70). What the first look leaves unspent on the worst curves of the null hypothesis pays for the
 later ones, which depend strongly on each other: docs/calibration.md has the error rates of whole paths.
 """
 
-LATER = 0.2
+LATER = 0.1
 """Of the allowed chance, what each look with added seeds has."""
 MOST_SEEDS_ADDED = 12
 """Seeds up to which paths were simulated."""

@@ -6,6 +6,8 @@ import numpy as np
 
 from ftdd.statistics.variances import Floats
 
+LONG_DECAYS, SHARES = np.linspace(0.05, 0.98, 32), np.linspace(0.0, 1.0, 21)
+"""That are tried for long curves."""
 DECAYS = np.concatenate([[0.0], np.linspace(0.05, 0.95, 19), [0.98]])
 """That are tried for short curves."""
 
@@ -38,19 +40,31 @@ def memory(standard: Floats) -> tuple[float, float]:
     pairs = np.array([(there[:, lag:] * there[:, :-lag]).sum() for lag in lags])
     sums = np.array([(filled[:, lag:] * filled[:, :-lag]).sum() for lag in lags])
     found = sums / np.maximum(pairs, 1) / scale
-    decays, shares = np.linspace(0.05, 0.98, 32), np.linspace(0.0, 1.0, 21)
-    away = np.array([taken(decay, points) for decay in decays])[:, None, None]
-    of = shares[None, :, None]
-    expected = of * (decays[:, None, None] ** lags - away) / (1 - of * away)
-    misfit = (((found - expected) ** 2) * pairs).sum(axis=2)
+    misfit = ((found - _expected(points)) ** 2) @ pairs
     decay, share = np.unravel_index(int(np.argmin(misfit)), misfit.shape)
-    return float(shares[share]), float(decays[decay])
+    return float(SHARES[share]), float(LONG_DECAYS[decay])
+
+
+@lru_cache(maxsize=64)
+def _expected(points: int) -> Floats:
+    """The correlations of such residuals, by decay, share and lag."""
+    away = np.array([taken(decay, points) for decay in LONG_DECAYS])[:, None, None]
+    of = SHARES[None, :, None]
+    lags = np.arange(1, max(points // 4, 2))
+    return np.asarray(of * (LONG_DECAYS[:, None, None] ** lags - away) / (1 - of * away))
 
 
 def taken(decay: float, points: int) -> float:
     """The variance of the mean over a curve of noise with this memory and variance 1."""
     lags = np.arange(1, points)
     return float((1 + 2 * ((1 - lags / points) * decay**lags).sum()) / points)
+
+
+@lru_cache(maxsize=64)
+def remembering(points: int) -> tuple[Floats, Floats]:
+    """For each of DECAYS: the correlation at each lag, and the variance over what is left of it without offsets."""
+    scale = np.array([(1 - 1 / points) / (1 - taken(decay, points)) for decay in DECAYS])
+    return DECAYS[:, None] ** np.arange(points), scale
 
 
 def short_memory(standard: Floats) -> Floats:

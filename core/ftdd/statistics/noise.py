@@ -6,16 +6,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from ftdd.statistics.memory import DECAYS, correlation_matrix, correlations, memory, short_memory, taken
+from ftdd.statistics.memory import correlation_matrix, correlations, memory, remembering, short_memory, taken
 from ftdd.statistics.variances import Floats, moderated, never_below
 
 __all__ = ["LONG", "Floats", "Noise", "correlations", "measure_noise", "measured"]
 
 LONG = 16
 """Places from which on the memory of noise along a curve is fitted; of shorter ones what is likely is allowed for."""
-SHORT = 10
+SHORT = 7
 """Places up to which what is likely of the memory does not lower the degrees of freedom: there it is not needed, and
 costs two seeds half their power (docs/calibration.md)."""
+STEPS = 200
 NEAR = 5
 """A place of a long curve and its neighbours, so many in all, whose noise is taken to be the same."""
 ALIKE = 1e-6
@@ -75,9 +76,9 @@ def measure_noise(values: Floats, test: Floats | None = None, second: Floats | N
     images = np.zeros((points, points)) if test is None else np.asarray(test, dtype=float)
     if images.shape != (points, points):
         raise ValueError(f"the test images' covariance must have the shape ({points}, {points}), not {images.shape}")
-    mean, residuals = _additive(values)
     there = ~np.isnan(values)
     joined = _joined(there)
+    mean, residuals = _additive(values, joined)
     if joined is None or not _differ(residuals, mean):
         zeros = np.zeros((points, points))
         return Noise(mean, np.zeros(points), zeros, 0.0, 0.0, 0.0, images)
@@ -103,21 +104,26 @@ def with_more(noise: Noise, times: float) -> Noise:
 
 def measured(values: Floats) -> Floats:
     """The seeds that have a value at some place; those that do not differ, but for an offset, are one: their mean."""
-    values = values[~np.isnan(values).all(axis=1)]
-    if len(values) < 2 or np.isnan(values).all(axis=0).any() or _joined(~np.isnan(values)) is None:
+    there = ~np.isnan(values)
+    values, there = values[there.any(axis=1)], there[there.any(axis=1)]
+    if len(values) < 2:
         return np.asarray(values)
-    mean, residuals = _additive(values)
-    near = ALIKE * float(np.ptp(mean))
+    apart = values[:, None] - values
+    most, least = (np.where(np.isnan(apart), -np.inf, sign * apart).max(axis=2) for sign in (1, -1))
+    # Two seeds at one place, or at none, cannot be told from an offset
+    shared = (there[:, None] & there).sum(axis=2) > 1
+    near = ALIKE * float((np.nanmax(values, axis=1) - np.nanmin(values, axis=1)).max())
+    repeats = np.triu(shared & (most + least <= near), 1)
+    if not repeats.any():
+        return np.asarray(values)
+    mean, residuals = _additive(values, _joined(there))
     groups: list[list[int]] = []
-    for seed, row in enumerate(residuals):
-        places = ~np.isnan(row)
-        alike = [group for group in groups if (np.abs(residuals[group[0]] - row)[places] <= near).all()]
-        if alike and places.sum() > 1:
+    for seed in range(len(values)):
+        alike = [group for group in groups if repeats[group[0], seed]]
+        if alike:
             alike[0].append(seed)
         else:
             groups.append([seed])
-    if len(groups) == len(values):
-        return np.asarray(values)
     aligned = mean + residuals
     offsets = np.nanmean(values - aligned, axis=1)
     with warnings.catch_warnings():
@@ -128,7 +134,9 @@ def measured(values: Floats) -> Floats:
 def _differ(residuals: Floats, mean: Floats) -> bool:
     """Whether seeds differ at enough places."""
     compared = (~np.isnan(residuals)).sum(axis=0) > 1
-    apart = residuals - np.nanmedian(residuals, axis=1, keepdims=True)  # a mean would spread what one place has
+    # From the median, as a mean would spread over all places what one has
+    middle = (~np.isnan(residuals)).sum(axis=1, keepdims=True) // 2
+    apart = residuals - np.take_along_axis(np.sort(residuals, axis=1), middle, axis=1)
     differ = np.nanmax(np.abs(apart), axis=0) > ALIKE * float(np.ptp(mean))
     return bool(compared.any() and differ[compared].mean() >= DIFFERING)
 
@@ -161,8 +169,7 @@ def _short(residuals: Floats, variance: Floats, df: float) -> tuple[Floats, floa
     points = len(variance)
     chance = short_memory(residuals / np.sqrt(variance))
     lags = np.arange(points)
-    remembered = DECAYS[:, None] ** lags
-    scale = np.array([(1 - 1 / points) / (1 - taken(decay, points)) for decay in DECAYS])
+    remembered, scale = remembering(points)
     more = np.maximum((chance * scale) @ (1 - remembered), np.minimum(lags, 1))
     if points > SHORT:
         df = df / (1 + 2 * float(((1 - lags / points) * (chance @ remembered) ** 2)[1:].sum()))  # Bartlett 1946
@@ -176,11 +183,17 @@ def _near(squares: Floats) -> Floats:
     return np.asarray(np.convolve(squares, ones, mode="same") / np.convolve(np.ones(len(squares)), ones, mode="same"))
 
 
-def _additive(values: Floats) -> tuple[Floats, Floats]:
+def _additive(values: Floats, joined: Floats | None = None) -> tuple[Floats, Floats]:
     """Least squares of place + seed: the places' means (of a seed without offset), and what is left."""
     mean = np.nanmean(values, axis=0)
+    if joined is not None:
+        mean = joined @ np.nansum(values - np.nanmean(values, axis=1, keepdims=True), axis=0)
+        offsets = np.nanmean(values - mean, axis=1)
+        mean = mean + offsets.mean()
+        return mean, values - (offsets - offsets.mean())[:, None] - mean
     offsets = np.zeros(len(values))
-    for _ in range(1 if not np.isnan(values).any() else 200):
+    # Where no chain of seeds joins the places there is no one solution, and steps from the plain means give one
+    for _ in range(STEPS):
         offsets = np.nanmean(values - mean, axis=1)
         offsets -= offsets.mean()
         mean = np.nanmean(values - offsets[:, None], axis=0)
@@ -200,9 +213,10 @@ def _joined(there: "npt.NDArray[np.bool_]") -> Floats | None:
     if there.all():
         return np.asarray((np.eye(points) - 1 / points) / seeds)
     information = np.diag(met.sum(axis=0)) - met.T @ (met / met.sum(axis=1, keepdims=True))
-    if np.linalg.matrix_rank(information, hermitian=True) < points - 1:
+    values, vectors = np.linalg.eigh(information)
+    if values[1] <= values[-1] * points * np.finfo(float).eps:  # the first is the offset's, 0
         return None
-    return np.asarray(np.linalg.pinv(information, hermitian=True))
+    return np.asarray((vectors[:, 1:] / values[1:]) @ vectors[:, 1:].T)
 
 
 def _of_means(one: Floats, there: "npt.NDArray[np.bool_]", joined: Floats) -> Floats:
@@ -214,8 +228,9 @@ def _of_means(one: Floats, there: "npt.NDArray[np.bool_]", joined: Floats) -> Fl
     if there.all():
         return one / len(there)
     total = np.zeros_like(one)
-    patterns, counts = np.unique(there, axis=0, return_counts=True)
-    for pattern, count in zip(patterns, counts, strict=True):
-        centre = (np.eye(len(pattern)) - pattern / pattern.sum()) * pattern[:, None]
-        total += count * centre @ one @ centre.T
+    for seed in there.astype(float):
+        both = np.outer(seed, seed)
+        own = one * both
+        row = own.sum(axis=1) / seed.sum()
+        total += own - np.outer(row, seed) - np.outer(seed, row) + row.sum() / seed.sum() * both
     return np.asarray(joined @ total @ joined)

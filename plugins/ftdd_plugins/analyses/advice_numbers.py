@@ -100,29 +100,22 @@ def _validated(study: "StudyData", grid: "Grid") -> "Grid | None":
     return same[0] if same and same[0].x.shape == grid.x.shape else None
 
 
-def improving(
-    study: "StudyData", grid: "Grid", runs: "pd.DataFrame", level: float, least: float
-) -> tuple[tuple[int, float], ...]:
+def improving(study: "StudyData", grid: "Grid", level: float, least: float) -> tuple[tuple[int, float], ...]:
     """The numbers of frozen layers with which the test error still falls significantly, and by how much.
 
-    By more than `least` while the epochs double, as it did over the last half of them.
+    By `least` or more while the epochs double, as it did over the last half of them.
     """
-    import numpy as np
-
+    from ftdd.analysis.replicates import compared_cells, over_epochs
     from ftdd.statistics.ending import endings
 
-    curves = []
-    for depth in grid.x:
-        own = runs[runs["frozen_layers"].astype(float) == depth]
-        table = study.curves_of(own).drop_duplicates(["id", "epoch"])
-        table = table.pivot(index="id", columns="epoch", values="test_error").dropna(axis=1)
-        values = table.to_numpy(dtype=float)
-        if study.regression:
-            values = np.log(np.maximum(values, np.finfo(float).tiny))
-        curves.append((table.columns.to_numpy(dtype=float), values))
-    ends = endings([(x, y) if len(x) else (np.zeros(1), np.zeros((1, 1))) for x, y in curves], level=level)
-    falling = zip(grid.x, ends, strict=True)
-    return tuple((int(depth), end.fall) for depth, end in falling if end.low > 0 and end.fall >= least)
+    found = {}
+    for curve in over_epochs(study):
+        depth = curve.settings.get("frozen_layers")
+        if isinstance(depth, int) and curve.settings == {**grid.settings, "frozen_layers": depth}:
+            found[depth] = curve.x, compared_cells(study, curve).margin
+    ends = dict(zip(found, endings(list(found.values()), level=level), strict=True))
+    falling = {depth: end.fall for depth, end in sorted(ends.items()) if end.low > 0 and end.fall >= least}
+    return tuple(falling.items())
 
 
 def threshold(runs: "pd.DataFrame") -> int | None:

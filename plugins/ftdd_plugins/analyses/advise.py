@@ -106,7 +106,7 @@ def _advice(
     choices = _choices(found, runs, study.regression)
     cheap = best.cheap(tolerance) if best.known else ()
     recommended = int(grid.x[max(cheap)]) if cheap else None
-    falling = improving(study, grid, runs, found.level, tolerance)
+    falling = improving(study, grid, 1 - (1 - found.level) / found.curves, tolerance)
     more = None if cheap else seeds_that_settle(study, found, tolerance)
     lines = [
         AdviceLine("advise.improving", still_improving(study, falling, runs)),

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.special import polygamma
 
 from ftdd.statistics.contrasts import contrasts
+from ftdd.statistics.memory import correlation_matrix
 from ftdd.statistics.noise import correlations, measure_noise
 from ftdd.statistics.variances import inverse_trigamma, moderated
 
@@ -158,3 +159,54 @@ def test_what_test_images_add_is_the_quadratic_form_of_each_two_windows() -> Non
 def test_a_covariance_of_other_places_is_refused() -> None:
     with pytest.raises(ValueError, match=r"shape \(4, 4\)"):
         measure_noise(np.full((3, 4), 0.2), np.full(4, 0.1))
+
+
+def test_a_difference_over_a_gap_varies_as_least_squares_says() -> None:
+    """With memory, only a seed at both places takes what they share out of it: against the estimator written out."""
+    random = np.random.default_rng(2)
+    values = random.standard_normal((4, 20)).cumsum(axis=1) + 3 * random.standard_normal((4, 1))
+    values[random.random(values.shape) < 0.25] = np.nan
+    noise, there = measure_noise(values), ~np.isnan(values)
+    cells = np.argwhere(there)
+    design = np.array([[*np.eye(20)[place], *np.eye(4)[seed][1:]] for seed, place in cells])
+    solve = np.linalg.pinv(design)[:20]
+    one = correlation_matrix(noise.share, noise.decay, 20) * np.sqrt(np.outer(noise.variance, noise.variance))
+    same = cells[:, 0][:, None] == cells[:, 0]
+    covariance = solve @ (one[np.ix_(cells[:, 1], cells[:, 1])] * same) @ solve.T
+    for i, j in ((0, 1), (3, 19), (7, 12)):
+        weights = np.eye(20)[j] - np.eye(20)[i]
+        assert weights @ noise.covariance @ weights == pytest.approx(weights @ covariance @ weights)
+
+
+def test_one_missing_run_leaves_the_memory_on() -> None:
+    random = np.random.default_rng(3)
+    root = np.linalg.cholesky(correlation_matrix(1.0, 0.9, 24) + 1e-9 * np.eye(24))
+    values = random.standard_normal((5, 24)) @ root.T
+    whole = measure_noise(values)
+    values[2, 7] = np.nan
+    gap = measure_noise(values)
+    assert gap.share * gap.decay == pytest.approx(whole.share * whole.decay, abs=0.1)
+    assert gap.share * gap.decay > 0.5
+
+
+@pytest.mark.parametrize("points", [5, 10, 15])
+def test_far_places_of_short_curves_differ_by_more_where_noise_remembers(points: int) -> None:
+    """On the average over studies, about as much as they truly do; without memory, by up to a third more."""
+    random = np.random.default_rng(points)
+    root = np.linalg.cholesky(correlation_matrix(1.0, 0.9, points) + 1e-9 * np.eye(points))
+    ends = np.eye(points)[-1] - np.eye(points)[0]
+    draws = [random.standard_normal((5, points)) for _ in range(80)]
+    by_memory, independent = (
+        np.mean([ends @ measure_noise(rows).covariance @ ends for rows in kind])
+        for kind in ([draw @ root.T for draw in draws], draws)
+    )
+    assert by_memory * 5 > 0.8 * 2 * (1 - 0.9 ** (points - 1))
+    assert 1.9 < independent * 5 < 2.8
+
+
+@given(draw=st.integers(0, 10**6), seeds=st.integers(2, 8), points=st.integers(2, 30))
+@settings(max_examples=25, deadline=None)
+def test_degrees_of_freedom_are_at_most_those_of_the_values(draw: int, seeds: int, points: int) -> None:
+    random = np.random.default_rng(draw)
+    values = random.standard_normal((seeds, points)) * random.uniform(0.5, 2, points)
+    assert measure_noise(values).df <= (seeds - 1) * (points - 1) + 1e-9
