@@ -8,10 +8,12 @@ before the first evaluation, one row an evaluation, packing and writing at the e
 share is that of the parts, median over rounds; the paired difference of the wholes is a check of it, with its standard
 error over all pairs. Checkpoints are packed too, and timed with the rest.
 
-Sizes: the arrays as they are, the file as it is written, and for comparison all arrays in one piece by LZMA.
+Sizes: the arrays as they are, the file as it is written, and for comparison the same with an evaluation's answers side
+by side (C order), and all arrays in one piece by LZMA.
 """
 
 import argparse
+import io
 import lzma
 import statistics
 import tempfile
@@ -71,8 +73,11 @@ def written(recipe: Path, settings: list[str], data: Path, folder: Path) -> tupl
 
 def sizes(kept: Predictions, file: int) -> dict[str, int]:
     arrays = {name: array for name, array in vars(kept).items() if isinstance(array, np.ndarray)}
-    plain = b"".join(array.tobytes() for array in arrays.values())
-    return {"bytes as they are": len(plain), "of the file": file, "by LZMA": len(lzma.compress(plain))}
+    rows = io.BytesIO()
+    np.savez_compressed(rows, **{name: np.ascontiguousarray(array) for name, array in arrays.items()})
+    plain = b"".join(array.tobytes(order="F") for array in arrays.values())
+    in_rows, in_one = len(rows.getvalue()), len(lzma.compress(plain))
+    return {"bytes as they are": len(plain), "of the file": file, "in C order": in_rows, "by LZMA": in_one}
 
 
 def main() -> None:
@@ -121,7 +126,7 @@ def main() -> None:
                 row = (seconds, spent, sizes(kept, folder.predictions.stat().st_size), kept)
                 measured[folder.read_ledger()["frozen_layers"]].append(row)
             rounds.append(sum(part for _, part in found) / sum(seconds for seconds, _ in found))
-    names = ("bytes as they are", "of the file", "by LZMA")
+    names = ("bytes as they are", "of the file", "in C order", "by LZMA")
     print(
         "| frozen layers | evaluations | images | seconds of a run | of keeping | share | " + " | ".join(names) + " |"
     )

@@ -178,11 +178,15 @@ def no_predictions(
 
 
 def to_bytes(predictions: Predictions) -> bytes:
-    """As a compressed NumPy archive (`numpy.load` reads it): the same bytes for the same values."""
+    """As a compressed NumPy archive (`numpy.load` reads it): the same bytes for the same values.
+
+    Answers are written in Fortran order, an image's side by side: they mostly repeat from one evaluation to the next
+    (bench/results has what that saves).
+    """
     import numpy as np
 
     given = {name: getattr(predictions, name) for name in (*_ALWAYS, *_NOISY)}
-    arrays: dict[str, Any] = {name: np.asarray(array) for name, array in given.items() if array is not None}
+    arrays: dict[str, Any] = {name: np.asarray(array, order="F") for name, array in given.items() if array is not None}
     content = io.BytesIO()
     np.savez_compressed(content, **arrays)
     return content.getvalue()
