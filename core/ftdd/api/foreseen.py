@@ -21,8 +21,8 @@ def foreseen_text(foresight: Foresight) -> tuple[str, ...]:
 
 def _claim(curves: Curves) -> str:
     scope = f": it can speak for {curves.scope}" if curves.scope else ""
-    each = "each with " if curves.curves > 1 else ""
-    words = f"{each}{replication(curves.sources, curves.seeds)}"
+    least = "with at least " if curves.curves > 1 else ""
+    words = f"{least}{replication(curves.sources, curves.seeds)}"
     return f"{counted(curves.curves, 'curve')} of {counted(curves.places, 'position')}, {words}{scope}"
 
 
