@@ -50,7 +50,7 @@ def test_the_answer_has_its_price_and_says_what_would_help(answered: Path) -> No
     said = ftdd("advise", "mine", cwd=answered)
     assert said.code == 0, said.err
     text = " ".join(said.out.split())
-    for words in ("2 seeds", "One step from the lowest", "Early stopping", "More data", "Soft freezing"):
+    for words in ("One step from the lowest", "Early stopping", "More data", "Soft freezing"):
         assert words in text
     assert text.startswith(("Freeze ", "Cannot tell yet: "))
     (advice,) = json.loads(ftdd("advise", "mine", "--json", cwd=answered).out)
@@ -58,7 +58,7 @@ def test_the_answer_has_its_price_and_says_what_would_help(answered: Path) -> No
     assert min(choice["test_error"] for choice in advice["choices"]) == pytest.approx(
         next(choice["test_error"] for choice in advice["choices"] if choice["frozen_layers"] == advice["best"])
     )
-    assert any(choice["as_good"] for choice in advice["choices"])
+    assert any(choice["as_good"] in (True, None) for choice in advice["choices"])  # None: its seeds may not differ
     more = advice["more_seeds"]
     assert more is None or more["command"].startswith("ftdd run mine.yaml --set pair.image_size=32 --set ")
 

@@ -50,11 +50,11 @@ def test_findings_stand_by_analysis_within_80_columns(tmp_path: Path, around: di
         "enough",
         "seen         There are 3 seeds or more",
         "             freezing.count=0",
-        "             3 [0.5, 1,234] seeds (95%), n = 3, p < 0.001",
+        "             3 [0.5, 1,234] seeds (95%), p < 0.001; n = 3",
         "             There are 3 with 0 frozen layers [of them].",
         "cannot tell  There are 3 seeds or more",
         "             freezing.count=2",
-        "             2 [0.5, 1,234] seeds (95%), n = 2, p < 0.001",
+        "             2 [0.5, 1,234] seeds (95%), p < 0.001; n = 2",
         "             There are 2 with 2 frozen layers [of them].",
     ]
 

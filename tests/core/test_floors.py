@@ -75,7 +75,8 @@ def loaded(code: str, tmp_path: Path, looked_for: Sequence[str] = HEAVY) -> set[
 )
 def test_the_command_answers_without_heavy_libraries(arguments: list[str], tmp_path: Path) -> None:
     """torch alone takes more than a second to import; help and plans must not wait for it."""
-    assert loaded(f"from ftdd.cli import main; main({arguments!r})", tmp_path) == set()
+    allowed = {"scipy"} if arguments[0] == "plan" else set()  # what a study could tell is told by the detector
+    assert loaded(f"from ftdd.cli import main; main({arguments!r})", tmp_path) <= allowed
 
 
 NOT_FOR_A_LIST = (

@@ -650,7 +650,7 @@ def test_what_one_source_network_shows_it_does_not_show_of_others() -> None:
     asked = Controls().proposals(made_study(runs))
     assert {(one.settings["control"], one.settings.get("source.seed")) for one in asked} == {
         ("transfer", 1),
-        ("random", None),
+        ("random", 1),
     }
 
 
@@ -686,7 +686,7 @@ def test_training_from_scratch_freezes_nothing_and_is_compared_with_every_depth(
     assert found.answer == "seen"
     assert set(found.numbers["differences"]) == {str(depth) for depth in DEPTHS}  # type: ignore[arg-type]
     assert found.numbers["wins_at"] == [0, 2, 8, 9]
-    assert found.numbers["loses_at"] == [6]
+    assert found.numbers["loses_at"] == [4, 6]
 
 
 def test_training_from_scratch_gets_its_seeds_too() -> None:
@@ -1038,6 +1038,7 @@ WRONG = re.compile(
 
 
 def _readable(text: str) -> None:
+    text = re.sub(r"`ftdd run .*?`", "`a command`", text)
     assert not WRONG.search(text), (WRONG.search(text), text)
 
 

@@ -259,7 +259,7 @@ def test_findings_stand_with_effect_interval_n_and_the_runs_behind_them(tmp_path
     page = write_report(store, "made").read_text()
     findings = words(section(page, "findings"))
     assert findings.count("The error <falls>") == 1  # once, over both
-    assert "target images 500 −0.1 test error (−0.15 to −0.05, 95% CI), p = 0.010, n = 2 It falls by 0.1." in findings
+    assert "target images 500 −0.1 test error (−0.15 to −0.05, 95% CI), p = 0.010 n = 2 It falls by 0.1." in findings
     assert "peak at 2 rise 0.25" in findings
     assert '<a href="#run-target001">' in page
     assert words(page[: page.index("<nav")] + "</body></html>").count("1 seen") == 1

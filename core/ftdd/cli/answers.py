@@ -51,14 +51,15 @@ def print_short(findings: Sequence[Finding], study: str) -> None:
     lines: dict[tuple[str, str, str], list[Finding]] = {}
     for finding in findings:
         lines.setdefault((finding.analysis, finding.statement, finding.answer), []).append(finding)
+    width = max(11, *(len(answer) for _, _, answer in list(lines)[:MOST_LINES]))
     for (analysis, statement, _), same in list(lines.items())[:MOST_LINES]:
         of_all = f"{len(same)} of {curves[analysis, statement]} curves"
         where = of_all if len(same) > 1 else as_options(same[0].settings)
         where = f" ({where})" if where else ""
         line = f"{analysis}: {statement}"
-        room = screen.width - 16 - len(where)
+        room = screen.width - width - 2 - len(where)
         line = line if len(line) <= room else f"{line[: max(room - 1, 0)]}…"
-        screen.print(f"{_answer(same[0])}  {escape(line + where)}", soft_wrap=True)
+        screen.print(f"{_answer(same[0], width)}  {escape(line + where)}", soft_wrap=True)
     rest = [finding for same in list(lines.values())[MOST_LINES:] for finding in same]
     counts = Counter(finding.answer for finding in rest)
     others = ", ".join(f"{counts[answer]} {answer}" for answer in get_args(Answer) if counts[answer])
@@ -78,8 +79,8 @@ def effect_text(finding: Finding) -> str:
     return "; ".join(filter(None, (", ".join(parts), finding.basis)))
 
 
-def _answer(finding: Finding) -> str:
-    return f"[{STYLES[finding.answer]}]{finding.answer:<14}[/]"
+def _answer(finding: Finding, width: int = 11) -> str:
+    return f"[{STYLES[finding.answer]}]{finding.answer:<{width}}[/]"
 
 
 def _number(value: float) -> str:

@@ -80,7 +80,8 @@ def differences(
     squared = float(norm.isf(tail)) ** 2 * images
     for variance, freedom in parts:
         squared = squared + float(t.isf(tail, freedom)) ** 2 * variance
-    alone = 2 * norm.sf(np.abs(score_of(mean, parts, images)))
+    score = np.abs(score_of(mean, parts, images))
+    alone = 2 * (norm.sf(score) if images.any() or len(parts) > 1 else t.sf(score, parts[0][1]))
     low, high = np.maximum(mean - np.sqrt(squared), -most), np.minimum(mean + np.sqrt(squared), most)
     return Differences(places, mean, low, high, 1 - (1 - alone) ** tests, counts, pairs is not None)
 

@@ -66,8 +66,6 @@ def measure_noise(values: Floats, test: Floats | None = None, second: Floats | N
     Every place needs a value, none of them infinite. Raises ValueError otherwise. A seed without any is no seed, and
     seeds that do not differ are one.
     """
-    if np.isinf(values).any():
-        raise ValueError("values must be finite, or NaN where a seed has none")
     if values.ndim == 2:
         values = measured(values)
     if values.ndim != 2 or np.isnan(values).all(axis=0).any():
@@ -104,6 +102,8 @@ def with_more(noise: Noise, times: float) -> Noise:
 
 def measured(values: Floats) -> Floats:
     """The seeds that have a value at some place; those that do not differ, but for an offset, are one: their mean."""
+    if np.isinf(values).any():
+        raise ValueError("values must be finite, or NaN where a seed has none")
     there = ~np.isnan(values)
     values, there = values[there.any(axis=1)], there[there.any(axis=1)]
     if len(values) < 2:

@@ -53,7 +53,7 @@ def test_one_seed_of_each_and_runs_that_failed_show_no_noise(tmp_path: Path) -> 
 
 
 def test_a_curve_that_cannot_be_read_costs_itself(tmp_path: Path) -> None:
-    runs = [run(tmp_path, 0, seed, [0.3 + 0.01 * seed, 0.2, 0.25]) for seed in range(3)]
+    runs = [run(tmp_path, 0, seed, [0.3 + 0.01 * seed, 0.2 - 0.02 * seed, 0.25 + 0.01 * seed**2]) for seed in range(3)]
     (runs[0].folder.path / "curve.csv").write_text("torn")
     found = noise_of("digits", runs, logs=False)
     assert found is not None
