@@ -10,12 +10,14 @@ ROOT = Path(__file__).parent.parent.parent
 PAGE = (ROOT / "docs" / "calibration.md").read_text(encoding="utf-8")
 FIGURES = {
     name: value
-    for file in ("calibration_analyses.json", "calibration_advice.json")
+    for file in ("calibration_analyses.json", "calibration_advice.json", "calibration_sources.json")
     for name, value in json.loads((ROOT / "bench" / "results" / file).read_text(encoding="utf-8")).items()
 }
 
 
-@pytest.mark.parametrize("name", ["better", "best", "advice", "scratch", "ending", "slower", "deciding", "complexity"])
+@pytest.mark.parametrize(
+    "name", ["better", "sources", "best", "advice", "scratch", "ending", "slower", "deciding", "complexity"]
+)
 def test_tables_of_the_other_analyses_are_those_of_the_figures(name: str) -> None:
     """Every share that was counted stands in its table, and nothing else does."""
     between = PAGE.split(f"<!-- {name} -->")[1].split(f"<!-- /{name} -->")[0]
