@@ -272,6 +272,9 @@ class TrainsOnItsTest(Digits):
         test: LabelledImages = task.train
         return Task(task.train, test)
 
+    def test_count(self, side: Side, data: Path) -> int | None:
+        return None
+
 
 class RemarksInOneText(Digits):
     def remarks(self, side: Side, data: Path) -> Any:
